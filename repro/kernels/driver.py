@@ -1,14 +1,15 @@
 """The training loop: every lane a state machine of its own, all lanes in the same time step.
 
-Time steps are vector code. What happens at the end of a sequence is rare and concerns one lane: the error is judged, the
-weights learn, the stop rule is asked, a new sequence begins. No lane waits for another. As the length of a sequence is
-known when it begins, the loop runs up to the next end of any lane without asking.
+Time steps are vector code. What happens at the end of a sequence is rare and concerns one lane: the error is judged,
+the weights learn, the stop rule is asked, a new sequence begins. No lane waits for another. As the length of a sequence
+is known when it begins, the loop runs up to the next end of any lane without asking.
 
-A lane whose stop rule holds is tested: weights frozen, sequences from the trial's test stream, then back to training for
-the next stage, with the training stream where it was. A trial that has passed all its stages is solved.
+A lane whose stop rule holds is tested: weights frozen, sequences from the trial's test stream; then it goes back to
+training for the next stage, with the training stream where it was. A trial that has passed all its stages is solved.
 
-`build` gives ``run(n_ticks, book, rules, streams, task state, net)``, which returns to Python after ``n_ticks`` time steps,
-or as soon as a trial ends: progress, Ctrl-C and lane refills live there. Where it returns has no influence on any number.
+`build` gives ``run(n_ticks, book, rules, streams, state, net)``, which returns to Python after ``n_ticks`` time steps,
+or as soon as a trial ends: progress, Ctrl-C and lane refills live there. Where it returns has no influence on any
+number.
 """
 
 from typing import Any, NamedTuple
@@ -80,6 +81,16 @@ def allocate(width: int, window: int, n_stages: int) -> tuple[Book, Streams]:
         rate=lane(real),
     )  # fmt: skip
     return book, Streams(zeros((4,), width, np.uint32), zeros((4,), width, np.uint32))
+
+
+def enlist(book: Book, streams: Streams, lane: int, rate: float, training: np.ndarray, test: np.ndarray) -> None:
+    """Start a trial in an idle lane: learning rate, and four words to start each of its two streams."""
+    for field in book:
+        field[lane] = 0
+    book.mode[lane] = TRAINING
+    book.rate[lane] = rate
+    streams.current[:, lane] = training
+    streams.parked[:, lane] = test
 
 
 def build(task: Task, learner: Learner, n_out: int, width: int, key: str) -> Any:

@@ -6,13 +6,14 @@ Arrays carry the lane as their last, contiguous axis, and a kernel reads like th
     ...
     store(y, logistic(load(w, i) * load(x, i)), i)
 
-Numba keeps no vector type of its own, and LLVM's loop vectoriser loses these short lane loops (it unrolls them before
-it looks at them, and cannot rule out that the arrays overlap); so a `Vector` is lowered to an LLVM ``<width x type>``
+Numba has no vector type of its own, and LLVM's loop vectoriser loses these short lane loops (it unrolls them before it
+looks at them, and cannot rule out that the arrays overlap); so a `Vector` is lowered to an LLVM ``<width x type>``
 directly. Only IEEE add, subtract, multiply, divide, compare and select are offered, and exact integer operations: the
 bits of a result do not depend on the width or on the processor.
 
-The same source runs without the JIT (``NUMBA_DISABLE_JIT=1``): a vector is then a NumPy row, and every function below is
-its own plain definition. Kernels must not use in-place operators on vectors: they would write through to other names.
+The same source runs without the JIT (``NUMBA_DISABLE_JIT=1``): a vector is then a NumPy row, and every function below
+is its own plain definition. Kernels must not use in-place operators on vectors: without the JIT they would write
+through to other names.
 """
 
 import operator
@@ -264,7 +265,9 @@ def _extremum_rule(a, b):
 
 def _extremum(sign: str) -> Callable[..., Any]:
     def write(context, builder, sig, args):
-        a, b = (_in_all_lanes(context, builder, x, kind, sig.return_type) for x, kind in zip(args, sig.args, strict=True))
+        a, b = (
+            _in_all_lanes(context, builder, x, kind, sig.return_type) for x, kind in zip(args, sig.args, strict=True)
+        )
         return builder.select(_compared(builder, sign, a, b, isinstance(sig.return_type.dtype, types.Float)), a, b)
 
     return write

@@ -1,11 +1,11 @@
 """The squashing functions of the paper, over vectors of lanes, from IEEE operations alone.
 
-exp(x) = 2^n e^r with n = round(x / ln 2) and r = x - n ln 2, so |r| <= 0.347. Adding 1.5 * 2^(mantissa bits) to x / ln 2
-rounds it to the whole number n and leaves n in the low bits, from where a shift makes 2^n; n ln 2 is taken off in two
-parts, the first of so few bits that the product is exact. e^r - 1 is its Taylor series, to a term below a tenth of a
-unit in the last place. No libm, whose bits differ from one system to the next.
+exp(x) = 2^n e^r with n = round(x / ln 2) and r = x - n ln 2, so |r| <= 0.347. Adding 1.5 * 2^(mantissa bits) to
+x / ln 2 rounds it to the whole number n and leaves n in the low bits, from where a shift makes 2^n; n ln 2 is taken off
+in two parts, the first of so few bits that the product is exact. e^r - 1 is its Taylor series, to a term below a tenth
+of a unit in the last place. No libm, whose bits differ from one system to the next.
 
-Written with e^x - 1 where it matters, so that small results keep their relative precision: f near 0, h and g near 0.
+Written with e^x - 1 where it matters, so that small results keep their relative precision: f far left, h and g near 0.
 """
 
 from math import factorial
@@ -112,5 +112,5 @@ def squashing(low: float, high: float, maths: Maths) -> Any:
 
 @kernel
 def identity(x):
-    """x and its derivative 1, in the form of a `squashing`."""
+    """The identity: x and its derivative 1, in the form of a `squashing`."""
     return x, x - x + 1.0

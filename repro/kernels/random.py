@@ -1,14 +1,15 @@
 """A random stream for each lane: xoshiro128++ 1.0 of Blackman and Vigna, the published 32-bit generator.
 
 D. Blackman, S. Vigna, "Scrambled linear pseudorandom number generators", ACM Transactions on Mathematical Software
-47(4), 2021. Chosen because a draw is nine 32-bit adds, shifts and exclusive-ors over 16 bytes of state, which is what SIMD
-lanes of float32 width do best (counter-based generators need 64-bit products), because its period is 2^128 - 1, and
-because it passes the known statistical batteries. Streams are seeded with four words from NumPy's SeedSequence.
+47(4), 2021. Chosen because a draw is a dozen 32-bit adds, shifts and exclusive-ors over 16 bytes of state, which is
+what SIMD lanes of float32 width do best (counter-based generators need 64-bit products), because its period is
+2^128 - 1, and because it passes the known statistical batteries. Streams are seeded from NumPy's SeedSequence.
 
 A stream is a column of ``state``, shape (4, width), uint32. `vector_draw` advances all columns by one draw, `draw` a
 single column by the same rule; so a lane's numbers depend on nothing but its own history.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,12 @@ from repro.kernels.jit import kernel
 from repro.kernels.lanes import loader, store
 
 _LOW = 0xFFFFFFFF
+
+
+def uniform(state: np.ndarray) -> Callable[[], float]:
+    """A function that draws from a stream of one lane, shape (4, 1): the upper 24 bits, as a number from 0 to 1."""
+    plain = getattr(draw, "py_func", draw)  # a few hundred draws are no reason to compile
+    return lambda: float(plain(state, 0) >> 8) * 2.0**-24
 
 
 def vector_draw(width: int) -> Any:

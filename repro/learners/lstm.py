@@ -22,9 +22,9 @@ Where a target exists, with the output weights w_kc as they are before the updat
     dw_km = lr e_k y_m      dw_out[j, m] = lr e_out[j] y_m                                           (eqs 22, 26)
     dw_in[j, m] = lr sum_v e_s[jv] d_in[jv, m]      dw_cell[jv, m] = lr e_s[jv] d_cell[jv, m]        (eqs 26, 28)
 
-Order of the hidden units: input gates, output gates, cells. Departure from A.1, as the paper's section 5 has it: outputs
-see the cells of the same time step. Readings may drop f' from e_k (``output_error``), make the outputs linear, or keep the
-biases as they were drawn.
+Order of the hidden units: input gates, output gates, cells. Departure from A.1, as the paper's section 5 has it:
+outputs see the cells of the same time step. Readings may drop f' from e_k (``output_error``), make the outputs linear,
+or keep the biases as they were drawn.
 """
 
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -34,6 +34,7 @@ from pydantic import Field, model_validator
 
 from repro.kernels.contract import Learner
 from repro.settings import Settings as _Settings
+from repro.settings import runtime
 
 Range = Annotated[tuple[float, float], Field(strict=False)]
 GateBias = Literal["random"] | Annotated[tuple[float, ...], Field(strict=False)]
@@ -42,19 +43,19 @@ GateBias = Literal["random"] | Annotated[tuple[float, ...], Field(strict=False)]
 class Settings(_Settings):
     """What a configuration says of an LSTM net."""
 
-    name: Literal["lstm"] = "lstm"
+    name: Literal["lstm"]
     blocks: int = Field(ge=1, le=64, description="memory cell blocks")
     size: int = Field(ge=1, le=64, description="memory cells in a block")
     biased: Literal["none", "gates", "hidden", "all"] = Field(description="units that have a bias")
-    input_gate_bias: GateBias = Field("random", description="initial biases, one a block, or drawn as the weights are")
-    output_gate_bias: GateBias = Field("random", description="likewise, for the output gates")
+    input_gate_bias: GateBias = runtime("random", description="initial biases, one a block, or drawn as weights are")
+    output_gate_bias: GateBias = runtime("random", description="likewise, for the output gates")
     g: Range = Field((-2.0, 2.0), description="range of the logistic curve that squashes a cell's net input")
-    h: Range | Literal["identity"] = Field((-1.0, 1.0), description="range of the curve that squashes the internal state")
+    h: Range | Literal["identity"] = Field((-1.0, 1.0), description="range of the curve that squashes the state")
     output: Literal["logistic", "linear"] = Field("logistic", description="output units")
     output_error: Literal["derivative", "plain"] = Field("derivative", description="is f' a factor of e_k, or left out")
     train_biases: bool = Field(True, description="do biases learn")
-    init: float = Field(gt=0, le=100, description="weights are drawn uniformly from -init to init")
-    learning_rate: float = Field(gt=0, le=1000)
+    init: float = runtime(gt=0, le=100, description="weights are drawn uniformly from -init to init")
+    learning_rate: float = runtime(gt=0, le=1000)
     precision: Literal["float32", "float64"] = "float32"
 
     @model_validator(mode="after")
@@ -137,7 +138,7 @@ def allocate(settings: Settings, n_in: int, n_out: int, width: int) -> Net:
 def weights(settings: Settings, net: Net, n_in: int, lane: int) -> list[np.ndarray]:
     """One lane's weights as views, unit by unit: to input gates, output gates, cells, outputs; a bias is the last.
 
-    This is the order in which they are drawn, and in which a digest reads them.
+    This is the order in which they are drawn, and in which the digest of a trial's final weights reads them.
     """
     n = _sizes(settings, n_in)
     gates = 2 * settings.blocks
@@ -146,7 +147,7 @@ def weights(settings: Settings, net: Net, n_in: int, lane: int) -> list[np.ndarr
 
 
 def initialise(settings: Settings, net: Net, n_in: int, lane: int, uniform: Any) -> None:
-    """Draw one lane's initial weights with ``uniform()``, numbers from 0 to 1; listed gate biases are set, not drawn."""
+    """Draw one lane's initial weights with ``uniform()``, numbers from 0 to 1; listed biases are set, not drawn."""
     n = _sizes(settings, n_in)
     listed: dict[int, float] = {}
     for first, biases in ((0, settings.input_gate_bias), (settings.blocks, settings.output_gate_bias)):

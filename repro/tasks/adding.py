@@ -1,33 +1,32 @@
 """The adding and multiplication problems, experiments 4 and 5 (Hochreiter & Schmidhuber 1997, sections 5.4 and 5.5).
 
-Each element is a pair: a value, uniform in [-1, 1) (adding) or [0, 1) (multiplication), and a marker. The length is uniform
-from T to T + T/10. One of the first ten pairs is marked 1.0, then one of the first T/2 - 1 pairs that are still unmarked;
-the first and the last pair have marker -1, all others 0. At the end the target is 0.5 + (X1 + X2) / 4, or X1 X2, with X1
-and X2 the marked values. If the first pair is picked, its X counts as 0, or as 1 in the product.
+Each element is a pair: a value, uniform in [-1, 1) (adding) or [0, 1) (multiplication), and a marker. The length is
+uniform from T to T + T/10. One of the first ten pairs is marked 1.0, then one of the first T/2 - 1 pairs that are still
+unmarked; the first and the last pair have marker -1, all others 0. At the end the target is 0.5 + (X1 + X2) / 4, or
+X1 X2, with X1 and X2 the marked values. If the first pair is picked, its X counts as 0, or as 1 in the product.
 
-Readings where the text is silent: all ranges are inclusive. "The first T/2 - 1 still unmarked" are counted among the pairs
-that remain, so the second mark stands at place T/2 at the latest: that is what gives the minimal lag of T/2 of Table 7.
-A picked first pair keeps its marker -1.
+Readings where the text is silent: all ranges are inclusive. "The first T/2 - 1 still unmarked" are counted among the
+pairs that remain, so the second mark stands at place T/2 at the latest: that is what gives the minimal lag of T/2 of
+Table 7. A picked first pair keeps its marker -1.
 
-From the random stream a sequence takes: its length, the place of the first mark, the rank of the second, then the upper 24
-bits of one number for each value.
+From the random stream a sequence takes: its length, the place of the first mark, the rank of the second, then the upper
+24 bits of one number for each value.
 """
 
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field
-
 from repro.kernels.contract import Task
 from repro.settings import Settings as _Settings
+from repro.settings import runtime
 
 
 class Settings(_Settings):
     """What a configuration says of the task."""
 
-    name: Literal["adding"] = "adding"
+    name: Literal["adding"]
     operation: Literal["sum", "product"]
-    length: int = Field(ge=20, le=1_000_000, description="T, the minimal length")
+    length: int = runtime(ge=20, le=1_000_000, description="T, the minimal length")
 
 
 def n_inputs(settings: Settings) -> int:

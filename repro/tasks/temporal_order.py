@@ -1,15 +1,15 @@
 """The temporal order problems, experiments 6a and 6b (Hochreiter & Schmidhuber 1997, section 5.6).
 
-Eight symbols, one-hot: a, b, c, d, X, Y, E, B. A sequence starts with E and ends with the trigger B; in between all symbols
-are drawn uniformly from a to d, but for two (6a) or three (6b) that are X or Y, each with probability 1/2, at places drawn
-uniformly from given intervals. The length is uniform from 100 to 110. At the end the target is the class, one-hot: the order
-in which X and Y came, XX, XY, YX, YY, or XXX to YYY.
+Eight symbols, one-hot: a, b, c, d, X, Y, E, B. A sequence starts with E and ends with the trigger B; in between all
+symbols are drawn uniformly from a to d, but for two (6a) or three (6b) that are X or Y, each with probability 1/2, at
+places drawn uniformly from given intervals. The length is uniform from 100 to 110. At the end the target is the class,
+one-hot: the order in which X and Y came, XX, XY, YX, YY, or XXX to YYY.
 
-Readings where the text is silent: all ranges are inclusive and count the first symbol as 1, which is what gives the minimal
-lags 40 and 24 of Table 10.
+Readings where the text is silent: all ranges are inclusive and count the first symbol as 1, which is what gives the
+minimal lags 40 and 24 of Table 10.
 
-From the random stream a sequence takes: its length; then, for each relevant symbol, its place and which of the two it is;
-then the upper two bits of one number for each symbol.
+From the random stream a sequence takes: its length; then, for each relevant symbol, its place and which of the two it
+is; then the upper two bits of one number for each symbol.
 """
 
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -28,7 +28,7 @@ SYMBOLS = "abcdXYEB"
 class Settings(_Settings):
     """What a configuration says of the task."""
 
-    name: Literal["temporal_order"] = "temporal_order"
+    name: Literal["temporal_order"]
     length: Interval = Field(description="shortest and longest sequence")
     places: Annotated[tuple[Interval, ...], Field(strict=False, min_length=1, max_length=6)] = Field(
         description="first and last possible place of each relevant symbol, the first symbol being 1"

@@ -1,0 +1,119 @@
+"""What a ``run`` command does: find what is missing, have it run, and put every finished trial on disk."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from repro import engine
+from repro.config import PRINTED, Row
+from repro.source import numerical_digest
+from repro.store import Store
+from repro.trial import Cell, Record
+
+Engine = Callable[[Iterable[engine.Job]], Iterator[engine.Event]]
+
+
+@dataclass(frozen=True)
+class Item:
+    """A row under a reading, with how many trials it shall have."""
+
+    row: Row
+    cell: Cell
+    n_trials: int
+    overrides: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """The row's name, and whatever it is that differs from the printed reading."""
+        reading = [] if self.cell.reading == PRINTED else [self.cell.reading]
+        special = reading + [f"{key}={value}" for key, value in self.overrides.items()]
+        return f"{self.cell.row} ({', '.join(special)})" if special else self.cell.row
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do: for each item the records that exist, and the numbers of the trials that are missing."""
+
+    items: tuple[Item, ...]
+    done: Mapping[str, tuple[Record, ...]]  # by the cell's key
+    missing: Mapping[str, tuple[int, ...]]
+
+    @property
+    def n_missing(self) -> int:
+        """Trials to run."""
+        return sum(map(len, self.missing.values()))
+
+    def jobs(self, n_workers: int, lanes: int | None = None) -> list[engine.Job]:
+        """The missing trials, those of an item split among the workers."""
+        jobs = []
+        for item in self.items:
+            trials = self.missing[item.cell.key]
+            n = min(n_workers, len(trials))
+            jobs += [engine.Job(item.cell, trials[k::n], lanes) for k in range(n)]
+        return jobs
+
+
+def current(cell: Cell, n_trials: int, records: Iterable[Record]) -> list[Record]:
+    """The records of a cell's first ``n_trials`` trials that today's source computed, or that crashed trying."""
+    source = source_of(cell)
+    chosen: dict[int, Record] = {}
+    for record in records:
+        if record.cell == cell.key and record.trial < n_trials:
+            if record.source == source or (record.outcome == "crashed" and record.trial not in chosen):
+                chosen[record.trial] = record
+    return [chosen[trial] for trial in sorted(chosen)]
+
+
+def source_of(cell: Cell) -> str:
+    """Digest of the numerical source that computes a cell's trials."""
+    return numerical_digest(cell.settings["learner"]["name"], cell.settings["task"]["name"])
+
+
+def items(
+    selected: Sequence[tuple[Row, tuple[str, ...] | None]],
+    *,
+    reading: str | None = None,
+    trials: int | None = None,
+    seed: int = 0,
+    overrides: Mapping[str, Any] | None = None,
+) -> tuple[Item, ...]:
+    """Items for the selected rows; a reading that is asked for goes before the selection's own.
+
+    Raises
+    ------
+    repro.config.ConfigError
+        If there is no such reading, or an override does not fit.
+
+    """
+    return tuple(
+        Item(row, row.cell(name, overrides, seed), trials or row.trials, overrides or {})
+        for row, readings in selected
+        for name in ([reading] if reading else readings or [PRINTED])
+    )
+
+
+def plan(items: Sequence[Item], store: Store) -> Plan:
+    """Find what is missing in the store.
+
+    Raises
+    ------
+    repro.store.StoreError
+        If a results file cannot be read.
+
+    """
+    records = {name: store.read(name) for name in {item.cell.experiment for item in items}}
+    done, missing = {}, {}
+    for item in items:
+        found = current(item.cell, item.n_trials, records[item.cell.experiment])
+        done[item.cell.key] = tuple(r for r in found if r.outcome != "crashed")
+        have = {r.trial for r in done[item.cell.key]}
+        missing[item.cell.key] = tuple(n for n in range(item.n_trials) if n not in have)
+    return Plan(tuple(items), done, missing)
+
+
+def execute(jobs: Sequence[engine.Job], run: Engine, store: Store) -> Iterator[engine.Event]:
+    """Run jobs and pass on what happens; when a trial's end is passed on, its record is safe on disk."""
+    for event in run(jobs):
+        if isinstance(event, engine.Ended):
+            store.append(event.record)
+        yield event

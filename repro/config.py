@@ -1,0 +1,359 @@
+"""The experiments as data: TOML files to frozen, validated rows. The only reader of ``configs/``.
+
+A file describes one experiment: a task, the learners that are tried on it, a stop rule, named readings, and rows. A row
+names a learner and overrides single settings; so does a reading, and so does ``--set`` on the command line. What results
+is validated as a whole, by the learner's and the task's own settings classes. All errors of all files are reported
+together, each with its file and key.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from repro.errors import ReproError
+from repro.settings import Settings
+from repro.trial import Cell
+
+PRINTED = "printed"
+
+
+class ConfigError(ReproError):
+    """A configuration that cannot be used, or a name that is in none."""
+
+
+class Stage(Settings):
+    """A stage of the stop rule: conditions on the most recent training sequences."""
+
+    name: str
+    max_wrong: int = Field(ge=0, description="so many of them may be wrong")
+    mean_error: float | None = Field(None, gt=0, description="their mean |error| must be below; no bound if left out")
+
+
+class Stop(Settings):
+    """When a trial ends, and how it is tested."""
+
+    window: int = Field(ge=1, le=1_000_000, description="how many training sequences are the most recent ones")
+    tolerance: float = Field(gt=0, description="a sequence is right if the |error| of every output is below")
+    max_sequences: int = Field(ge=1, le=10**12, description="training sequences after which a trial has failed")
+    test_sequences: int = Field(ge=1, le=10**9)
+    stages: Annotated[tuple[Stage, ...], Field(strict=False, min_length=1)]
+
+
+class Published(Settings):
+    """A line of a table of the paper."""
+
+    table: int
+    line: int
+    stage: str = Field(description="the stage of the stop rule that the line is about")
+    weights: int | None = None
+    sequences: int | None = Field(None, description="'success after', in training sequences")
+    test_wrong: int | None = Field(None, description="of the test sequences")
+    test_error: float | None = None
+    note: str = ""
+
+
+class Reading(Settings):
+    """A way to read what the paper leaves open."""
+
+    note: str
+    choices: tuple[str, ...] = Field((), strict=False)
+    set: dict[str, Any] = {}
+
+
+class _Row(Settings):
+    name: str = Field(pattern=r"^[0-9a-z]+/[0-9a-z_]+(/[0-9A-Za-z_.,=-]+)?$")
+    learner: str
+    trials: int = Field(ge=1)
+    set: dict[str, Any] = {}
+    quick: tuple[str, ...] = Field((), strict=False, description="readings that @quick runs")
+    published: tuple[Published, ...] = Field((), strict=False)
+
+
+class _File(Settings):
+    experiment: str = Field(pattern="^[0-9a-z]+$")
+    title: str
+    section: str
+    task: dict[str, Any]
+    learners: dict[str, dict[str, Any]]
+    stop: dict[str, Any]
+    readings: dict[str, Reading]
+    rows: tuple[_Row, ...] = Field(strict=False, min_length=1)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Complete, validated settings of a row under a reading."""
+
+    task: Settings
+    learner: Settings
+    stop: Stop
+
+    @property
+    def n_weights(self) -> int:
+        """The number of weights of the net."""
+        task, learner = _module("tasks", self.task.name), _module("learners", self.learner.name)  # type: ignore[attr-defined]
+        return int(learner.n_weights(self.learner, task.n_inputs(self.task), task.n_outputs(self.task)))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the paper's tables: a learner on an experiment."""
+
+    name: str
+    experiment: str
+    title: str
+    section: str
+    learner: str
+    trials: int
+    quick: tuple[str, ...]
+    published: tuple[Published, ...]
+    readings: Mapping[str, Reading]
+    base: Mapping[str, Mapping[str, Any]]
+    file: Path
+
+    def setup(self, reading: str = PRINTED, overrides: Mapping[str, Any] | None = None) -> Setup:
+        """The settings of the row under a reading, single ones replaced by ``overrides``.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such reading, or if a setting does not exist or is not valid.
+
+        """
+        if reading not in self.readings:
+            raise ConfigError(f"{self.name} has no reading '{reading}'{_similar(reading, self.readings)}")
+        setup, problems = _setup(self.base, self.readings[reading].set, overrides or {})
+        if setup is None:
+            raise ConfigError("\n".join(f"{self.name}: {problem}" for problem in problems))
+        return setup
+
+    def cell(self, reading: str = PRINTED, overrides: Mapping[str, Any] | None = None, seed: int = 0) -> Cell:
+        """What the trials of the row under a reading share."""
+        setup = self.setup(reading, overrides)
+        full, short = (
+            {
+                name: group.model_dump(mode="json", exclude_defaults=short)
+                for name, group in (("task", setup.task), ("learner", setup.learner), ("stop", setup.stop))
+            }
+            for short in (False, True)
+        )
+        return Cell(self.experiment, self.name, reading, full, short, seed)
+
+
+def configs_folder() -> Path:
+    """Where the experiments are: beside the package in a checkout, inside it when installed."""
+    package = Path(__file__).parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+@lru_cache(maxsize=None)
+def load(folder: Path | None = None) -> dict[str, Row]:
+    """All rows, by name, in the order of the experiments.
+
+    Raises
+    ------
+    ConfigError
+        With every error of every file.
+
+    """
+    folder = folder or configs_folder()
+    rows: dict[str, Row] = {}
+    problems: list[str] = []
+    for path in sorted(folder.glob("*.toml")):
+        found, wrong = _read(path)
+        problems += [f"{path.name}: {problem}" for problem in dict.fromkeys(wrong)]
+        for row in found:
+            if row.name in rows:
+                problems.append(f"{path.name}: rows: '{row.name}' is also in {rows[row.name].file.name}")
+            rows[row.name] = row
+    if problems:
+        raise ConfigError(f"{len(problems)} error(s) in {folder}:\n" + "\n".join(f"  {p}" for p in problems))
+    if not rows:
+        raise ConfigError(f"no experiments in {folder}")
+    return rows
+
+
+def select(patterns: Iterable[str], rows: Mapping[str, Row]) -> list[tuple[Row, tuple[str, ...] | None]]:
+    """The rows that any of the patterns means, with the readings to run: None where the pattern leaves that open.
+
+    A pattern is a row's name or a glob of it, an experiment, ``table:9``, ``@quick`` or ``@paper``.
+
+    Raises
+    ------
+    ConfigError
+        If a pattern means no row.
+
+    """
+    chosen: dict[str, tuple[str, ...] | None] = {}
+    for pattern in patterns:
+        found = {name: row.quick if pattern == "@quick" else None for name, row in rows.items() if _means(pattern, row)}
+        if not found:
+            names = [*rows, *{row.experiment for row in rows.values()}, "@quick", "@paper"]
+            raise ConfigError(f"no row is called '{pattern}'{_similar(pattern, names)} See `repro list`.")
+        chosen |= {name: readings for name, readings in found.items() if name not in chosen or readings is None}
+    return [(rows[name], readings) for name, readings in chosen.items()]
+
+
+def _means(pattern: str, row: Row) -> bool:
+    if pattern == "@paper":
+        return True
+    if pattern == "@quick":
+        return bool(row.quick)
+    if pattern.startswith("table:"):
+        return any(str(line.table) == pattern[6:] for line in row.published)
+    return fnmatchcase(row.name, pattern) or pattern in (row.experiment, row.name.rpartition("/")[0])
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """``KEY=VALUE`` as a key and a value: a TOML value, or a bare word as text.
+
+    Raises
+    ------
+    ConfigError
+        If there is no ``=``.
+
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set takes KEY=VALUE, such as learning_rate=0.1; not '{text}'")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()
+
+
+def _similar(name: str, names: Iterable[str]) -> str:
+    close = get_close_matches(name, list(names), n=3, cutoff=0.5)
+    return f". Did you mean {' or '.join(close)}?" if close else "."
+
+
+def _module(folder: str, name: str) -> Any:
+    """The learner or task of that name; the folder is the registry."""
+    known = sorted(p.stem for p in (Path(__file__).parent / folder).glob("*.py") if p.stem != "__init__")
+    if name not in known:
+        raise ConfigError(f"there is no {folder[:-1]} '{name}'{_similar(name, known)}")
+    return import_module(f"repro.{folder}.{name}")
+
+
+def _messages(error: ValidationError, prefix: str, kind: type[Settings]) -> list[str]:
+    """One line for each error, with the key it is about."""
+    lines = []
+    for detail in error.errors():
+        key = ".".join(str(part) for part in (prefix, *detail["loc"]) if part != "")
+        message = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] == "extra_forbidden":
+            message = "there is no such setting" + _similar(str(detail["loc"][-1]), kind.model_fields)
+        elif detail["type"] == "missing":
+            message = "is missing"
+        elif not isinstance(detail["input"], dict | list | tuple):
+            message += f", not {detail['input']!r}"
+        lines.append(f"{key}: {message}")
+    return lines
+
+
+def _read(path: Path) -> tuple[list[Row], list[str]]:
+    """The rows of a file, and what is wrong with it."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        return [], [f"cannot be read: {error.strerror}"]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        return [], [f"not valid TOML: {error}"]
+    try:
+        file = _File.model_validate(content)
+    except ValidationError as error:
+        return [], _messages(error, "", _File)
+    problems = [] if PRINTED in file.readings else [f"readings: there is no reading '{PRINTED}'"]
+    rows = []
+    for n, raw in enumerate(file.rows):
+        where = f"rows.{n} ({raw.name})"
+        if raw.name.split("/")[0] != file.experiment:
+            problems.append(f"{where}: a name starts with its experiment, '{file.experiment}/'")
+        if raw.learner not in file.learners:
+            problems.append(
+                f"{where}.learner: there is no learners.{raw.learner}{_similar(raw.learner, file.learners)}"
+            )
+            continue
+        base, wrong = _override({"task": file.task, "learner": file.learners[raw.learner], "stop": file.stop}, raw.set)
+        problems += [f"{where}.set: {problem}" for problem in wrong]
+        for name, reading in file.readings.items():
+            setup, wrong = _setup(base, reading.set, {})
+            problems += wrong if name == PRINTED else [f"readings.{name}: {problem}" for problem in wrong]
+            if setup:
+                stages = [stage.name for stage in setup.stop.stages]
+                problems += [
+                    f"{where}.published.{k}.stage: there is no stage '{line.stage}'{_similar(line.stage, stages)}"
+                    for k, line in enumerate(raw.published)
+                    if line.stage not in stages
+                ]
+        problems += [f"{where}.quick: there is no reading '{q}'" for q in raw.quick if q not in file.readings]
+        rows.append(
+            Row(
+                raw.name,
+                file.experiment,
+                file.title,
+                file.section,
+                raw.learner,
+                raw.trials,
+                raw.quick,
+                raw.published,
+                file.readings,
+                base,
+                path,
+            )  # fmt: skip
+        )
+    return rows, problems
+
+
+def _override(
+    base: Mapping[str, Mapping[str, Any]], changes: Mapping[str, Any]
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """``base`` with single settings replaced, and what is wrong with the keys."""
+    result = {group: dict(settings) for group, settings in base.items()}
+    problems = []
+    for key, value in changes.items():
+        group, dot, name = key.partition(".")
+        if not dot or group not in result:
+            problems.append(f"{key}: a key is {', '.join(f'{g}.NAME' for g in result)}")
+        else:
+            result[group][name] = value
+    return result, problems
+
+
+def _full_key(key: str, kinds: Mapping[str, type[Settings]]) -> str:
+    """``learning_rate`` as ``learner.learning_rate``, where only one group has a setting of that name."""
+    groups = [group for group, kind in kinds.items() if key in kind.model_fields]
+    return f"{groups[0]}.{key}" if len(groups) == 1 else key
+
+
+def _setup(
+    base: Mapping[str, Mapping[str, Any]], reading: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> tuple[Setup | None, list[str]]:
+    """Validated settings, or None, and what is wrong with them."""
+    kinds: dict[str, type[Settings]] = {"stop": Stop}
+    problems = []
+    for group, folder in (("task", "tasks"), ("learner", "learners")):
+        try:
+            kinds[group] = _module(folder, str(base[group].get("name"))).Settings
+        except ConfigError as error:
+            problems.append(f"{group}.name: {error}")
+    merged, wrong = _override(base, {_full_key(key, kinds): value for key, value in {**reading, **overrides}.items()})
+    problems += wrong
+    groups = {}
+    for group, kind in kinds.items():
+        try:
+            groups[group] = kind.model_validate(merged[group])
+        except ValidationError as error:
+            problems += _messages(error, group, kind)
+    if problems:
+        return None, problems
+    return Setup(groups["task"], groups["learner"], groups["stop"]), []  # type: ignore[arg-type]

@@ -1,0 +1,210 @@
+"""Runs the trials of one cell side by side, one in each SIMD lane, and refills a lane when its trial ends."""
+
+import hashlib
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import version
+from math import inf, isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from repro import __version__
+from repro.kernels import driver, random
+from repro.kernels.contract import Learner, Task
+from repro.kernels.jit import cache_folder
+from repro.source import kernel_digest, numerical_digest
+from repro.trial import Cell, Record, StageRecord, canonical
+
+WIDEST = 32  # lanes; more would pay on AVX-512 only, and no row of the paper has more trials than that
+_SLICE_S = 0.15  # how long the kernel may keep Python waiting
+_PATIENCE_S = 1.0  # how long most lanes may idle before the others move to a narrower crew, which has to be compiled
+
+_OUTCOMES = {driver.SOLVED: "solved", driver.LIMIT: "limit", driver.DIVERGED: "diverged"}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a crew did since it last said so: its trials together."""
+
+    sequences: int  # training sequences
+    steps: int  # time steps, in training and test
+
+
+def keep_kernels(folder: Path) -> None:
+    """Keep compiled kernels under ``folder``, apart for each version of the package's source."""
+    cache_folder(folder / kernel_digest())
+
+
+def width_for(n_trials: int) -> int:
+    """The number of lanes for so many trials: the next power of two, up to `WIDEST`."""
+    return min(WIDEST, 1 << max(0, n_trials - 1).bit_length())
+
+
+_loops: dict[str, Any] = {}  # compiled training loops by what their kernels hold as constants
+
+
+class Crew:
+    """The arrays of ``width`` trials of a cell, and the compiled loop that advances them."""
+
+    def __init__(self, cell: Cell, width: int) -> None:
+        self.cell = cell
+        self.width = width
+        self._learner = import_module(f"repro.learners.{cell.settings['learner']['name']}")
+        self._task = import_module(f"repro.tasks.{cell.settings['task']['name']}")
+        self.learner = self._learner.Settings.model_validate(cell.settings["learner"])
+        self.task = self._task.Settings.model_validate(cell.settings["task"])
+        self.n_in, self.n_out = self._task.n_inputs(self.task), self._task.n_outputs(self.task)
+        stop = cell.settings["stop"]
+        self.stages = stop["stages"]
+        self.rules = driver.Rules(
+            tolerance=np.array([stop["tolerance"]], np.float64),
+            max_wrong=np.array([stage["max_wrong"] for stage in self.stages], np.int64),
+            mean_error=np.array([inf if s["mean_error"] is None else s["mean_error"] for s in self.stages], np.float64),
+            max_sequences=np.array([stop["max_sequences"]], np.int64),
+            test_sequences=np.array([stop["test_sequences"]], np.int64),
+        )
+        self.book, self.streams = driver.allocate(width, stop["window"], len(self.stages))
+        self.net = self._learner.allocate(self.learner, self.n_in, self.n_out, width)
+        self.state = self._task.allocate(self.task, width, self.learner.precision)
+        self.trials: list[int | None] = [None] * width
+        self.cpu_s = [0.0] * width
+        self.kernels_key = canonical([self.learner.compiled(), self.task.compiled(), width])
+        self.run = self._compile()
+        self.advance(0)
+
+    def kernels(self) -> tuple[Task, Learner]:
+        """The compiled functions of task and learner."""
+        task = self._task.build(self.task, self.width, self.learner.precision)
+        return task, self._learner.build(self.learner, self.n_in, self.n_out, self.width)
+
+    def _compile(self) -> Any:
+        if self.kernels_key not in _loops:
+            _loops[self.kernels_key] = driver.build(*self.kernels(), self.n_out, self.width, self.kernels_key)
+        return _loops[self.kernels_key]
+
+    def enlist(self, lane: int, trial: int) -> None:
+        """Start a trial in an idle lane."""
+        weights, training, test = self.cell.streams(trial)
+        net = self._learner.allocate(self.learner, self.n_in, self.n_out, 1)
+        self._learner.initialise(self.learner, net, self.n_in, 0, random.uniform(weights.reshape(4, 1)))
+        for crew, one in zip(self.net, net, strict=True):
+            crew[..., lane] = one[..., 0]
+        driver.enlist(self.book, self.streams, lane, self.learner.learning_rate, training, test)
+        self.trials[lane] = trial
+        self.cpu_s[lane] = 0.0
+
+    def advance(self, ticks: int) -> int:
+        """Advance all lanes by so many time steps, or until a trial ends; the time steps done."""
+        running = [lane for lane, trial in enumerate(self.trials) if trial is not None]
+        start = time.process_time()
+        done = self.run(ticks, self.book, self.rules, self.streams, self.state, self.net)
+        for lane in running:
+            self.cpu_s[lane] += (time.process_time() - start) / len(running)
+        return int(done)
+
+    def narrowed(self, width: int) -> "Crew":
+        """The running trials in a crew of fewer lanes; not one bit of theirs changes."""
+        crew = Crew(self.cell, width)
+        running = [lane for lane, trial in enumerate(self.trials) if trial is not None]
+        for new, old in enumerate(running):
+            for theirs, ours in zip(crew.book, self.book, strict=True):
+                theirs[new] = ours[old]
+            for theirs, ours in zip(
+                (*crew.net, *crew.state, *crew.streams), (*self.net, *self.state, *self.streams), strict=True
+            ):
+                theirs[..., new] = ours[..., old]
+            crew.trials[new], crew.cpu_s[new] = self.trials[old], self.cpu_s[old]
+        return crew
+
+    def dismiss(self, lane: int) -> Record:
+        """Take a trial that has ended out of its lane."""
+        book, cell, trial = self.book, self.cell, self.trials[lane]
+        assert trial is not None
+        outcome = _OUTCOMES[int(book.mode[lane])]
+        weights = self._learner.weights(self.learner, self.net, self.n_in, lane)
+        values = np.concatenate(weights)
+        book.mode[lane] = driver.IDLE
+        self.trials[lane] = None
+        return Record(
+            schema=1,
+            experiment=cell.experiment, row=cell.row, reading=cell.reading, cell=cell.key, trial=trial, seed=cell.seed,
+            outcome=outcome,
+            sequences=int(book.sequences[lane]), steps=int(book.steps[lane]),
+            stages=[self._stage(lane, k) for k in range(int(book.stage[lane]))],
+            cpu_s=round(self.cpu_s[lane], 3),
+            weights=len(values),
+            weights_digest=hashlib.sha256(values.astype(values.dtype.newbyteorder("<")).tobytes()).hexdigest()[:16],
+            source=numerical_digest(cell.settings["learner"]["name"], cell.settings["task"]["name"]),
+            settings={group: dict(settings) for group, settings in cell.settings.items()},
+            versions=versions(), processor=processor(),
+        )  # fmt: skip
+
+    def _stage(self, lane: int, k: int) -> StageRecord:
+        book, n = self.book, int(self.book.tested[lane, k])
+
+        def number(value: float) -> float | None:
+            return float(value) if isfinite(value) else None
+
+        return StageRecord(
+            name=self.stages[k]["name"],
+            sequences=int(book.stage_sequences[lane, k]),
+            steps=int(book.stage_steps[lane, k]),
+            test_sequences=n,
+            test_wrong=int(book.test_wrong[lane, k]),
+            mean_absolute_error=number(book.test_absolute[lane, k] / n),
+            mean_squared_error=number(book.test_square[lane, k] / n),
+            max_error=number(book.test_worst[lane, k]),
+        )
+
+
+def run(cell: Cell, trials: Sequence[int], width: int | None = None) -> Iterator[Record | Progress]:
+    """Run trials of a cell, yielding each record as its trial ends, and progress in between."""
+    crew = Crew(cell, width or width_for(len(trials)))
+    waiting = list(reversed(trials))
+    ticks = 1000
+    last_end = time.perf_counter()
+    while True:
+        for lane in range(crew.width):
+            if crew.trials[lane] is None and waiting:
+                crew.enlist(lane, waiting.pop())
+        running = sum(trial is not None for trial in crew.trials)
+        if not running:
+            return
+        if not waiting and 4 * running <= crew.width and time.perf_counter() - last_end > _PATIENCE_S:
+            crew = crew.narrowed(width_for(running))
+        before = int(crew.book.sequences.sum())
+        start = time.perf_counter()
+        done = crew.advance(ticks)
+        elapsed = time.perf_counter() - start
+        yield Progress(int(crew.book.sequences.sum()) - before, done * running)
+        if elapsed > 0 and done == ticks:
+            ticks = max(100, min(4 * ticks, int(ticks * _SLICE_S / elapsed)))
+        for lane in range(crew.width):
+            if crew.book.mode[lane] in _OUTCOMES:
+                last_end = time.perf_counter()
+                yield crew.dismiss(lane)
+
+
+@lru_cache(maxsize=1)
+def versions() -> dict[str, str]:
+    """Versions of what computes the numbers."""
+    packages = {name: version(name) for name in ("numpy", "numba", "llvmlite")}
+    return {"repro": __version__, "python": platform.python_version(), **packages}
+
+
+@lru_cache(maxsize=1)
+def processor() -> str:
+    """The processor's model."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

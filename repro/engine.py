@@ -1,0 +1,200 @@
+"""Spreads jobs over processes, and yields what their trials report as it happens.
+
+A job is a cell and some of its trials. The inline engine runs jobs one after the other in this process. The local engine
+starts worker processes, each with a pipe of its own: no lock is shared, so a worker that is killed takes nothing with it
+but its own job. What is missing of that job is then run again, each trial alone; a trial that is lost three times becomes
+a record of outcome ``crashed``, and all others are unharmed.
+
+Ctrl-C reaches the parent alone (workers ignore it), which ends the workers at once. Finished trials are already yielded.
+"""
+
+import multiprocessing
+import os
+import signal
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from repro.trial import Cell, Record
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Job:
+    """Trials of a cell that one crew runs."""
+
+    cell: Cell
+    trials: tuple[int, ...]
+    lanes: int | None = None  # None: as many as the trials need
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
+class Began:
+    """A job whose kernels are ready, and whose trials are running."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class Did:
+    """What the trials of a job did since its last report."""
+
+    job: Job
+    sequences: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A trial has ended."""
+
+    job: Job
+    record: Record
+
+
+Event = Began | Did | Ended
+Run = Callable[[Job], Iterator[Event]]
+
+
+def run_job(job: Job) -> Iterator[Event]:
+    """Run a job in this process."""
+    from repro import crew  # compiles kernels: only where trials are run
+
+    crew.keep_kernels(kernel_folder())
+    for number, event in enumerate(crew.run(job.cell, job.trials, job.lanes)):
+        if number == 0:
+            yield Began(job)
+        yield Ended(job, event) if isinstance(event, Record) else Did(job, event.sequences, event.steps)
+
+
+def inline(jobs: Iterable[Job], run: Run = run_job) -> Iterator[Event]:
+    """Run jobs one after the other in this process."""
+    for job in jobs:
+        left = set(job.trials)
+        try:
+            for event in run(job):
+                if isinstance(event, Ended):
+                    left.discard(event.record.trial)
+                yield event
+        except Exception:
+            yield from (Ended(job, crashed(job.cell, trial, traceback.format_exc())) for trial in sorted(left))
+
+
+def local(jobs: Iterable[Job], n_workers: int, run: Run = run_job) -> Iterator[Event]:
+    """Run jobs in ``n_workers`` processes."""
+    waiting = deque(jobs)
+    workers: list[_Worker] = []
+    try:
+        while waiting or any(worker.job for worker in workers):
+            while waiting and len(workers) < n_workers:
+                workers.append(_Worker(run))
+            for worker in workers:
+                if waiting and not worker.job:
+                    worker.give(waiting.popleft())
+            for pipe in wait([worker.pipe for worker in workers if worker.job]):
+                worker = next(worker for worker in workers if worker.pipe is pipe)
+                event = worker.take()
+                if isinstance(event, str):  # the worker failed, or is gone
+                    job, left = worker.job, sorted(worker.left)
+                    assert job is not None
+                    if event == _DONE:
+                        worker.job = None
+                        continue
+                    workers.remove(worker)
+                    worker.stop()
+                    if job.attempt < _ATTEMPTS:
+                        waiting.extend(Job(job.cell, (trial,), job.lanes, job.attempt + 1) for trial in left)
+                    else:
+                        yield from (Ended(job, crashed(job.cell, trial, event)) for trial in left)
+                else:
+                    yield event
+    finally:
+        for worker in workers:
+            worker.stop()
+
+
+def crashed(cell: Cell, trial: int, error: str) -> Record:
+    """The record of a trial that could not be run to its end."""
+    return Record(
+        schema=1,
+        experiment=cell.experiment, row=cell.row, reading=cell.reading, cell=cell.key, trial=trial, seed=cell.seed,
+        outcome="crashed", sequences=0, steps=0, stages=[], cpu_s=0.0, weights=0, weights_digest=None, source="",
+        settings={group: dict(settings) for group, settings in cell.settings.items()}, versions={}, processor="",
+        error=error.strip(),
+    )  # fmt: skip
+
+
+def kernel_folder() -> Path:
+    """Where compiled kernels are kept: ``REPRO_CACHE``, or a folder of the user's cache."""
+    given = os.environ.get("REPRO_CACHE")
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return Path(given) if given else (Path(cache) if cache else Path.home() / ".cache") / "repro"
+
+
+_DONE = ""
+
+
+@dataclass
+class _Worker:
+    """A worker process and what it is doing."""
+
+    run: Run
+    job: Job | None = None
+    left: set[int] = field(default_factory=set)
+    pipe: Connection = field(init=False)
+    process: BaseProcess = field(init=False)
+
+    def __post_init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_work, args=(theirs, self.run), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def give(self, job: Job) -> None:
+        self.job, self.left = job, set(job.trials)
+        try:
+            self.pipe.send(job)
+        except OSError:
+            pass  # it is gone: `take` finds the pipe closed
+
+    def take(self) -> Event | str:
+        """The next event, or a text: empty if the job is done, else why the worker failed."""
+        try:
+            event = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join(1)
+            return f"the worker process ended with exit code {self.process.exitcode}"
+        if isinstance(event, Ended):
+            self.left.discard(event.record.trial)
+        return event  # type: ignore[no-any-return]
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def _work(pipe: Any, run: Run) -> None:
+    """A worker process: jobs in, events out, until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        while True:
+            job = pipe.recv()
+            try:
+                for event in run(job):
+                    pipe.send(event)
+                pipe.send(_DONE)
+            except (BrokenPipeError, ConnectionResetError):
+                return
+            except Exception:
+                pipe.send(traceback.format_exc())
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # the parent is gone

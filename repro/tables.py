@@ -1,0 +1,254 @@
+"""The paper's tables with today's numbers beside them, from records and published values."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from repro.campaign import current
+from repro.config import PRINTED, Published, Row, select
+from repro.stats import Estimate, Summary, summarise
+from repro.store import Store
+
+FORMATS = ("text", "md", "csv", "latex", "json")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a table of the paper, and what was measured under one reading."""
+
+    row: Row
+    reading: str
+    published: Published
+    n_weights: int
+    n_target: int
+    measured: Summary
+    n_other: int  # records of the row and reading that do not count: other settings, or computed by other source
+
+    def data(self) -> dict[str, Any]:
+        """All of it, flat, with plain names: for programs."""
+        m, p = self.measured, self.published
+
+        def parts(name: str, estimate: Estimate | None) -> dict[str, float | None]:
+            edges = (estimate.value, estimate.low, estimate.high) if estimate else (None, None, None)
+            return dict(zip((name, f"{name}_low", f"{name}_high"), edges, strict=True))
+
+        return {
+            "table": p.table, "line": p.line, "row": self.row.name, "reading": self.reading, "stage": p.stage,
+            "weights_published": p.weights, "weights": self.n_weights,
+            "test_wrong_published": p.test_wrong, "test_wrong": m.wrong, "test_wrong_most": m.wrong_most,
+            "sequences_published": p.sequences, **parts("sequences", m.sequences),
+            "trials_target": self.n_target, "trials": m.n, "solved": m.n_solved, **parts("success_rate", m.rate),
+            "test_error_published": p.test_error, "mean_absolute_error": m.mean_absolute_error,
+            "mean_squared_error": m.mean_squared_error, "max_error": m.max_error,
+            "cpu_s": m.cpu_s, **{f"outcome_{name}": m.outcomes.get(name, 0) for name in
+                                 ("solved", "limit", "diverged", "crashed")},
+        }  # fmt: skip
+
+
+def lines(rows: Iterable[Row], store: Store, table: int | None = None) -> list[Line]:
+    """The lines of the rows, in the order of the paper: printed first, then other readings that have records.
+
+    Raises
+    ------
+    repro.store.StoreError
+        If a results file cannot be read.
+
+    """
+    result = []
+    for row in rows:
+        records = [record for record in store.read(row.experiment) if record.row == row.name]
+        for reading in row.readings:
+            mine = [record for record in records if record.reading == reading]
+            if reading != PRINTED and not mine:
+                continue
+            counted = current(row.cell(reading), row.trials, mine)
+            result += [
+                Line(
+                    row, reading, published, row.setup(reading).n_weights, row.trials,
+                    summarise(counted, published.stage), len(mine) - len(counted),
+                )
+                for published in row.published
+                if table in (None, published.table)
+            ]  # fmt: skip
+    return sorted(result, key=lambda line: (line.published.table, line.published.line, line.reading != PRINTED))
+
+
+def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -> list[Line]:
+    """The lines of tables named by their number, and of rows named as `config.select` takes them; each once.
+
+    Raises
+    ------
+    repro.config.ConfigError
+        If a pattern means nothing.
+    repro.store.StoreError
+        If a results file cannot be read.
+
+    """
+    numbers = {str(published.table) for row in rows.values() for published in row.published}
+    found: dict[object, Line] = {}
+    for pattern in patterns:
+        is_table = pattern in numbers
+        chosen = [row for row, _ in select([f"table:{pattern}" if is_table else pattern], rows)]
+        for line in lines(chosen, store, int(pattern) if is_table else None):
+            found[line.row.name, line.reading, line.published.table, line.published.line] = line
+    return list(found.values())
+
+
+def description(row: Row, reading: str) -> list[tuple[str, str]]:
+    """What there is to say of a row under a reading: pairs of a key and a value.
+
+    Raises
+    ------
+    repro.config.ConfigError
+        If there is no such reading.
+
+    """
+    setup = row.setup(reading)
+    pairs = [
+        ("row", row.name),
+        ("experiment", f"{row.experiment}: {row.title} (section {row.section})"),
+        ("trials", str(row.trials)),
+        ("weights", str(setup.n_weights)),
+    ]
+    for group, settings in (("task", setup.task), ("learner", setup.learner), ("stop", setup.stop)):
+        for name, value in settings.model_dump(mode="json").items():
+            pairs.append((f"{group}.{name}", json.dumps(value)))
+    for line in row.published:
+        values = line.model_dump(exclude_none=True, exclude={"table", "line"})
+        pairs.append((f"paper, table {line.table}", ", ".join(f"{k} {v}" for k, v in values.items() if v != "")))
+    for name, other in row.readings.items():
+        shown = " (shown here)" if name == reading else ""
+        changes = ", ".join(f"{key} = {json.dumps(value)}" for key, value in other.set.items())
+        pairs.append((f"reading {name}{shown}", other.note + (f": {changes}" if changes else "")))
+        pairs += [("", choice) for choice in other.choices]
+    return pairs
+
+
+# ------------------------------------------------------------------------------------------------- how they are shown
+
+
+def _whole(number: float | None) -> str:
+    return "-" if number is None else f"{number:,.0f}"
+
+
+def _decimal(number: float | None) -> str:
+    return "-" if number is None else f"{number:.4f}"
+
+
+def _one_decimal(number: float | None) -> str:
+    return "-" if number is None else f"{number:,.1f}"
+
+
+def _with_interval(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "-"
+    return _whole(estimate.value) + (f" [{_whole(estimate.low)}, {_whole(estimate.high)}]" if estimate.low else "")
+
+
+def _rate(measured: Summary) -> str:
+    if measured.rate is None:
+        return "-"
+    low, high = measured.rate.low or 0.0, measured.rate.high or 0.0
+    return f"{100 * measured.rate.value:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
+
+
+_PAPER = "paper: "
+
+_COLUMNS: dict[str, Callable[[Line], str]] = {
+    "row": lambda line: line.row.name,
+    "stop": lambda line: line.published.stage,
+    "reading": lambda line: line.reading,
+    "# weights": lambda line: _whole(line.n_weights),
+    _PAPER + "# wrong of 2560": lambda line: _whole(line.published.test_wrong),
+    "# wrong": lambda line: "-" if line.measured.wrong is None else f"{line.measured.wrong:.1f}",
+    _PAPER + "test error": lambda line: _decimal(line.published.test_error),
+    "mean abs error": lambda line: _decimal(line.measured.mean_absolute_error),
+    "mean sq error": lambda line: _decimal(line.measured.mean_squared_error),
+    _PAPER + "success after": lambda line: _whole(line.published.sequences),
+    "success after [95 %]": lambda line: _with_interval(line.measured.sequences),
+    "trials": lambda line: f"{line.measured.n} of {line.n_target}",
+    "solved": lambda line: f"{line.measured.n_solved}",
+    "success rate [95 %]": lambda line: _rate(line.measured),
+    "CPU s": lambda line: _one_decimal(line.measured.cpu_s),
+}
+
+
+def render(table_lines: Sequence[Line], form: str) -> str:
+    """Tables as text, Markdown, CSV, LaTeX or JSON (``form`` is one of `FORMATS`); one after the other."""
+    if form == "json":
+        return json.dumps([line.data() for line in table_lines], indent=2, allow_nan=False)
+    if form == "csv":
+        import pandas as pd  # half a second to import: only where it is used
+
+        return pd.DataFrame([line.data() for line in table_lines]).to_csv(index=False).rstrip("\n")
+    numbers = sorted({line.published.table for line in table_lines})
+    return "\n\n".join(
+        _one([line for line in table_lines if line.published.table == number], number, form) for number in numbers
+    )
+
+
+def _one(table_lines: Sequence[Line], number: int, form: str) -> str:
+    from tabulate import tabulate
+
+    names = list(_COLUMNS)
+    if all(line.published.test_error is None for line in table_lines):
+        names = [name for name in names if "error" not in name]
+    body = [[_COLUMNS[name](line) for name in names] for line in table_lines]
+    titles = dict.fromkeys(f"{line.row.title} (experiment {line.row.experiment})" for line in table_lines)
+    title = f"Table {number}. {'; '.join(titles)}"
+    notes = _notes(table_lines)
+    align = ["left" if name in ("row", "stop", "reading") else "right" for name in names]
+    if form == "latex":
+        inside = tabulate(body, names, tablefmt="latex_booktabs", disable_numparse=True, colalign=align)
+        return "\n".join([rf"\begin{{table}}\caption{{{_tex(title)}}}", inside, *map(_tex, notes), r"\end{table}"])
+    if form == "md":
+        inside = tabulate(body, names, tablefmt="pipe", disable_numparse=True, colalign=align)
+        return "\n".join([f"**{title}**", "", inside, "", *(f"- {note}" for note in notes)]).rstrip()
+    heads = [
+        name.replace(_PAPER, "paper\n").replace(" [", "\n[").replace("# wrong of", "# wrong\nof") for name in names
+    ]
+    inside = tabulate(body, heads, tablefmt="simple", disable_numparse=True, colalign=align)
+    return "\n".join([title, "", inside, "", *notes]).rstrip()
+
+
+def _tex(text: str) -> str:
+    return "".join(f"\\{char}" if char in "#$%&_{}" else char for char in text)
+
+
+def _notes(table_lines: Sequence[Line]) -> list[str]:
+    """What a reader must know to read the table right."""
+    notes = []
+    readings: Mapping[str, str] = {
+        line.reading: line.row.readings[line.reading].note for line in table_lines if line.reading != PRINTED
+    }
+    notes += [f"Reading '{name}': {note}." for name, note in readings.items()]
+    for line in table_lines:
+        if line.published.note and line.reading == PRINTED:
+            notes.append(f"Paper, {line.row.name}, {line.published.stage}: {line.published.note}.")
+    missing = {line.row.name: line.n_target - line.measured.n for line in table_lines if line.reading == PRINTED}
+    for name, n in missing.items():
+        if n:
+            notes.append(f"{name}: {n} trials missing; `repro run '{name}'` runs them.")
+    others = {(line.row.name, line.reading): line.n_other for line in table_lines if line.n_other}
+    for (name, reading), n in others.items():
+        notes.append(f"{name}, {reading}: {n} records do not count (other settings, or computed by other source).")
+    return notes
+
+
+def listing(headers: Sequence[str], body: Sequence[Sequence[Any]], form: str) -> str:
+    """A plain listing in any of `FORMATS`."""
+    from tabulate import tabulate
+
+    if form == "json":
+        return json.dumps([dict(zip(headers, row, strict=True)) for row in body], indent=2, allow_nan=False)
+    if form == "csv":
+        out = io.StringIO()
+        csv.writer(out, lineterminator="\n").writerows([headers, *body])
+        return out.getvalue().rstrip("\n")
+    style = {"text": "simple", "md": "pipe", "latex": "latex_booktabs"}[form]
+    shown = [[f"{cell:,}" if isinstance(cell, int) else "-" if cell is None else cell for cell in row] for row in body]
+    align = ["right" if all(isinstance(row[k], int | None) for row in body) else "left" for k in range(len(headers))]
+    return tabulate(shown, headers, tablefmt=style, disable_numparse=True, colalign=align)
