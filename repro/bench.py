@@ -21,7 +21,7 @@ def lstm(lanes: int) -> list[tuple[str, int, str, str]]:
     team = _team(rows["4/lstm/T=1000"].cell(), lanes)
     step = team.kernels()[1].step
 
-    def steps(n, net):
+    def steps(n: int, net: Any) -> int:
         for _ in range(n):
             step(net)
         return n

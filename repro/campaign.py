@@ -58,9 +58,9 @@ def current(cell: Cell, n_trials: int, records: Iterable[Record]) -> list[Record
     source = source_of(cell)
     chosen: dict[int, Record] = {}
     for record in records:
-        if record.cell == cell.key and record.trial < n_trials:
-            if record.source == source or (record.outcome == "crashed" and record.trial not in chosen):
-                chosen[record.trial] = record
+        counts = record.source == source or (record.outcome == "crashed" and record.trial not in chosen)
+        if counts and record.cell == cell.key and record.trial < n_trials:
+            chosen[record.trial] = record
     return [chosen[trial] for trial in sorted(chosen)]
 
 

@@ -55,7 +55,7 @@ reading_option = _option("--reading", metavar="NAME", help="A reading of what th
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="repro")
 def main() -> None:
-    """Rerun the experiments of the 1997 LSTM paper and compare the numbers.
+    r"""Rerun the experiments of the 1997 LSTM paper and compare the numbers.
 
     \b
     repro list                        the rows of the paper's tables
@@ -93,7 +93,7 @@ def list_(results: Path, form: str) -> None:
 @reading_option
 @format_option
 def show(row: str, reading: str | None, form: str) -> None:
-    """Show a row: all its settings, its readings, and what the paper reports.
+    r"""Show a row: all its settings, its readings, and what the paper reports.
 
     \b
     repro show 6a/lstm
@@ -122,7 +122,7 @@ def run(
     select: tuple[str, ...], jobs: int, trials: int | None, seed: int, reading: str | None, overrides: tuple[str, ...],
     max_sequences: int | None, results: Path, engine_name: str, lanes: int | None, dry_run: bool,
 ) -> None:  # fmt: skip
-    """Run the trials that are missing. Finished ones are kept, whatever happens.
+    r"""Run the trials that are missing. Finished ones are kept, whatever happens.
 
     SELECT is a row, a glob of rows, an experiment, table:N, @quick or @paper.
 
@@ -204,7 +204,7 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 @results_option
 @format_option
 def table(select: tuple[str, ...], results: Path, form: str) -> None:
-    """Print a table of the paper with the measured numbers beside it.
+    r"""Print a table of the paper with the measured numbers beside it.
 
     SELECT is the number of a table, or rows as `repro run` takes them.
 
@@ -226,10 +226,11 @@ def table(select: tuple[str, ...], results: Path, form: str) -> None:
 def bench(learner: str, lanes: int, form: str) -> None:
     """Measure the speed of a learner on one core: full training, and the kernel alone.
 
-    Full training is experiment 4 as `repro run` does it: sequences drawn, targets, updates, stop rule. The kernel alone is
-    time steps without any of that, on inputs that do not change.
+    Full training is experiment 4 as `repro run` does it: sequences drawn, targets, updates, stop rule. The kernel
+    alone is time steps without any of that, on inputs that do not change.
     """
-    from repro import bench as measure, tables
+    from repro import bench as measure
+    from repro import tables
 
     click.echo(
         tables.listing(("what", "lanes", "million time steps/s", "ns per trial and step"), measure.lstm(lanes), form)

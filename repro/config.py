@@ -1,9 +1,9 @@
 """The experiments as data: TOML files to frozen, validated rows. The only reader of ``configs/``.
 
-A file describes one experiment: a task, the learners that are tried on it, a stop rule, named readings, and rows. A row
-names a learner and overrides single settings; so does a reading, and so does ``--set`` on the command line. What results
-is validated as a whole, by the learner's and the task's own settings classes. All errors of all files are reported
-together, each with its file and key.
+A file describes one experiment: a task, the learners that are tried on it, a stop rule, named readings, and rows. A
+row names a learner and overrides single settings; so does a reading, and so does ``--set`` on the command line. What
+results is validated as a whole, by the learner's and the task's own settings classes. All errors of all files are
+reported together, each with its file and key.
 """
 
 import tomllib
@@ -65,14 +65,14 @@ class Reading(Settings):
 
     note: str
     choices: tuple[str, ...] = Field((), strict=False)
-    set: dict[str, Any] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
 
 
 class _Row(Settings):
     name: str = Field(pattern=r"^[0-9a-z]+/[0-9a-z_]+(/[0-9A-Za-z_.,=-]+)?$")
     learner: str
     trials: int = Field(ge=1)
-    set: dict[str, Any] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
     quick: tuple[str, ...] = Field((), strict=False, description="readings that @quick runs")
     published: tuple[Published, ...] = Field((), strict=False)
 
@@ -92,14 +92,14 @@ class _File(Settings):
 class Setup:
     """Complete, validated settings of a row under a reading."""
 
-    task: Settings
-    learner: Settings
+    task: Any  # the Settings of its module in repro.tasks
+    learner: Any  # likewise, of repro.learners
     stop: Stop
 
     @property
     def n_weights(self) -> int:
         """The number of weights of the net."""
-        task, learner = _module("tasks", self.task.name), _module("learners", self.learner.name)  # type: ignore[attr-defined]
+        task, learner = _module("tasks", self.task.name), _module("learners", self.learner.name)
         return int(learner.n_weights(self.learner, task.n_inputs(self.task), task.n_outputs(self.task)))
 
 
@@ -285,9 +285,11 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
             continue
         base, wrong = _override({"task": file.task, "learner": file.learners[raw.learner], "stop": file.stop}, raw.set)
         problems += [f"{where}.set: {problem}" for problem in wrong]
+        _, common = _setup(base, {}, {})
+        problems += common
         for name, reading in file.readings.items():
             setup, wrong = _setup(base, reading.set, {})
-            problems += wrong if name == PRINTED else [f"readings.{name}: {problem}" for problem in wrong]
+            problems += [f"readings.{name}: {problem}" for problem in wrong if problem not in common]
             if setup:
                 stages = [stage.name for stage in setup.stop.stages]
                 problems += [
@@ -309,7 +311,7 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
                 file.readings,
                 base,
                 path,
-            )  # fmt: skip
+            )
         )
     return rows, problems
 
@@ -348,7 +350,7 @@ def _setup(
             problems.append(f"{group}.name: {error}")
     merged, wrong = _override(base, {_full_key(key, kinds): value for key, value in {**reading, **overrides}.items()})
     problems += wrong
-    groups = {}
+    groups: dict[str, Any] = {}
     for group, kind in kinds.items():
         try:
             groups[group] = kind.model_validate(merged[group])
@@ -356,4 +358,4 @@ def _setup(
             problems += _messages(error, group, kind)
     if problems:
         return None, problems
-    return Setup(groups["task"], groups["learner"], groups["stop"]), []  # type: ignore[arg-type]
+    return Setup(groups["task"], groups["learner"], groups["stop"]), []

@@ -19,13 +19,13 @@ from repro.kernels import driver, random
 from repro.kernels.contract import Learner, Task
 from repro.kernels.jit import cache_folder
 from repro.source import kernel_digest, numerical_digest
-from repro.trial import Cell, Record, StageRecord, canonical
+from repro.trial import SCHEMA, Cell, Outcome, Record, StageRecord, canonical
 
 WIDEST = 32  # lanes; more would pay on AVX-512 only, and no row of the paper has more trials than that
 _SLICE_S = 0.15  # how long the kernel may keep Python waiting
 _PATIENCE_S = 1.0  # how long most lanes may idle before the others move to a narrower crew, which has to be compiled
 
-_OUTCOMES = {driver.SOLVED: "solved", driver.LIMIT: "limit", driver.DIVERGED: "diverged"}
+_OUTCOMES: dict[int, Outcome] = {driver.SOLVED: "solved", driver.LIMIT: "limit", driver.DIVERGED: "diverged"}
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Crew:
         book.mode[lane] = driver.IDLE
         self.trials[lane] = None
         return Record(
-            schema=1,
+            schema=SCHEMA,
             experiment=cell.experiment, row=cell.row, reading=cell.reading, cell=cell.key, trial=trial, seed=cell.seed,
             outcome=outcome,
             sequences=int(book.sequences[lane]), steps=int(book.steps[lane]),

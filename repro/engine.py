@@ -1,11 +1,12 @@
 """Spreads jobs over processes, and yields what their trials report as it happens.
 
-A job is a cell and some of its trials. The inline engine runs jobs one after the other in this process. The local engine
-starts worker processes, each with a pipe of its own: no lock is shared, so a worker that is killed takes nothing with it
-but its own job. What is missing of that job is then run again, each trial alone; a trial that is lost three times becomes
-a record of outcome ``crashed``, and all others are unharmed.
+A job is a cell and some of its trials. The inline engine runs jobs one after the other in this process. The local
+engine starts worker processes, each with a pipe of its own: no lock is shared, so a worker that is killed takes
+nothing with it but its own job. What is missing of that job is then run again, each trial alone; a trial that is lost
+three times becomes a record of outcome ``crashed``, and all others are unharmed.
 
-Ctrl-C reaches the parent alone (workers ignore it), which ends the workers at once. Finished trials are already yielded.
+Ctrl-C reaches the parent alone (workers ignore it), which ends the workers at once. Finished trials are already
+yielded.
 """
 
 import multiprocessing
@@ -14,13 +15,14 @@ import signal
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from repro.trial import Cell, Record
+from repro.trial import SCHEMA, Cell, Record
 
 _ATTEMPTS = 3
 
@@ -123,7 +125,7 @@ def local(jobs: Iterable[Job], n_workers: int, run: Run = run_job) -> Iterator[E
 def crashed(cell: Cell, trial: int, error: str) -> Record:
     """The record of a trial that could not be run to its end."""
     return Record(
-        schema=1,
+        schema=SCHEMA,
         experiment=cell.experiment, row=cell.row, reading=cell.reading, cell=cell.key, trial=trial, seed=cell.seed,
         outcome="crashed", sequences=0, steps=0, stages=[], cpu_s=0.0, weights=0, weights_digest=None, source="",
         settings={group: dict(settings) for group, settings in cell.settings.items()}, versions={}, processor="",
@@ -160,10 +162,8 @@ class _Worker:
 
     def give(self, job: Job) -> None:
         self.job, self.left = job, set(job.trials)
-        try:
+        with suppress(OSError):  # it is gone: `take` finds the pipe closed
             self.pipe.send(job)
-        except OSError:
-            pass  # it is gone: `take` finds the pipe closed
 
     def take(self) -> Event | str:
         """The next event, or a text: empty if the job is done, else why the worker failed."""

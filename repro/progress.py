@@ -1,15 +1,20 @@
 """What ``run`` shows while it runs, on stderr: a live table on a terminal, elsewhere a plain line now and then."""
 
+import sys
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import click
 
 from repro import engine
 from repro.campaign import Item, Plan
 from repro.trial import Record
+
+if TYPE_CHECKING:  # rich is imported only where there is a terminal
+    from rich.live import Live
+    from rich.table import Table
 
 _EVERY_S = 10.0  # between plain lines of a row
 
@@ -91,12 +96,12 @@ class Display:
             item.cell.key: _Line(item, len(plan.done[item.cell.key]), list(plan.done[item.cell.key]))
             for item in plan.items
         }
-        self._live = None
-        if click.get_text_stream("stderr").isatty() if live is None else live:
+        self._live: Live | None = None
+        if sys.stderr.isatty() if live is None else live:
             from rich.console import Console
-            from rich.live import Live
+            from rich.live import Live as LiveDisplay
 
-            self._live = Live(get_renderable=self._table, console=Console(stderr=True), refresh_per_second=4)
+            self._live = LiveDisplay(get_renderable=self._table, console=Console(stderr=True), refresh_per_second=4)
 
     def __enter__(self) -> Self:
         if self._live:
@@ -122,7 +127,7 @@ class Display:
             line.said = line.latest
             click.echo(line.text(), err=True)
 
-    def _table(self) -> object:
+    def _table(self) -> "Table":
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 AT_RUN_TIME = {"at_run_time": True}
-"""``json_schema_extra`` of a field whose value a compiled kernel reads from an array: another one needs no new kernel."""
+"""``json_schema_extra`` of a field that a compiled kernel reads from an array: another value needs no new kernel."""
 
 
 class Settings(BaseModel):

@@ -1,8 +1,8 @@
 """Records under a results folder: one file an experiment, one JSON line a trial.
 
 A record is appended by a single write, under a lock, and flushed to disk before the trial counts as done. So a killed
-process can leave at most one line without its end; such a torn last line is dropped, and its trial run again. A bad line
-anywhere else is an error: somebody should look.
+process can leave at most one line without its end; such a torn last line is dropped, and its trial run again. A bad
+line anywhere else is an error: somebody should look.
 """
 
 import errno
@@ -122,6 +122,6 @@ def _parse(line: bytes, path: Path, number: int) -> Record:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         problem = f"{where}: {first['msg']}" if where else first["msg"]
-        if where == "schema":
+        if first["type"] == "literal_error" and where == "schema":
             problem = f"schema {first['input']}, but this version reads schema {SCHEMA}"
         raise StoreError(f"{path}:{number}: not a record: {problem}") from None

@@ -183,7 +183,7 @@ def render(table_lines: Sequence[Line], form: str) -> str:
     if form == "csv":
         import pandas as pd  # half a second to import: only where it is used
 
-        return pd.DataFrame([line.data() for line in table_lines]).to_csv(index=False).rstrip("\n")
+        return str(pd.DataFrame([line.data() for line in table_lines]).to_csv(index=False)).rstrip("\n")
     numbers = sorted({line.published.table for line in table_lines})
     return "\n\n".join(
         _one([line for line in table_lines if line.published.table == number], number, form) for number in numbers
@@ -251,4 +251,4 @@ def listing(headers: Sequence[str], body: Sequence[Sequence[Any]], form: str) ->
     style = {"text": "simple", "md": "pipe", "latex": "latex_booktabs"}[form]
     shown = [[f"{cell:,}" if isinstance(cell, int) else "-" if cell is None else cell for cell in row] for row in body]
     align = ["right" if all(isinstance(row[k], int | None) for row in body) else "left" for k in range(len(headers))]
-    return tabulate(shown, headers, tablefmt=style, disable_numparse=True, colalign=align)
+    return str(tabulate(shown, headers, tablefmt=style, disable_numparse=True, colalign=align))

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from repro.settings import Settings
 
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 
 Outcome = Literal["solved", "limit", "diverged", "crashed"]
 
@@ -78,7 +78,7 @@ class StageRecord(Settings):
 class Record(Settings):
     """What a trial leaves behind; one JSON line."""
 
-    version: Literal[1] = Field(SCHEMA, alias="schema")
+    version: Literal[1] = Field(alias="schema")
     experiment: str
     row: str
     reading: str

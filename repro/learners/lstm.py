@@ -201,7 +201,7 @@ def build(settings: Settings, n_in: int, n_out: int, width: int) -> Learner:
                     total = total + load(w, i, m) * load(source, m)
                 g, dg = squash_g(total)
                 state = load(s, c) + y_in * g
-                h, dh = squash_h(state)
+                h, _ = squash_h(state)
                 store(s, state, c)
                 store(y, y_out * h, i)
                 at_gate = g * dy_in

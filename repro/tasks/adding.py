@@ -16,6 +16,7 @@ From the random stream a sequence takes: its length, the place of the first mark
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+
 from repro.kernels.contract import Task
 from repro.settings import Settings as _Settings
 from repro.settings import runtime

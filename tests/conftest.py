@@ -1,0 +1,44 @@
+"""What several test files need."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repro import config
+from repro.trial import Cell, Record
+
+# Small and quick, yet with all that can happen: two stages, tests in between, trials that reach the limit.
+SMALL = {
+    "stop.window": 4,
+    "stop.tolerance": 0.2,
+    "stop.test_sequences": 3,
+    "stop.max_sequences": 24,
+    "stop.stages": [{"name": "early", "max_wrong": 1}, {"name": "late", "max_wrong": 0, "mean_error": 0.06}],
+}
+
+
+def small_cell(row: str = "4/lstm/T=100", **more: Any) -> Cell:
+    """A cell whose trials take some milliseconds."""
+    length = {"task.length": 20} if row.startswith("4") else {}
+    return config.load()[row].cell(overrides={**SMALL, **length, **more})
+
+
+def result(record: Record) -> dict[str, Any]:
+    """All of a record that must be the same wherever and however a trial is run."""
+    return record.model_dump(exclude={"cpu_s", "versions", "processor"})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Compiled kernels of this test run, shared with the processes that it starts."""
+    folder = tmp_path_factory.mktemp("kernels")
+    before = os.environ.get("REPRO_CACHE")
+    os.environ["REPRO_CACHE"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["REPRO_CACHE"]
+    else:
+        os.environ["REPRO_CACHE"] = before
