@@ -1,9 +1,12 @@
 """Runs the trials of one cell side by side, one in each SIMD lane, and refills a lane when its trial ends."""
 
 import hashlib
+import os
 import platform
+import shutil
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -25,6 +28,8 @@ WIDEST = 32  # lanes; more would pay on AVX-512 only, and no row of the paper ha
 _SLICE_S = 0.15  # how long the kernel may keep Python waiting
 _PATIENCE_S = 1.0  # how long most lanes may idle before the others move to a narrower crew, which has to be compiled
 
+_KEPT_VERSIONS = 4  # folders of compiled kernels
+
 _OUTCOMES: dict[int, Outcome] = {driver.SOLVED: "solved", driver.LIMIT: "limit", driver.DIVERGED: "diverged"}
 
 
@@ -37,8 +42,15 @@ class Progress:
 
 
 def keep_kernels(folder: Path) -> None:
-    """Keep compiled kernels under ``folder``, apart for each version of the package's source."""
-    cache_folder(folder / kernel_digest())
+    """Keep compiled kernels under ``folder``, apart for each version of the package's source; old versions go."""
+    mine = folder / kernel_digest()
+    cache_folder(mine)
+    with suppress(OSError):
+        mine.mkdir(parents=True, exist_ok=True)
+        os.utime(mine)
+        by_age = sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+        for old in by_age[:-_KEPT_VERSIONS]:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def width_for(n_trials: int) -> int:

@@ -9,8 +9,8 @@ folder named by a digest of the package's numerical source (set `cache_folder` b
 that names everything the closure holds.
 """
 
-import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,10 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 class _KeyedCache(FunctionCache):
-    """A disk cache whose entries are found by a name we give, not by the pickled closure."""
+    """A disk cache whose entries are found by a name we give, not by the pickled closure.
+
+    A folder that is read-only, full or broken costs a compilation, never a run.
+    """
 
     def __init__(self, function: Callable[..., Any], key: str) -> None:
         self._key = key
@@ -43,6 +46,18 @@ class _KeyedCache(FunctionCache):
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return sig, codegen.magic_tuple(), self._key
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # whatever a damaged file makes of unpickling
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(OSError):
+            super().save_overload(sig, data)
 
 
 def entry(function: Callable[..., Any], key: str) -> Any:
@@ -53,10 +68,7 @@ def entry(function: Callable[..., Any], key: str) -> Any:
     compiled = njit(error_model="numpy")(function)
     if _folder is not None and not config.DISABLE_JIT:
         config.CACHE_DIR = str(_folder)
-        try:
+        with suppress(OSError, RuntimeError):  # Numba's words for a folder that it cannot write
             _folder.mkdir(parents=True, exist_ok=True)
-            if os.access(_folder, os.W_OK):
-                compiled._cache = _KeyedCache(function, key)
-        except (OSError, RuntimeError):
-            pass  # a read-only or full disk costs a compilation, never a run
+            compiled._cache = _KeyedCache(function, key)
     return compiled
