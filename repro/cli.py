@@ -221,7 +221,7 @@ def table(select: tuple[str, ...], results: Path, form: str) -> None:
 
 @main.command()
 @click.argument("learner", type=click.Choice(["lstm"]))
-@_option("--lanes", type=click.IntRange(1, 64), default=16, show_default=True)
+@_option("--lanes", type=click.IntRange(1, 64), default=16, show_default=True, help="Trials side by side.")
 @format_option
 def bench(learner: str, lanes: int, form: str) -> None:
     """Measure the speed of a learner on one core: full training, and the kernel alone.

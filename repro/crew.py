@@ -4,9 +4,11 @@ import hashlib
 import os
 import platform
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -53,6 +55,25 @@ def keep_kernels(folder: Path) -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put off Ctrl-C: raised while LLVM calls back into Python, it would be swallowed or break the compilation."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[int] = []
+    before = {
+        number: signal.signal(number, lambda n, _: caught.append(n)) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for caught_number in caught:
+            signal.raise_signal(caught_number)
+
+
 def width_for(n_trials: int) -> int:
     """The number of lanes for so many trials: the next power of two, up to `WIDEST`."""
     return min(WIDEST, 1 << max(0, n_trials - 1).bit_length())
@@ -87,8 +108,9 @@ class Crew:
         self.trials: list[int | None] = [None] * width
         self.cpu_s = [0.0] * width
         self.kernels_key = canonical([self.learner.compiled(), self.task.compiled(), width])
-        self.run = self._compile()
-        self.advance(0)
+        with _uninterrupted():
+            self.run = self._compile()
+            self.advance(0)
 
     def kernels(self) -> tuple[Task, Learner]:
         """The compiled functions of task and learner."""

@@ -142,7 +142,7 @@ def test_errors_of_several_files_come_together(tmp_path):
         ("[readings.printed]", "[readings.other]", "readings: there is no reading 'printed'"),
         ('"learner.output" = "linear"', '"learner.outputs" = "linear"', "readings.linear: learner.outputs: there is no"),
         ('"learner.output" = "linear"', '"output.x.y" = 1', "readings.linear: output.x.y: a key is task.NAME, learner.NAME"),
-        ("[-1.0, 1.0]", "[1.0, -1.0]", "learner: a squashing range goes from low to high"),
+        ("[-1.0, 1.0]", "[1.0, -1.0]", "learner.h: a squashing range goes from low to high"),
         ('input_gate_bias = "random"', "input_gate_bias = [1.0]", "learner: input_gate_bias has 1 values for 2 blocks"),
         ("max_wrong = 12", "max_wrong = 12\nmax_wrong = 13", "not valid TOML: Cannot overwrite a value"),
         (GOOD, "", "experiment: is missing"),

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,7 +133,7 @@ CASES = [
 def in_a_process(cases: Any, **environment: str) -> list[dict[str, Any]]:
     done = subprocess.run(
         [sys.executable, "-c", PLAIN, json.dumps(cases)],
-        env={**os.environ, "PYTHONPATH": os.path.dirname(__file__), **environment},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), **environment},
         capture_output=True,
         text=True,
         check=True,

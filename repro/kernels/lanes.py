@@ -162,7 +162,8 @@ def loader(width: int) -> Callable[..., Any]:
         return array[index].copy()
 
     def rule(array, *index):
-        return Vector(array.dtype, width) if isinstance(array, types.Array) else None
+        fits = isinstance(array, types.Array) and len(index) == array.ndim - 1
+        return Vector(array.dtype, width) if fits else None
 
     @_primitive(load, rule, types.Array, types.VarArg(types.Integer), key=f"load{width}")
     def write(context, builder, sig, args):
@@ -173,7 +174,8 @@ def loader(width: int) -> Callable[..., Any]:
 
 
 def _store_rule(array, vector, *index):
-    return types.void if isinstance(vector, Vector) and array.dtype == vector.dtype else None
+    fits = isinstance(array, types.Array) and len(index) == array.ndim - 1
+    return types.void if fits and isinstance(vector, Vector) and array.dtype == vector.dtype else None
 
 
 @_primitive(store, _store_rule, types.Array, Vector, types.VarArg(types.Integer))
@@ -210,16 +212,24 @@ def _reinterpret(context, builder, sig, args):
     return builder.bitcast(args[0], context.get_value_type(sig.return_type))
 
 
-def _binary(function: Callable[..., Any], emit: Callable[..., Any], *, mask: bool = False) -> None:
-    """Offer ``function`` of two vectors of one type, or of a vector and a number on either side.
+_WHOLE = (types.Integer, types.Boolean)
 
-    ``emit(builder, a, b, is_float)`` writes the instruction.
+
+def _binary(
+    function: Callable[..., Any], emit: Callable[..., Any], *, of: Any = types.Type, mask: bool = False
+) -> None:
+    """Offer ``function`` of two vectors of one type ``of``, or of a vector and a number on either side.
+
+    ``emit(builder, a, b, is_float)`` writes the instruction. A number becomes one of the vector's type; with vectors of
+    whole numbers it must not be negative or too large, which the plain definitions refuse and compiled code does not.
     """
 
     def rule(a, b):
         vectors = [x for x in (a, b) if isinstance(x, Vector)]
         numbers = [x for x in (a, b) if isinstance(x, types.Number)]
         if not vectors or len(vectors) + len(numbers) < 2 or vectors[0] != vectors[-1]:
+            return None
+        if not isinstance(vectors[0].dtype, of):
             return None
         return vectors[0].of(types.boolean) if mask else vectors[0]
 
@@ -237,7 +247,7 @@ def _arithmetic(for_floats: str, for_integers: str) -> Callable[..., Any]:
     return lambda builder, a, b, is_float: getattr(builder, for_floats if is_float else for_integers)(a, b)
 
 
-def _bitwise(instruction: str) -> Callable[..., Any]:
+def _instruction(instruction: str) -> Callable[..., Any]:
     return lambda builder, a, b, is_float: getattr(builder, instruction)(a, b)
 
 
@@ -248,12 +258,12 @@ def _compared(builder, sign, a, b, is_float):
 _binary(operator.add, _arithmetic("fadd", "add"))
 _binary(operator.sub, _arithmetic("fsub", "sub"))
 _binary(operator.mul, _arithmetic("fmul", "mul"))
-_binary(operator.truediv, _bitwise("fdiv"))
-_binary(operator.and_, _bitwise("and_"))
-_binary(operator.or_, _bitwise("or_"))
-_binary(operator.xor, _bitwise("xor"))
-_binary(operator.lshift, _bitwise("shl"))
-_binary(operator.rshift, _bitwise("lshr"))
+_binary(operator.truediv, _instruction("fdiv"), of=types.Float)
+_binary(operator.and_, _instruction("and_"), of=_WHOLE)
+_binary(operator.or_, _instruction("or_"), of=_WHOLE)
+_binary(operator.xor, _instruction("xor"), of=_WHOLE)
+_binary(operator.lshift, _instruction("shl"), of=_WHOLE)
+_binary(operator.rshift, _instruction("lshr"), of=_WHOLE)
 _binary(operator.eq, lambda builder, a, b, is_float: _compared(builder, "==", a, b, is_float), mask=True)
 _binary(operator.lt, lambda builder, a, b, is_float: _compared(builder, "<", a, b, is_float), mask=True)
 _binary(operator.gt, lambda builder, a, b, is_float: _compared(builder, ">", a, b, is_float), mask=True)

@@ -30,7 +30,7 @@ or keep the biases as they were drawn.
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from repro.kernels.contract import Learner
 from repro.settings import Settings as _Settings
@@ -66,10 +66,14 @@ class Settings(_Settings):
                 raise ValueError(f"{name} has {len(values)} values for {self.blocks} blocks")
             if values != "random" and self.biased == "none":
                 raise ValueError(f"{name} is given, but biased = 'none'")
-        for low, high in (self.g, (0.0, 1.0) if self.h == "identity" else self.h):
-            if not low < high:
-                raise ValueError(f"a squashing range goes from low to high, not from {low} to {high}")
         return self
+
+    @field_validator("g", "h")
+    @classmethod
+    def _low_to_high(cls, curve: tuple[float, float] | str) -> tuple[float, float] | str:
+        if not isinstance(curve, str) and not curve[0] < curve[1]:
+            raise ValueError(f"a squashing range goes from low to high, not from {curve[0]} to {curve[1]}")
+        return curve
 
 
 class _Sizes(NamedTuple):

@@ -36,9 +36,11 @@ class Settings(_Settings):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
+        if self.length[0] > self.length[1]:
+            raise ValueError(f"length goes from shortest to longest, not from {self.length[0]} to {self.length[1]}")
         edges = [1, *(place for interval in self.places for place in interval), self.length[0]]
         strictly = all(a < b for a, b in zip(edges[::2], edges[1::2], strict=True))
-        if not strictly or edges != sorted(edges) or self.length[0] > self.length[1]:
+        if not strictly or edges != sorted(edges):
             raise ValueError("places must be intervals in order, after the first symbol and before the last")
         return self
 

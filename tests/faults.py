@@ -1,0 +1,59 @@
+"""Ways to run a job that go wrong, for worker processes to import."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from repro import engine
+from repro.trial import Record
+
+FOLDER = Path(os.environ.get("FAULTS", "."))
+
+
+def fake(job: engine.Job, trial: int) -> engine.Ended:
+    """The end of a trial that was not run."""
+    made = engine.crashed(job.cell, trial, "").model_dump(by_alias=True)
+    (FOLDER / f"ran-{trial}-{job.attempt}").touch()
+    return engine.Ended(job, Record.model_validate(made | {"outcome": "solved", "error": None, "sequences": trial}))
+
+
+def good(job: engine.Job) -> Iterator[engine.Event]:
+    yield engine.Began(job)
+    for trial in job.trials:
+        yield engine.Did(job, 1, 1)
+        yield fake(job, trial)
+
+
+def killed_once(job: engine.Job) -> Iterator[engine.Event]:
+    """Trial 3 takes its worker with it, the first time."""
+    for trial in job.trials:
+        if trial == 3 and not (FOLDER / "killed").exists():
+            (FOLDER / "killed").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield fake(job, trial)
+
+
+def killed_always(job: engine.Job) -> Iterator[engine.Event]:
+    """Trial 3 takes its worker with it, every time."""
+    for trial in job.trials:
+        if trial == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield fake(job, trial)
+
+
+def raises(job: engine.Job) -> Iterator[engine.Event]:
+    """Trial 3 fails in Python."""
+    for trial in job.trials:
+        if trial == 3:
+            raise ZeroDivisionError("trial three")
+        yield fake(job, trial)
+
+
+def slow(job: engine.Job) -> Iterator[engine.Event]:
+    """Never ends, but for trial 0."""
+    yield fake(job, 0)
+    while True:
+        time.sleep(0.05)
+        yield engine.Did(job, 1, 1)

@@ -1,0 +1,251 @@
+"""The commands as a user types them."""
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from conftest import SMALL
+
+from repro import config
+from repro.cli import main
+from repro.store import Store
+
+QUICK = [f"{key}={json.dumps(value)}" for key, value in SMALL.items() if key != "stop.stages"]
+RUN = ["run", "6a/lstm", "--trials", "3", *(part for change in QUICK for part in ("--set", change))]
+
+
+def repro(*arguments: str, code: int = 0) -> Result:
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == code, done.output
+    assert "Traceback" not in done.output
+    return done
+
+
+def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "repro", *arguments],
+        capture_output=True, text=True, check=False, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def test_help_names_every_command_and_every_option_has_help():
+    said = repro("--help").output
+    for name, command in main.commands.items():
+        assert f"  {name}" in said
+        assert repro(name, "--help").output
+        assert command.help
+        for option in command.params:
+            assert option.param_type_name == "argument" or option.help, (name, option.name)
+
+
+def test_list_shows_every_row():
+    said = repro("list", "--results", "none").stdout
+    for row in config.load().values():
+        assert row.name in said
+    assert "156" in said
+    assert "31,390" in said
+
+
+def test_show_has_settings_readings_and_published_values():
+    said = repro("show", "4/lstm/T=100", "--reading", "linear").stdout
+    assert re.search('learner.output +"linear"', said)
+    assert "reading linear (shown here)" in said
+    assert "sequences 74000" in said
+
+
+@pytest.mark.parametrize("command", [["list"], ["show", "6a/lstm"], ["table", "9"], ["table", "6a/lstm", "5"]])
+def test_every_reading_command_has_every_format(command):
+    assert json.loads(repro(*command, "--format", "json").stdout)
+    assert len(list(csv.reader(io.StringIO(repro(*command, "--format", "csv").stdout)))) > 1
+    assert "|:--" in repro(*command, "--format", "md").stdout
+    assert r"\toprule" in repro(*command, "--format", "latex").stdout
+
+
+def test_running_again_runs_what_is_missing_alone(tmp_path):
+    results = str(tmp_path / "r")
+    first = repro(*RUN, "--engine", "inline", "--results", results)
+    assert "3 trials done (3 run now" in first.stderr
+    assert "6a/lstm (stop.window=4" in first.stderr
+    assert first.stdout == ""
+    path = Store(tmp_path / "r").path("6a")
+    lines = path.read_text().splitlines()
+    again = repro(*RUN, "--engine", "inline", "--results", results)
+    assert "3 trials done (nothing was missing)" in again.stderr
+    assert path.read_text().splitlines() == lines
+    path.write_text("\n".join([lines[0], lines[2]]) + "\n")
+    assert "(1 run now" in repro(*RUN, "--results", results, "-j", "2").stderr
+
+    def results_of(text: str) -> list[dict[str, object]]:
+        records = sorted(map(json.loads, text.splitlines()), key=lambda r: r["trial"])
+        return [{k: v for k, v in r.items() if k != "cpu_s"} for r in records]
+
+    assert results_of(path.read_text()) == results_of("\n".join(lines))
+
+
+def test_dry_run_runs_nothing(tmp_path):
+    said = repro("run", "@quick", "--dry-run", "--results", str(tmp_path / "r")).stdout
+    assert "4/lstm/T=100 (linear)" in said
+    assert not (tmp_path / "r").exists()
+
+
+def test_records_with_other_settings_are_not_in_the_papers_table(tmp_path):
+    repro(*RUN, "--engine", "inline", "--results", str(tmp_path))
+    lines = json.loads(repro("table", "9", "--results", str(tmp_path), "--format", "json").stdout)
+    assert [line["trials"] for line in lines] == [0, 0]
+    said = repro("table", "9", "--results", str(tmp_path)).stdout
+    assert "6a/lstm, printed: 3 records do not count" in said
+    assert "6a/lstm: 20 trials missing; `repro run '6a/lstm'` runs them." in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "6a/lstn"], "Error: no row is called '6a/lstn'. Did you mean 6a/lstm"),
+        (["run"], "Missing argument 'SELECT...'"),
+        (["run", "6a/lstm", "--reading", "liner"], "6a/lstm has no reading 'liner'"),
+        (["run", "6a/lstm", "--set", "learning_rate"], "--set takes KEY=VALUE"),
+        (["run", "6a/lstm", "--set", "learning_rate=fast"], "learner.learning_rate: Input should be a valid number"),
+        (["run", "6a/lstm", "--set", "lr=0.1"], "6a/lstm: lr: "),
+        (["run", "6a/lstm", "-j", "0"], "Invalid value for '-j'"),
+        (["run", "6a/lstm", "--workers", "2"], "No such option"),
+        (["table", "77"], "no row is called '77'"),
+        (["show", "9/x"], "no row is called '9/x'"),
+        (["tabel"], "No such command 'tabel'"),
+    ],
+)
+def test_mistakes_are_one_message_and_exit_code_2(arguments, said, tmp_path):
+    assert said in repro(*arguments, *(["--results", str(tmp_path)] if "run" in arguments else []), code=2).output
+
+
+def test_a_broken_results_file_is_one_message(tmp_path):
+    (tmp_path / "6a.jsonl").write_text("nonsense\n")
+    for command in (["list"], ["table", "9"], ["run", "6a/lstm"]):
+        assert "6a.jsonl:1: not a record" in repro(*command, "--results", str(tmp_path), code=2).output
+
+
+def test_a_torn_results_file_is_a_warning_in_plain_words(tmp_path):
+    (tmp_path / "6a.jsonl").write_text('{"schema":1')
+    done = process("table", "9", "--results", str(tmp_path))
+    assert done.returncode == 0
+    assert "Warning: " in done.stderr
+    assert "6a.jsonl:1: torn last line dropped" in done.stderr
+    assert "warnings.warn" not in done.stderr
+
+
+def test_a_crashed_trial_makes_exit_code_1(tmp_path, monkeypatch):
+    from repro import crew
+
+    monkeypatch.setattr(crew, "run", lambda *_: 1 / 0)
+    done = CliRunner().invoke(main, [*RUN, "--engine", "inline", "--results", str(tmp_path)])
+    said = done.stderr
+    assert done.exit_code == 1
+    assert "ZeroDivisionError" in said
+    assert "3 trials crashed; the same command runs them again." in said
+    monkeypatch.undo()
+    assert "3 trials done (3 run now" in repro(*RUN, "--engine", "inline", "--results", str(tmp_path)).stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["table", "7", "8", "9"], ["show", "6a/lstm"]])
+def test_reading_commands_import_nothing_heavy(arguments):
+    code = (
+        "import sys; from repro.cli import main\n"
+        f"try: main({arguments!r})\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'numba', 'llvmlite', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+LONG = ["run", "4/lstm/T=1000", "--trials", "4", "--max-sequences", "100000000", "--results"]
+
+
+def interrupt(number: int, command: list[str], delay: float, **environment: str) -> tuple[int, str, float]:
+    """Exit code, what was said, and how long it took to end; nothing of it is left running."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "repro", *command],
+        stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, **environment},
+    )  # fmt: skip
+    time.sleep(delay)
+    start = time.perf_counter()
+    os.kill(child.pid, number)
+    _, said = child.communicate(timeout=60)
+    elapsed = time.perf_counter() - start
+    with pytest.raises(ProcessLookupError):
+        for _ in range(20):
+            os.killpg(child.pid, 0)
+            time.sleep(0.1)
+    return child.returncode, said, elapsed
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("how", [["-j", "2"], ["--engine", "inline"]])
+def test_interruption_is_quick_and_says_how_to_go_on(tmp_path, number, code, how):
+    warm = [*LONG, str(tmp_path / "warm"), "--max-sequences", "1", *how]
+    assert process(*warm).returncode == 0
+    returned, said, elapsed = interrupt(number, [*LONG, str(tmp_path), *how], 4)
+    assert returned == code, said
+    assert elapsed < 2
+    assert "Interrupted: 0 trials done, 4 left; the same command goes on from here." in said
+    assert "Traceback" not in said
+
+
+def test_interruption_while_kernels_are_compiled(tmp_path):
+    """Here Ctrl-C waits for the compiler, and is not lost in it."""
+    command = [*LONG, str(tmp_path), "--engine", "inline"]
+    for number in range(2):
+        returned, said, _ = interrupt(signal.SIGINT, command, 1.5 + number, REPRO_CACHE=str(tmp_path / str(number)))
+        assert returned == 130, said
+        assert "Interrupted: 0 trials done, 4 left" in said
+        assert "Traceback" not in said
+
+
+def test_kill_9_loses_no_finished_trial(tmp_path):
+    """Killed again and again at odd moments, the run ends with the very records of an undisturbed one."""
+    arguments = ["run", "6a/lstm", "--trials", "8", "--max-sequences", "3000", "-j", "2", "--results"]
+    changes = ["--set", "stop.window=50", "--set", "stop.tolerance=0.9", "--set", "task.length=[100,104]"]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    repro(*arguments[:-3], "--engine", "inline", "--results", str(whole), *changes)
+    seen: set[int] = set()
+    for delay in (0.5, 1.0, 1.4, 1.8, 2.2, 2.6):
+        child = subprocess.Popen(
+            [sys.executable, "-m", "repro", *arguments, str(broken), *changes],
+            stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        time.sleep(delay)
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        path = broken / "6a.jsonl"
+        found = {json.loads(line)["trial"] for line in path.read_text().split("\n")[:-1]} if path.exists() else set()
+        assert seen <= found
+        seen = found
+    assert process(*arguments, str(broken), *changes).returncode == 0
+
+    def digests(folder: Path) -> dict[int, str | None]:
+        records = Store(folder).read("6a")
+        assert len(records) == 8
+        return {record.trial: record.weights_digest for record in records}
+
+    assert digests(broken) == digests(whole)
+
+
+def test_output_into_a_closed_pipe_is_quiet():
+    done = subprocess.run(
+        f"{sys.executable} -m repro list | true", shell=True, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+
+
+def test_bench_measures():
+    said = json.loads(repro("bench", "lstm", "--lanes", "4", "--format", "json").stdout)
+    assert [line["what"] for line in said][-1] == "kernel alone"
+    assert all(float(line["million time steps/s"]) > 0.1 for line in said)
