@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from repro import config, crew, engine
+from repro import config, crew
 from repro.kernels.jit import entry
 
 _ROUNDS = 5
@@ -12,7 +12,6 @@ _ROUND_S = 0.4
 
 def lstm(lanes: int) -> list[tuple[str, int, str, str]]:
     """Time steps a second of the net of experiment 4, at its three sequence lengths, and of the kernel alone."""
-    crew.keep_kernels(engine.kernel_folder())
     rows = config.load()
     result = []
     for name in ("4/lstm/T=100", "4/lstm/T=500", "4/lstm/T=1000"):
@@ -26,7 +25,7 @@ def lstm(lanes: int) -> list[tuple[str, int, str, str]]:
             step(net)
         return n
 
-    loop = entry(steps, f"bench {team.kernels_key}")
+    loop = entry(steps)
     result.append(_line("kernel alone", lanes, lambda n: loop(n, team.net)))
     return result
 

@@ -1,14 +1,12 @@
 """Runs the trials of one cell side by side, one in each SIMD lane, and refills a lane when its trial ends."""
 
 import hashlib
-import os
 import platform
-import shutil
 import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -19,18 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from repro import __version__
+from repro import __version__, kernel_cache
 from repro.kernels import driver, random
 from repro.kernels.contract import Learner, Task
-from repro.kernels.jit import cache_folder
-from repro.source import kernel_digest, numerical_digest
-from repro.trial import SCHEMA, Cell, Outcome, Record, StageRecord, canonical
+from repro.source import numerical_digest
+from repro.trial import SCHEMA, Cell, Outcome, Record, StageRecord
 
 WIDEST = 32  # lanes; more would pay on AVX-512 only, and no row of the paper has more trials than that
 _SLICE_S = 0.15  # how long the kernel may keep Python waiting
 _PATIENCE_S = 1.0  # how long most lanes may idle before the others move to a narrower crew, which has to be compiled
-
-_KEPT_VERSIONS = 4  # folders of compiled kernels
 
 _OUTCOMES: dict[int, Outcome] = {driver.SOLVED: "solved", driver.LIMIT: "limit", driver.DIVERGED: "diverged"}
 
@@ -41,18 +36,6 @@ class Progress:
 
     sequences: int  # training sequences
     steps: int  # time steps, in training and test
-
-
-def keep_kernels(folder: Path) -> None:
-    """Keep compiled kernels under ``folder``, apart for each version of the package's source; old versions go."""
-    mine = folder / kernel_digest()
-    cache_folder(mine)
-    with suppress(OSError):
-        mine.mkdir(parents=True, exist_ok=True)
-        os.utime(mine)
-        by_age = sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
-        for old in by_age[:-_KEPT_VERSIONS]:
-            shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
@@ -79,7 +62,7 @@ def width_for(n_trials: int) -> int:
     return min(WIDEST, 1 << max(0, n_trials - 1).bit_length())
 
 
-_loops: dict[str, Any] = {}  # compiled training loops by what their kernels hold as constants
+_loops: dict[str, Any] = {}  # compiled training loops by name
 
 
 class Crew:
@@ -107,7 +90,6 @@ class Crew:
         self.state = self._task.allocate(self.task, width, self.learner.precision)
         self.trials: list[int | None] = [None] * width
         self.cpu_s = [0.0] * width
-        self.kernels_key = canonical([self.learner.compiled(), self.task.compiled(), width])
         with _uninterrupted():
             self.run = self._compile()
             self.advance(0)
@@ -118,9 +100,11 @@ class Crew:
         return task, self._learner.build(self.learner, self.n_in, self.n_out, self.width)
 
     def _compile(self) -> Any:
-        if self.kernels_key not in _loops:
-            _loops[self.kernels_key] = driver.build(*self.kernels(), self.n_out, self.width, self.kernels_key)
-        return _loops[self.kernels_key]
+        loop = driver.build(*self.kernels(), self.n_out, self.width)
+        name = loop.__qualname__  # tells what it closes over: cells that differ in what is read at run time share it
+        if name not in _loops:
+            _loops[name] = kernel_cache.keep(loop)
+        return _loops[name]
 
     def enlist(self, lane: int, trial: int) -> None:
         """Start a trial in an idle lane."""

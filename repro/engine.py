@@ -10,7 +10,6 @@ yielded.
 """
 
 import multiprocessing
-import os
 import signal
 import traceback
 from collections import deque
@@ -19,7 +18,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any
 
 from repro.trial import SCHEMA, Cell, Record
@@ -69,7 +67,6 @@ def run_job(job: Job) -> Iterator[Event]:
     """Run a job in this process."""
     from repro import crew  # compiles kernels: only where trials are run
 
-    crew.keep_kernels(kernel_folder())
     for number, event in enumerate(crew.run(job.cell, job.trials, job.lanes)):
         if number == 0:
             yield Began(job)
@@ -131,13 +128,6 @@ def crashed(cell: Cell, trial: int, error: str) -> Record:
         settings={group: dict(settings) for group, settings in cell.settings.items()}, versions={}, processor="",
         error=error.strip(),
     )  # fmt: skip
-
-
-def kernel_folder() -> Path:
-    """Where compiled kernels are kept: ``REPRO_CACHE``, or a folder of the user's cache."""
-    given = os.environ.get("REPRO_CACHE")
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return Path(given) if given else (Path(cache) if cache else Path.home() / ".cache") / "repro"
 
 
 _DONE = ""

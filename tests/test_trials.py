@@ -1,4 +1,4 @@
-"""A trial is the same bits however it is run: any lanes, workers, order, interruptions, processor, with or without JIT."""
+"""A trial is the same bits however it is run: lanes, workers, order, interruptions, processor, with or without JIT."""
 
 import json
 import os
@@ -161,6 +161,16 @@ def test_jitted_and_plain_python_agree_bit_for_bit():
 def test_the_processor_does_not_matter(tmp_path, environment):
     cases = CASES[:1]
     assert in_a_process(cases, REPRO_CACHE=str(tmp_path), **environment) == in_this_process(cases)
+
+
+@pytest.mark.parametrize("stored", [0, 3, 4])
+def test_kernels_from_disk_and_fresh_ones_do_not_mix(tmp_path, stored):
+    """Symbols of a kernel that another process compiled once stood for other code in this one, and memory was lost."""
+    cache = {"REPRO_CACHE": str(tmp_path)}
+    expected = in_this_process(CASES)
+    in_a_process([CASES[stored]], **cache)
+    assert in_a_process(CASES, **cache) == expected
+    assert in_a_process(CASES[::-1], **cache) == [r for k in (12, 9, 6, 3, 0) for r in expected[k : k + 3]]
 
 
 def test_golden():

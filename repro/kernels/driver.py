@@ -93,8 +93,8 @@ def enlist(book: Book, streams: Streams, lane: int, rate: float, training: np.nd
     streams.parked[:, lane] = test
 
 
-def build(task: Task, learner: Learner, n_out: int, width: int, key: str) -> Any:
-    """Compile the training loop of a task and a learner; ``key`` names both for the disk cache (see `jit.entry`)."""
+def build(task: Task, learner: Learner, n_out: int, width: int) -> Any:
+    """Compile the training loop of a task and a learner."""
     begin, present, set_target = task
     step, respond, learn, reset, finite = learner
 
@@ -221,4 +221,4 @@ def build(task: Task, learner: Learner, n_out: int, width: int, key: str) -> Any
                 break
         return done
 
-    return entry(run, key)
+    return entry(run)

@@ -34,7 +34,6 @@ from pydantic import Field, field_validator, model_validator
 
 from repro.kernels.contract import Learner
 from repro.settings import Settings as _Settings
-from repro.settings import runtime
 
 Range = Annotated[tuple[float, float], Field(strict=False)]
 GateBias = Literal["random"] | Annotated[tuple[float, ...], Field(strict=False)]
@@ -47,15 +46,15 @@ class Settings(_Settings):
     blocks: int = Field(ge=1, le=64, description="memory cell blocks")
     size: int = Field(ge=1, le=64, description="memory cells in a block")
     biased: Literal["none", "gates", "hidden", "all"] = Field(description="units that have a bias")
-    input_gate_bias: GateBias = runtime("random", description="initial biases, one a block, or drawn as weights are")
-    output_gate_bias: GateBias = runtime("random", description="likewise, for the output gates")
+    input_gate_bias: GateBias = Field("random", description="initial biases, one a block, or drawn as weights are")
+    output_gate_bias: GateBias = Field("random", description="likewise, for the output gates")
     g: Range = Field((-2.0, 2.0), description="range of the logistic curve that squashes a cell's net input")
     h: Range | Literal["identity"] = Field((-1.0, 1.0), description="range of the curve that squashes the state")
     output: Literal["logistic", "linear"] = Field("logistic", description="output units")
     output_error: Literal["derivative", "plain"] = Field("derivative", description="is f' a factor of e_k, or left out")
     train_biases: bool = Field(True, description="do biases learn")
-    init: float = runtime(gt=0, le=100, description="weights are drawn uniformly from -init to init")
-    learning_rate: float = runtime(gt=0, le=1000)
+    init: float = Field(gt=0, le=100, description="weights are drawn uniformly from -init to init")
+    learning_rate: float = Field(gt=0, le=1000)
     precision: Literal["float32", "float64"] = "float32"
 
     @model_validator(mode="after")

@@ -16,10 +16,10 @@ From the random stream a sequence takes: its length, the place of the first mark
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from repro.kernels.contract import Task
 from repro.settings import Settings as _Settings
-from repro.settings import runtime
 
 
 class Settings(_Settings):
@@ -27,7 +27,7 @@ class Settings(_Settings):
 
     name: Literal["adding"]
     operation: Literal["sum", "product"]
-    length: int = runtime(ge=20, le=1_000_000, description="T, the minimal length")
+    length: int = Field(ge=20, le=1_000_000, description="T, the minimal length")
 
 
 def n_inputs(settings: Settings) -> int:

@@ -1,0 +1,68 @@
+"""Compiled kernels on disk, so that a second start takes no compiler.
+
+Numba's own disk cache misses whenever a kernel holds other kernels in its closure, and serves stale code when a callee
+in another file changes. Here a kernel is found by its name, which tells all that it closes over (see `kernels.jit`), in
+a folder named by a digest of the source. Each name has files of its own, so that processes which save different kernels
+at the same time do not get in each other's way.
+"""
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from numba import config
+from numba.core.caching import FunctionCache
+
+from repro.source import kernel_digest
+
+_KEPT_VERSIONS = 4
+
+
+def folder() -> Path:
+    """Where compiled kernels are kept: ``REPRO_CACHE``, or a folder of the user's cache."""
+    given = os.environ.get("REPRO_CACHE")
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return Path(given) if given else (Path(cache) if cache else Path.home() / ".cache") / "repro"
+
+
+class _NamedCache(FunctionCache):
+    """A disk cache that takes a kernel's name for what it closes over, where Numba's would take the pickled closure.
+
+    A folder that is read-only, full or broken costs a compilation, never a run.
+    """
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        return sig, codegen.magic_tuple(), self._py_func.__qualname__
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # whatever a damaged file makes of unpickling
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(OSError):
+            super().save_overload(sig, data)
+
+
+def keep(compiled: Any) -> Any:
+    """``compiled``, an entry with no compiled version yet, from now on kept on disk."""
+    if config.DISABLE_JIT:
+        return compiled
+    version = folder() / kernel_digest()
+    with suppress(OSError, RuntimeError):  # Numba's words for a folder that it cannot write
+        config.CACHE_DIR = str(version)
+        compiled._cache = _NamedCache(compiled.py_func)
+        os.utime(version)
+        _forget_old_versions(version.parent)
+    return compiled
+
+
+def _forget_old_versions(cache: Path) -> None:
+    by_age = sorted((path for path in cache.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    for old in by_age[:-_KEPT_VERSIONS]:
+        shutil.rmtree(old, ignore_errors=True)
