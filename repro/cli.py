@@ -3,10 +3,11 @@
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -63,6 +64,14 @@ def main() -> None:
     repro run table:9                 all rows of Table 9, with the paper's trials
     repro table 9                     the paper's Table 9, measured numbers beside it
     """
+    warnings.showwarning = _show_warning
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int,
+    file: TextIO | None = None, line: str | None = None,
+) -> None:  # fmt: skip
+    click.echo(f"Warning: {message}", err=True)
 
 
 @main.command("list")
@@ -99,9 +108,9 @@ def show(row: str, reading: str | None, form: str) -> None:
     repro show 6a/lstm
     repro show 4/lstm/T=100 --reading linear
     """
-    from repro import config, tables
+    from repro import config, selection, tables
 
-    for found, _ in config.select([row], config.load()):
+    for found, _ in selection.select([row], config.load()):
         click.echo(tables.listing(("key", "value"), tables.description(found, reading or config.PRINTED), form))
 
 
@@ -131,14 +140,14 @@ def run(
     repro run '4/*' --reading linear
     repro run 6a/lstm --set learning_rate=0.1 --trials 50
     """
-    from repro import campaign, config, engine
+    from repro import campaign, config, engine, selection
     from repro.store import Store
 
-    changes = dict(map(config.parse_override, overrides))
+    changes = dict(map(selection.parse_override, overrides))
     if max_sequences:
         changes["stop.max_sequences"] = max_sequences
     items = campaign.items(
-        config.select(select, config.load()), reading=reading, trials=trials, seed=seed, overrides=changes
+        selection.select(select, config.load()), reading=reading, trials=trials, seed=seed, overrides=changes
     )
     store = Store(results)
     plan = campaign.plan(items, store)

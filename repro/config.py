@@ -10,7 +10,6 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -129,7 +128,7 @@ class Row:
 
         """
         if reading not in self.readings:
-            raise ConfigError(f"{self.name} has no reading '{reading}'{_similar(reading, self.readings)}")
+            raise ConfigError(f"{self.name} has no reading '{reading}'{similar(reading, self.readings)}")
         setup, problems = _setup(self.base, self.readings[reading].set, overrides or {})
         if setup is None:
             raise ConfigError("\n".join(f"{self.name}: {problem}" for problem in problems))
@@ -182,56 +181,8 @@ def load(folder: Path | None = None) -> dict[str, Row]:
     return rows
 
 
-def select(patterns: Iterable[str], rows: Mapping[str, Row]) -> list[tuple[Row, tuple[str, ...] | None]]:
-    """The rows that any of the patterns means, with the readings to run: None where the pattern leaves that open.
-
-    A pattern is a row's name or a glob of it, an experiment, ``table:9``, ``@quick`` or ``@paper``.
-
-    Raises
-    ------
-    ConfigError
-        If a pattern means no row.
-
-    """
-    chosen: dict[str, tuple[str, ...] | None] = {}
-    for pattern in patterns:
-        found = {name: row.quick if pattern == "@quick" else None for name, row in rows.items() if _means(pattern, row)}
-        if not found:
-            names = [*rows, *{row.experiment for row in rows.values()}, "@quick", "@paper"]
-            raise ConfigError(f"no row is called '{pattern}'{_similar(pattern, names)} See `repro list`.")
-        chosen |= {name: readings for name, readings in found.items() if name not in chosen or readings is None}
-    return [(rows[name], readings) for name, readings in chosen.items()]
-
-
-def _means(pattern: str, row: Row) -> bool:
-    if pattern == "@paper":
-        return True
-    if pattern == "@quick":
-        return bool(row.quick)
-    if pattern.startswith("table:"):
-        return any(str(line.table) == pattern[6:] for line in row.published)
-    return fnmatchcase(row.name, pattern) or pattern in (row.experiment, row.name.rpartition("/")[0])
-
-
-def parse_override(text: str) -> tuple[str, Any]:
-    """``KEY=VALUE`` as a key and a value: a TOML value, or a bare word as text.
-
-    Raises
-    ------
-    ConfigError
-        If there is no ``=``.
-
-    """
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError(f"--set takes KEY=VALUE, such as learning_rate=0.1; not '{text}'")
-    try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key.strip(), value.strip()
-
-
-def _similar(name: str, names: Iterable[str]) -> str:
+def similar(name: str, names: Iterable[str]) -> str:
+    """A sentence end that suggests what may have been meant."""
     close = get_close_matches(name, list(names), n=3, cutoff=0.5)
     return f". Did you mean {' or '.join(close)}?" if close else "."
 
@@ -240,7 +191,7 @@ def _module(folder: str, name: str) -> Any:
     """The learner or task of that name; the folder is the registry."""
     known = sorted(p.stem for p in (Path(__file__).parent / folder).glob("*.py") if p.stem != "__init__")
     if name not in known:
-        raise ConfigError(f"there is no {folder[:-1]} '{name}'{_similar(name, known)}")
+        raise ConfigError(f"there is no {folder[:-1]} '{name}'{similar(name, known)}")
     return import_module(f"repro.{folder}.{name}")
 
 
@@ -251,7 +202,7 @@ def _messages(error: ValidationError, prefix: str, kind: type[Settings]) -> list
         key = ".".join(str(part) for part in (prefix, *detail["loc"]) if part != "")
         message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":
-            message = "there is no such setting" + _similar(str(detail["loc"][-1]), kind.model_fields)
+            message = "there is no such setting" + similar(str(detail["loc"][-1]), kind.model_fields)
         elif detail["type"] == "missing":
             message = "is missing"
         elif not isinstance(detail["input"], dict | list | tuple):
@@ -279,9 +230,7 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
         if raw.name.split("/")[0] != file.experiment:
             problems.append(f"{where}: a name starts with its experiment, '{file.experiment}/'")
         if raw.learner not in file.learners:
-            problems.append(
-                f"{where}.learner: there is no learners.{raw.learner}{_similar(raw.learner, file.learners)}"
-            )
+            problems.append(f"{where}.learner: there is no learners.{raw.learner}{similar(raw.learner, file.learners)}")
             continue
         base, wrong = _override({"task": file.task, "learner": file.learners[raw.learner], "stop": file.stop}, raw.set)
         problems += [f"{where}.set: {problem}" for problem in wrong]
@@ -293,7 +242,7 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
             if setup:
                 stages = [stage.name for stage in setup.stop.stages]
                 problems += [
-                    f"{where}.published.{k}.stage: there is no stage '{line.stage}'{_similar(line.stage, stages)}"
+                    f"{where}.published.{k}.stage: there is no stage '{line.stage}'{similar(line.stage, stages)}"
                     for k, line in enumerate(raw.published)
                     if line.stage not in stages
                 ]

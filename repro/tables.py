@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from repro.campaign import current
-from repro.config import PRINTED, Published, Row, select
+from repro.config import PRINTED, Published, Row
+from repro.selection import select
 from repro.stats import Estimate, Summary, summarise
 from repro.store import Store
 
@@ -77,7 +78,7 @@ def lines(rows: Iterable[Row], store: Store, table: int | None = None) -> list[L
 
 
 def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -> list[Line]:
-    """The lines of tables named by their number, and of rows named as `config.select` takes them; each once.
+    """The lines of tables named by their number, and of rows named as `selection.select` takes them; each once.
 
     Raises
     ------
@@ -148,31 +149,27 @@ def _with_interval(estimate: Estimate | None) -> str:
     return _whole(estimate.value) + (f" [{_whole(estimate.low)}, {_whole(estimate.high)}]" if estimate.low else "")
 
 
-def _rate(measured: Summary) -> str:
+def _solved(measured: Summary) -> str:
     if measured.rate is None:
         return "-"
     low, high = measured.rate.low or 0.0, measured.rate.high or 0.0
-    return f"{100 * measured.rate.value:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
+    return f"{measured.n_solved} of {measured.n}: {100 * measured.rate.value:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
 
 
-_PAPER = "paper: "
-
-_COLUMNS: dict[str, Callable[[Line], str]] = {
+_COLUMNS: dict[str, Callable[[Line], str]] = {  # a heading may have two lines
     "row": lambda line: line.row.name,
     "stop": lambda line: line.published.stage,
     "reading": lambda line: line.reading,
-    "# weights": lambda line: _whole(line.n_weights),
-    _PAPER + "# wrong of 2560": lambda line: _whole(line.published.test_wrong),
-    "# wrong": lambda line: "-" if line.measured.wrong is None else f"{line.measured.wrong:.1f}",
-    _PAPER + "test error": lambda line: _decimal(line.published.test_error),
-    "mean abs error": lambda line: _decimal(line.measured.mean_absolute_error),
-    "mean sq error": lambda line: _decimal(line.measured.mean_squared_error),
-    _PAPER + "success after": lambda line: _whole(line.published.sequences),
-    "success after [95 %]": lambda line: _with_interval(line.measured.sequences),
-    "trials": lambda line: f"{line.measured.n} of {line.n_target}",
-    "solved": lambda line: f"{line.measured.n_solved}",
-    "success rate [95 %]": lambda line: _rate(line.measured),
-    "CPU s": lambda line: _one_decimal(line.measured.cpu_s),
+    "#\nweights": lambda line: _whole(line.n_weights),
+    "# wrong of 2560:\npaper": lambda line: _whole(line.published.test_wrong),
+    "\nours": lambda line: _one_decimal(line.measured.wrong),
+    "test error:\npaper": lambda line: _decimal(line.published.test_error),
+    "mean abs.\nerror": lambda line: _decimal(line.measured.mean_absolute_error),
+    "mean sq.\nerror": lambda line: _decimal(line.measured.mean_squared_error),
+    "success after:\npaper": lambda line: _whole(line.published.sequences),
+    "\nours [95 %]": lambda line: _with_interval(line.measured.sequences),
+    "success rate\n[95 %]": lambda line: _solved(line.measured),
+    "CPU s\na trial": lambda line: _one_decimal(line.measured.cpu_s),
 }
 
 
@@ -191,27 +188,40 @@ def render(table_lines: Sequence[Line], form: str) -> str:
 
 
 def _one(table_lines: Sequence[Line], number: int, form: str) -> str:
-    from tabulate import tabulate
-
     names = list(_COLUMNS)
     if all(line.published.test_error is None for line in table_lines):
         names = [name for name in names if "error" not in name]
+    if len({line.published.stage for line in table_lines}) == 1:
+        names.remove("stop")
     body = [[_COLUMNS[name](line) for name in names] for line in table_lines]
     titles = dict.fromkeys(f"{line.row.title} (experiment {line.row.experiment})" for line in table_lines)
     title = f"Table {number}. {'; '.join(titles)}"
     notes = _notes(table_lines)
+    heads = names if form == "text" else [_one_line(name, names) for name in names]
     align = ["left" if name in ("row", "stop", "reading") else "right" for name in names]
+    inside = _grid(heads, body, form, align)
     if form == "latex":
-        inside = tabulate(body, names, tablefmt="latex_booktabs", disable_numparse=True, colalign=align)
-        return "\n".join([rf"\begin{{table}}\caption{{{_tex(title)}}}", inside, *map(_tex, notes), r"\end{table}"])
+        paragraphs = [r"\par " + _tex(note) for note in notes]
+        return "\n".join([rf"\begin{{table}}\caption{{{_tex(title)}}}", inside, *paragraphs, r"\end{table}"])
     if form == "md":
-        inside = tabulate(body, names, tablefmt="pipe", disable_numparse=True, colalign=align)
         return "\n".join([f"**{title}**", "", inside, "", *(f"- {note}" for note in notes)]).rstrip()
-    heads = [
-        name.replace(_PAPER, "paper\n").replace(" [", "\n[").replace("# wrong of", "# wrong\nof") for name in names
-    ]
-    inside = tabulate(body, heads, tablefmt="simple", disable_numparse=True, colalign=align)
     return "\n".join([title, "", inside, "", *notes]).rstrip()
+
+
+def _one_line(name: str, names: Sequence[str]) -> str:
+    """A heading for a format without groups of columns: the group is said again."""
+    group, _, rest = name.rpartition("\n")
+    if not group and rest != name:
+        group = names[names.index(name) - 1].partition("\n")[0]
+    return f"{group} {rest}".replace(":", ",").strip()
+
+
+def _grid(heads: Sequence[str], body: Sequence[Sequence[str]], form: str, align: Sequence[str]) -> str:
+    import tabulate
+
+    tabulate.MIN_PADDING = 0
+    style = {"text": "simple", "md": "pipe", "latex": "latex_booktabs"}[form]
+    return str(tabulate.tabulate(body, heads, tablefmt=style, disable_numparse=True, colalign=align))
 
 
 def _tex(text: str) -> str:
@@ -240,15 +250,14 @@ def _notes(table_lines: Sequence[Line]) -> list[str]:
 
 def listing(headers: Sequence[str], body: Sequence[Sequence[Any]], form: str) -> str:
     """A plain listing in any of `FORMATS`."""
-    from tabulate import tabulate
-
     if form == "json":
         return json.dumps([dict(zip(headers, row, strict=True)) for row in body], indent=2, allow_nan=False)
     if form == "csv":
         out = io.StringIO()
         csv.writer(out, lineterminator="\n").writerows([headers, *body])
         return out.getvalue().rstrip("\n")
-    style = {"text": "simple", "md": "pipe", "latex": "latex_booktabs"}[form]
-    shown = [[f"{cell:,}" if isinstance(cell, int) else "-" if cell is None else cell for cell in row] for row in body]
-    align = ["right" if all(isinstance(row[k], int | None) for row in body) else "left" for k in range(len(headers))]
-    return str(tabulate(shown, headers, tablefmt=style, disable_numparse=True, colalign=align))
+    shown = [
+        [f"{cell:,}" if isinstance(cell, int) else "-" if cell is None else str(cell) for cell in row] for row in body
+    ]
+    numeric = [all(isinstance(row[k], int | None) for row in body) for k in range(len(headers))]
+    return _grid(headers, shown, form, ["right" if is_number else "left" for is_number in numeric])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro import config
+from repro import config, selection
 from repro.config import ConfigError
 
 HERE = Path(__file__).parent
@@ -194,15 +194,15 @@ def test_no_edit_of_a_config_makes_a_traceback(tmp_path_factory, place, text, cu
     ],
 )
 def test_selection(pattern, names):
-    assert [row.name for row, _ in config.select([pattern], config.load())] == names
+    assert [row.name for row, _ in selection.select([pattern], config.load())] == names
 
 
 def test_paper_is_everything_and_nothing_twice():
-    assert len(config.select(["@paper", "6a/lstm", "*"], config.load())) == len(config.load())
+    assert len(selection.select(["@paper", "6a/lstm", "*"], config.load())) == len(config.load())
 
 
 def test_an_explicit_row_beats_the_readings_of_quick():
-    chosen = {row.name: readings for row, readings in config.select(["@quick", "6a/lstm"], config.load())}
+    chosen = {row.name: readings for row, readings in selection.select(["@quick", "6a/lstm"], config.load())}
     assert chosen["6a/lstm"] is None
     assert chosen["4/lstm/T=100"] == ("printed", "linear")
 
@@ -210,12 +210,12 @@ def test_an_explicit_row_beats_the_readings_of_quick():
 @pytest.mark.parametrize("pattern", ["6a/lstn", "table:77", "", "@quik", "7/*"])
 def test_an_unknown_row_is_an_error(pattern):
     with pytest.raises(ConfigError, match="no row is called"):
-        config.select([pattern], config.load())
+        selection.select([pattern], config.load())
 
 
 def test_a_misspelt_row_gets_a_suggestion():
     with pytest.raises(ConfigError, match="Did you mean 6a/lstm"):
-        config.select(["6a/lstn"], config.load())
+        selection.select(["6a/lstn"], config.load())
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_misspelt_row_gets_a_suggestion():
     ],
 )
 def test_overrides(text, pair):
-    assert config.parse_override(text) == pair
+    assert selection.parse_override(text) == pair
 
 
 def test_an_override_is_checked_like_a_config():

@@ -1,0 +1,54 @@
+# `make reproduce` and `make test` need Python 3.11 or newer and make, nothing else. PYTHON=... names another Python.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help reproduce test lint types bench paper readme clean
+
+help:
+	@echo "make reproduce   install, rerun a part of the paper (about a minute), print the tables"
+	@echo "make paper       rerun everything there is, with the paper's trials, into results/ (hours)"
+	@echo "make test        install, run the tests"
+	@echo "make lint types  check style and types"
+	@echo "make bench       measure the speed"
+	@echo "make readme      put today's output into README.md"
+
+reproduce: .venv/installed
+	$(BIN)/repro run @quick --results reproduced
+	$(BIN)/repro table @quick --results reproduced
+
+paper: .venv/installed
+	$(BIN)/repro run @paper
+	$(BIN)/repro table @paper
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/installed-dev
+	$(BIN)/mypy
+
+bench: .venv/installed
+	$(BIN)/repro bench lstm
+
+readme: .venv/installed-dev
+	$(BIN)/python scripts/readme.py
+
+clean:
+	rm -rf .venv reproduced
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("repro needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] \
+	  + "; name another one: make PYTHON=python3.11 $(MAKECMDGOALS)" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/installed-dev: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ .venv/installed

@@ -1,0 +1,57 @@
+"""What a user types, as rows and settings: ``6a/lstm``, ``'4/*'``, ``table:9``, ``@quick``; ``learning_rate=0.1``."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from repro.config import ConfigError, Row, similar
+
+
+def select(patterns: Iterable[str], rows: Mapping[str, Row]) -> list[tuple[Row, tuple[str, ...] | None]]:
+    """The rows that any of the patterns means, with the readings to run: None where the pattern leaves that open.
+
+    A pattern is a row's name or a glob of it, an experiment, ``table:9``, ``@quick`` or ``@paper``.
+
+    Raises
+    ------
+    ConfigError
+        If a pattern means no row.
+
+    """
+    chosen: dict[str, tuple[str, ...] | None] = {}
+    for pattern in patterns:
+        found = {name: row.quick if pattern == "@quick" else None for name, row in rows.items() if _means(pattern, row)}
+        if not found:
+            names = [*rows, *{row.experiment for row in rows.values()}, "@quick", "@paper"]
+            raise ConfigError(f"no row is called '{pattern}'{similar(pattern, names)} See `repro list`.")
+        chosen |= {name: readings for name, readings in found.items() if name not in chosen or readings is None}
+    return [(rows[name], readings) for name, readings in chosen.items()]
+
+
+def _means(pattern: str, row: Row) -> bool:
+    if pattern == "@paper":
+        return True
+    if pattern == "@quick":
+        return bool(row.quick)
+    if pattern.startswith("table:"):
+        return any(str(line.table) == pattern[6:] for line in row.published)
+    return fnmatchcase(row.name, pattern) or pattern in (row.experiment, row.name.rpartition("/")[0])
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """``KEY=VALUE`` as a key and a value: a TOML value, or a bare word as text.
+
+    Raises
+    ------
+    ConfigError
+        If there is no ``=``.
+
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set takes KEY=VALUE, such as learning_rate=0.1; not '{text}'")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()

@@ -1,0 +1,128 @@
+"""The paper's tables: what is counted, what is shown beside it, and that it is the same every time."""
+
+import csv
+import io
+import json
+
+import pytest
+from test_stats import stage
+from test_store import record
+
+from repro import config, selection, tables
+from repro.campaign import source_of
+from repro.store import Store
+
+
+def fill(store: Store, row: str, stages: list[list[dict]], reading="printed", order=None, **more) -> None:
+    """Records of the row's trials, one for each list of stages passed."""
+    cell = config.load()[row].cell(reading)
+    made = [
+        record(
+            trial, experiment=cell.experiment, row=row, reading=reading, cell=cell.key, stages=passed,
+            source=more.get("source", source_of(cell)), cpu_s=2.0,
+            outcome="solved" if len(passed) == len(cell.settings["stop"]["stages"]) else "limit",
+            settings={group: dict(settings) for group, settings in cell.settings.items()},
+        )
+        for trial, passed in enumerate(stages)
+    ]  # fmt: skip
+    for one in order(made) if order else made:
+        store.append(one)
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path)
+    fill(store, "6a/lstm", [[stage("ST3(.1)", 20_000 + 1000 * n, n % 3)] for n in range(19)] + [[]])
+    fill(store, "4/lstm/T=100", [[]] * 10)
+    fill(store, "4/lstm/T=100", [[stage("ST3(.01)", 80_000 + n)] for n in range(10)], reading="linear")
+    fill(store, "5/lstm", [[stage("n_seq=140", 500), stage("n_seq=13", 900)], [stage("n_seq=140", 700)], []])
+    fill(store, "6b/lstm", [[stage("ST3(.1)", 5)]] * 2, source="older")
+    return store
+
+
+def lines(store, *patterns):
+    return tables.selected(patterns, config.load(), store)
+
+
+def test_the_papers_numbers_and_ours(store):
+    (line,) = [line.data() for line in lines(store, "9") if line.row.name == "6a/lstm"]
+    assert (line["weights_published"], line["weights"]) == (156, 156)
+    assert (line["sequences_published"], line["test_wrong_published"]) == (31_390, 1)
+    assert (line["trials"], line["trials_target"], line["solved"]) == (20, 20, 19)
+    assert line["success_rate"] == 0.95
+    assert line["sequences"] == 29_000
+    assert line["sequences_low"] < 29_000 < line["sequences_high"]
+    assert (line["test_wrong"], line["test_wrong_most"]) == (pytest.approx(18 / 19), 2)
+    assert (line["outcome_solved"], line["outcome_limit"], line["cpu_s"]) == (19, 1, 2.0)
+
+
+def test_stages_are_lines(store):
+    first, second = (line.data() for line in lines(store, "8"))
+    assert (first["stage"], first["trials"], first["solved"], first["sequences"]) == ("n_seq=140", 3, 2, 600)
+    assert (second["stage"], second["trials"], second["solved"], second["sequences"]) == ("n_seq=13", 3, 1, 900)
+
+
+def test_printed_comes_first_and_other_readings_follow_where_there_are_records(store):
+    assert [(line.row.name, line.reading) for line in lines(store, "7")] == [
+        ("4/lstm/T=100", "printed"), ("4/lstm/T=100", "linear"),
+        ("4/lstm/T=500", "printed"), ("4/lstm/T=1000", "printed"),
+    ]  # fmt: skip
+
+
+def test_records_of_other_source_do_not_count_and_are_mentioned(store):
+    (line,) = [line for line in lines(store, "9") if line.row.name == "6b/lstm"]
+    assert (line.measured.n, line.n_other) == (0, 2)
+    assert "6b/lstm, printed: 2 records do not count" in tables.render([line], "text")
+
+
+def test_a_line_that_is_asked_for_twice_comes_once(store):
+    assert lines(store, "9", "6a/lstm", "table:9", "6*") == lines(store, "9")
+
+
+def test_text(store):
+    assert tables.render(lines(store, "4/lstm/T=100"), "text") == TEXT.strip("\n")
+
+
+TEXT = """
+Table 7. Adding problem (experiment 4)
+
+row           reading        #  # wrong of 2560:        success after:                                        success rate    CPU s
+                       weights             paper  ours           paper              ours [95 %]                     [95 %]  a trial
+------------  -------  -------  ----------------  ----  --------------  -----------------------  -------------------------  -------
+4/lstm/T=100  printed       93                 1     -          74,000                        -       0 of 10: 0 % [0, 28]      2.0
+4/lstm/T=100  linear        93                 1   0.0          74,000  80,004 [80,002, 80,006]  10 of 10: 100 % [72, 100]      2.0
+
+Reading 'linear': linear output unit; the text says logistic.
+"""  # noqa: E501
+
+
+def test_every_format_holds_the_same_numbers(store):
+    chosen = lines(store, "7", "8", "9")
+    data = json.loads(tables.render(chosen, "json"))
+    assert data == [line.data() for line in chosen]
+    rows = list(csv.DictReader(io.StringIO(tables.render(chosen, "csv"))))
+    assert [row["row"] for row in rows] == [line["row"] for line in data]
+    assert [float(row["success_rate"] or "nan") for row in rows[:2]] == [0.0, 1.0]
+    for form in ("text", "md", "latex"):
+        shown = tables.render(chosen, form)
+        for number in ("31,390", "29,000", "19 of 20", "853,000", "571,100", "0.0223"):
+            assert number in shown, (form, number)
+
+
+def test_latex_has_no_bare_special_characters(store):
+    shown = tables.render(lines(store, "8"), "latex")
+    assert r"n\_seq=13" in shown
+    assert r"95 \%" in shown
+    assert "# w" not in shown.replace(r"\#", "")
+
+
+def test_tables_do_not_depend_on_the_order_of_records(store, tmp_path):
+    other = Store(tmp_path / "other")
+    fill(other, "6a/lstm", [[stage("ST3(.1)", 20_000 + 1000 * n, n % 3)] for n in range(19)] + [[]], order=reversed)
+    assert tables.render(lines(other, "6a"), "text") == tables.render(lines(store, "6a"), "text")
+
+
+def test_selection_of_quick_rows(store):
+    assert {line.row.name for line in lines(store, "@quick")} == {
+        row.name for row, _ in selection.select(["@quick"], config.load())
+    }
