@@ -90,7 +90,7 @@ row           reading        #  # wrong of 2560:        success after:          
                        weights             paper  ours           paper              ours [95 %]                     [95 %]  a trial
 ------------  -------  -------  ----------------  ----  --------------  -----------------------  -------------------------  -------
 4/lstm/T=100  printed       93                 1     -          74,000                        -       0 of 10: 0 % [0, 28]      2.0
-4/lstm/T=100  linear        93                 1   0.0          74,000  80,004 [80,002, 80,006]  10 of 10: 100 % [72, 100]      2.0
+4/lstm/T=100  linear        93                 1   0.0          74,000  80,004 [80,003, 80,006]  10 of 10: 100 % [72, 100]      2.0
 
 Reading 'linear': linear output unit; the text says logistic.
 """  # noqa: E501
