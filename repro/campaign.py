@@ -44,9 +44,9 @@ class Plan:
         return sum(map(len, self.missing.values()))
 
     def jobs(self, n_workers: int, lanes: int | None = None) -> list[engine.Job]:
-        """The missing trials, those of an item split among the workers."""
+        """The missing trials, those of an item split among the workers; items with low limits first, to be seen early."""
         jobs = []
-        for item in self.items:
+        for item in sorted(self.items, key=lambda item: item.cell.settings["stop"]["max_sequences"]):
             trials = self.missing[item.cell.key]
             n = min(n_workers, len(trials))
             jobs += [engine.Job(item.cell, trials[k::n], lanes) for k in range(n)]

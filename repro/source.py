@@ -37,7 +37,13 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def imports(path: Path, package: Path = PACKAGE) -> set[Path]:
+@lru_cache(maxsize=None)
+def _text(path: Path) -> str:
+    return str(_essence(_tree(path)))
+
+
+@lru_cache(maxsize=None)
+def imports(path: Path, package: Path = PACKAGE) -> frozenset[Path]:
     """The modules of ``package`` that the module at ``path`` imports, at its top or inside functions."""
     names = set()
     for node in ast.walk(_tree(path)):
@@ -52,7 +58,7 @@ def imports(path: Path, package: Path = PACKAGE) -> set[Path]:
             file = package.joinpath(*parts).with_suffix(".py")
             if file.is_file():
                 found.add(file)
-    return found
+    return frozenset(found)
 
 
 def closure(*starts: Path, package: Path = PACKAGE) -> list[Path]:
@@ -79,7 +85,7 @@ def numerical_digest(learner: str, task: str, package: Path = PACKAGE) -> str:
     for path in closure(*starts, package=package):
         if path.parent == package:
             continue  # what settings have in common: no numbers
-        digest.update(f"{path.relative_to(package).as_posix()}\n{_essence(_tree(path))}\n".encode())
+        digest.update(f"{path.relative_to(package).as_posix()}\n{_text(path)}\n".encode())
     return digest.hexdigest()[:16]
 
 
