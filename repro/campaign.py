@@ -44,7 +44,7 @@ class Plan:
         return sum(map(len, self.missing.values()))
 
     def jobs(self, n_workers: int, lanes: int | None = None) -> list[engine.Job]:
-        """The missing trials, those of an item split among the workers; items with low limits first, to be seen early."""
+        """The missing trials, those of an item split among the workers; low limits first, to see something early."""
         jobs = []
         for item in sorted(self.items, key=lambda item: item.cell.settings["stop"]["max_sequences"]):
             trials = self.missing[item.cell.key]

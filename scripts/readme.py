@@ -18,7 +18,11 @@ def fresh(text: str) -> str:
     def rerun(block: re.Match[str]) -> str:
         command = block[1]
         done = subprocess.run(
-            [sys.executable, "-m", "repro", *command.split()[1:]], capture_output=True, text=True, check=True
+            [sys.executable, "-m", "repro", *command.split()[1:]],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=README.parent,
         )
         return f"```\n$ {command}\n{done.stdout}```"
 

@@ -1,0 +1,32 @@
+"""README.md is true: its commands exist, and what it shows of results/ is what the commands print today."""
+
+import re
+import runpy
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from repro.cli import main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_tables_are_todays(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    script = runpy.run_path(str(ROOT / "scripts" / "readme.py"))
+    assert "$ repro table" in README
+    assert script["fresh"](README) == README, "run `make readme`"
+
+
+def test_commands_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"`?make (\w+)", README):
+        assert f"\n{target}:" in makefile, target
+    for command in re.findall(r"`repro (\w+)", README):
+        assert CliRunner().invoke(main, [command, "--help"]).exit_code == 0, command
+
+
+def test_readme_is_one_screen_of_text():
+    text = re.sub(r"```(?s:.*?)```", "", README)
+    assert len(text.splitlines()) <= 45
