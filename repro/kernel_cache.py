@@ -4,12 +4,17 @@ Numba's own disk cache misses whenever a kernel holds other kernels in its closu
 in another file changes. Here a kernel is found by its name, which tells all that it closes over (see `kernels.jit`), in
 a folder named by a digest of the source. Each name has files of its own, so that processes which save different kernels
 at the same time do not get in each other's way.
+
+What is stored calls its parts by symbols. The linker would take a symbol of the same name from any other kernel in the
+process, and leave the call hanging when that one is freed. So the symbols of a kernel that is kept hold a mark of the
+process that compiled it, and are found nowhere else.
 """
 
 import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from numba import config
@@ -18,6 +23,7 @@ from numba.core.caching import FunctionCache
 from repro.source import kernel_digest
 
 _KEPT_VERSIONS = 4
+_MARK = f"_{os.urandom(8).hex()}"
 
 
 def folder() -> Path:
@@ -50,16 +56,37 @@ class _NamedCache(FunctionCache):
 
 
 def keep(compiled: Any) -> Any:
-    """``compiled``, an entry with no compiled version yet, from now on kept on disk."""
+    """``compiled``, a new entry with no compiled version yet, from now on kept on disk."""
     if config.DISABLE_JIT:
         return compiled
     version = folder() / kernel_digest()
     with suppress(OSError, RuntimeError):  # Numba's words for a folder that it cannot write
         config.CACHE_DIR = str(version)
-        compiled._cache = _NamedCache(compiled.py_func)
+        compiled._cache = _NamedCache(_twin(compiled.py_func))
         os.utime(version)
         _forget_old_versions(version.parent)
+    _mark(compiled)
     return compiled
+
+
+def _twin(function: FunctionType) -> FunctionType:
+    """A function of the same name and code: what the files on disk are named after."""
+    twin = FunctionType(function.__code__, function.__globals__, function.__name__, None, function.__closure__)
+    twin.__qualname__, twin.__module__ = function.__qualname__, function.__module__
+    return twin
+
+
+def _mark(compiled: Any) -> None:
+    """Put the mark of this process into the names of a kernel and of all it closes over.
+
+    Kernels without a closure are left: they belong to their modules, live as long, and are the same everywhere.
+    """
+    function = compiled.py_func
+    if function.__closure__ and _MARK not in function.__qualname__:
+        function.__qualname__ += _MARK
+        for cell in function.__closure__:
+            if hasattr(cell.cell_contents, "py_func"):
+                _mark(cell.cell_contents)
 
 
 def _forget_old_versions(cache: Path) -> None:
