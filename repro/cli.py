@@ -32,6 +32,10 @@ class _Group(click.Group):
         except BrokenPipeError:  # `repro table 9 | head`
             sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
             ctx.exit(141)
+        except OSError as error:  # `repro table 9 >/dev/full`
+            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(2)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # as a user meets them, not by the alphabet
@@ -113,8 +117,8 @@ def show(row: str, reading: str | None, form: str) -> None:
     """
     from repro import config, selection, tables
 
-    for found, _ in selection.select([row], config.load()):
-        click.echo(tables.listing(("key", "value"), tables.description(found, reading or config.PRINTED), form))
+    found = selection.one(row, config.load())
+    click.echo(tables.listing(("key", "value"), tables.description(found, reading or config.PRINTED), form))
 
 
 @main.command()
@@ -157,6 +161,8 @@ def run(
     if dry_run:
         click.echo(_what_would_run(plan))
         return
+    for experiment in {item.cell.experiment for item in plan.items if plan.missing[item.cell.key]}:
+        store.check_writable(experiment)
     work = plan.jobs(jobs if engine_name == "local" else 1, lanes)
     how = (lambda todo: engine.local(todo, jobs)) if engine_name == "local" else engine.inline
     crashed = _run(plan, campaign.execute(work, how, store), results)

@@ -222,8 +222,12 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
     try:
         file = _File.model_validate(content)
     except ValidationError as error:
-        return [], _messages(error, "", _File)
+        return [], _messages(error, "", _File) + _wrong_parts(content)
     problems = [] if PRINTED in file.readings else [f"readings: there is no reading '{PRINTED}'"]
+    unused = {
+        name: learner for name, learner in file.learners.items() if name not in {row.learner for row in file.rows}
+    }
+    problems += _wrong_parts({"task": file.task, "learners": unused, "stop": file.stop})
     rows = []
     for n, raw in enumerate(file.rows):
         where = f"rows.{n} ({raw.name})"
@@ -237,15 +241,14 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
         _, common = _setup(base, {}, {})
         problems += common
         for name, reading in file.readings.items():
-            setup, wrong = _setup(base, reading.set, {})
+            _, wrong = _setup(base, reading.set, {})
             problems += [f"readings.{name}: {problem}" for problem in wrong if problem not in common]
-            if setup:
-                stages = [stage.name for stage in setup.stop.stages]
-                problems += [
-                    f"{where}.published.{k}.stage: there is no stage '{line.stage}'{similar(line.stage, stages)}"
-                    for k, line in enumerate(raw.published)
-                    if line.stage not in stages
-                ]
+        stages = [stage.get("name") for stage in base["stop"].get("stages", ()) if isinstance(stage, dict)]
+        problems += [
+            f"{where}.published.{k}.stage: there is no stage '{line.stage}'{similar(line.stage, map(str, stages))}"
+            for k, line in enumerate(raw.published)
+            if line.stage not in stages
+        ]
         problems += [f"{where}.quick: there is no reading '{q}'" for q in raw.quick if q not in file.readings]
         rows.append(
             Row(
@@ -263,6 +266,18 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
             )
         )
     return rows, problems
+
+
+def _wrong_parts(content: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the settings in a file that is not right as a whole: as much as can be said."""
+    task, learners, stop = (content.get(name) for name in ("task", "learners", "stop"))
+    if not (isinstance(task, dict) and isinstance(learners, dict) and isinstance(stop, dict)):
+        return []
+    wrong = []
+    for learner in learners.values():
+        if isinstance(learner, dict):
+            wrong += _setup({"task": task, "learner": learner, "stop": stop}, {}, {})[1]
+    return [problem for problem in wrong if not problem.endswith("is missing")]  # rows may give it
 
 
 def _override(

@@ -11,10 +11,11 @@ yielded.
 
 import multiprocessing
 import signal
+import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -89,6 +90,7 @@ def inline(jobs: Iterable[Job], run: Run = run_job) -> Iterator[Event]:
 def local(jobs: Iterable[Job], n_workers: int, run: Run = run_job) -> Iterator[Event]:
     """Run jobs in ``n_workers`` processes."""
     waiting = deque(jobs)
+    n_workers = max(1, min(n_workers, len(waiting)))
     workers: list[_Worker] = []
     try:
         while waiting or any(worker.job for worker in workers):
@@ -147,7 +149,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, self.run), daemon=True)
-        self.process.start()
+        with _ignoring_interrupts():  # the worker inherits it: Ctrl-C must not hit it while it starts either
+            self.process.start()
         theirs.close()
 
     def give(self, job: Job) -> None:
@@ -170,6 +173,18 @@ class _Worker:
         self.process.kill()
         self.process.join()
         self.pipe.close()
+
+
+@contextmanager
+def _ignoring_interrupts() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _work(pipe: Any, run: Run) -> None:

@@ -11,6 +11,7 @@ process that compiled it, and are found nowhere else.
 """
 
 import os
+import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -30,7 +31,7 @@ def folder() -> Path:
     """Where compiled kernels are kept: ``REPRO_CACHE``, or a folder of the user's cache."""
     given = os.environ.get("REPRO_CACHE")
     cache = os.environ.get("XDG_CACHE_HOME")
-    return Path(given) if given else (Path(cache) if cache else Path.home() / ".cache") / "repro"
+    return (Path(given) if given else (Path(cache) if cache else Path.home() / ".cache") / "repro") / "kernels"
 
 
 class _NamedCache(FunctionCache):
@@ -59,8 +60,8 @@ def keep(compiled: Any) -> Any:
     """``compiled``, a new entry with no compiled version yet, from now on kept on disk."""
     if config.DISABLE_JIT:
         return compiled
-    version = folder() / kernel_digest()
-    with suppress(OSError, RuntimeError):  # Numba's words for a folder that it cannot write
+    with suppress(OSError, RuntimeError):  # RuntimeError: no home, or Numba's word for a folder that it cannot write
+        version = folder() / kernel_digest()
         config.CACHE_DIR = str(version)
         compiled._cache = _NamedCache(_twin(compiled.py_func))
         os.utime(version)
@@ -90,6 +91,7 @@ def _mark(compiled: Any) -> None:
 
 
 def _forget_old_versions(cache: Path) -> None:
-    by_age = sorted((path for path in cache.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    ours = [path for path in cache.iterdir() if path.is_dir() and re.fullmatch("[0-9a-f]{16}", path.name)]
+    by_age = sorted(ours, key=lambda path: path.stat().st_mtime)
     for old in by_age[:-_KEPT_VERSIONS]:
         shutil.rmtree(old, ignore_errors=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # rich is imported only where there is a terminal
     from rich.live import Live
     from rich.table import Table
 
+_NARROW = 80  # columns; on a narrower terminal a table would lose its numbers
 _EVERY_S = 10.0  # between plain lines of a row
 
 
@@ -88,6 +89,10 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def _is_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 class Display:
     """Shows the progress of a plan; a context manager."""
 
@@ -97,11 +102,13 @@ class Display:
             for item in plan.items
         }
         self._live: Live | None = None
-        if sys.stderr.isatty() if live is None else live:
+        if _is_terminal() if live is None else live:
             from rich.console import Console
             from rich.live import Live as LiveDisplay
 
-            self._live = LiveDisplay(get_renderable=self._table, console=Console(stderr=True), refresh_per_second=4)
+            console = Console(stderr=True)
+            if live or not (console.is_dumb_terminal or console.width < _NARROW):
+                self._live = LiveDisplay(get_renderable=self._table, console=console, refresh_per_second=4)
 
     def __enter__(self) -> Self:
         if self._live:

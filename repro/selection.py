@@ -29,6 +29,23 @@ def select(patterns: Iterable[str], rows: Mapping[str, Row]) -> list[tuple[Row, 
     return [(rows[name], readings) for name, readings in chosen.items()]
 
 
+def one(name: str, rows: Mapping[str, Row]) -> Row:
+    """The one row that a name means.
+
+    Raises
+    ------
+    ConfigError
+        If it means none, or several.
+
+    """
+    found = [row for row, _ in select([name], rows)]
+    if len(found) > 1:
+        raise ConfigError(
+            f"'{name}' means {len(found)} rows, and one is wanted: {', '.join(row.name for row in found)}"
+        )
+    return found[0]
+
+
 def _means(pattern: str, row: Row) -> bool:
     if pattern == "@paper":
         return True
@@ -53,5 +70,5 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise ConfigError(f"--set takes KEY=VALUE, such as learning_rate=0.1; not '{text}'")
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return key.strip(), value.strip()

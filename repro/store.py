@@ -69,6 +69,23 @@ class Store:
             records[key] = record
         return list(records.values())
 
+    def check_writable(self, experiment: str) -> None:
+        """Find out before hours of work whether records can be written.
+
+        Raises
+        ------
+        StoreError
+            If they cannot.
+
+        """
+        path = self.path(experiment)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with path.open("ab"):
+                pass
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+
     def append(self, record: Record) -> None:
         """Write a record to disk; it is safe when this returns.
 

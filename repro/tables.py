@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from repro.campaign import current
-from repro.config import PRINTED, Published, Row
+from repro.campaign import current, source_of
+from repro.config import PRINTED, ConfigError, Published, Row
 from repro.selection import select
 from repro.stats import Estimate, Summary, summarise
 from repro.store import Store
@@ -65,11 +65,13 @@ def lines(rows: Iterable[Row], store: Store, table: int | None = None) -> list[L
             mine = [record for record in records if record.reading == reading]
             if reading != PRINTED and not mine:
                 continue
-            counted = current(row.cell(reading), row.trials, mine)
+            cell = row.cell(reading)
+            counted = current(cell, row.trials, mine)
+            n_other = sum(record.cell != cell.key or record.source not in ("", source_of(cell)) for record in mine)
             result += [
                 Line(
                     row, reading, published, row.setup(reading).n_weights, row.trials,
-                    summarise(counted, published.stage), len(mine) - len(counted),
+                    summarise(counted, published.stage), n_other,
                 )
                 for published in row.published
                 if table in (None, published.table)
@@ -88,12 +90,15 @@ def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -> 
         If a results file cannot be read.
 
     """
-    numbers = {str(published.table) for row in rows.values() for published in row.published}
+    numbers = sorted({published.table for row in rows.values() for published in row.published})
     found: dict[object, Line] = {}
     for pattern in patterns:
-        is_table = pattern in numbers
-        chosen = [row for row, _ in select([f"table:{pattern}" if is_table else pattern], rows)]
-        for line in lines(chosen, store, int(pattern) if is_table else None):
+        number = int(pattern) if pattern.isdecimal() else None
+        if number is not None and number not in numbers:
+            known = ", ".join(map(str, numbers))
+            raise ConfigError(f"no row is in Table {number}; there are {known}. Experiment 4 is '4/*'.")
+        chosen = [row for row, _ in select([pattern if number is None else f"table:{number}"], rows)]
+        for line in lines(chosen, store, number):
             found[line.row.name, line.reading, line.published.table, line.published.line] = line
     return list(found.values())
 
@@ -238,13 +243,20 @@ def _notes(table_lines: Sequence[Line]) -> list[str]:
     for line in table_lines:
         if line.published.note and line.reading == PRINTED:
             notes.append(f"Paper, {line.row.name}, {line.published.stage}: {line.published.note}.")
-    missing = {line.row.name: line.n_target - line.measured.n for line in table_lines if line.reading == PRINTED}
-    for name, n in missing.items():
-        if n:
-            notes.append(f"{name}: {n} trials missing; `repro run '{name}'` runs them.")
-    others = {(line.row.name, line.reading): line.n_other for line in table_lines if line.n_other}
-    for (name, reading), n in others.items():
-        notes.append(f"{name}, {reading}: {n} records do not count (other settings, or computed by other source).")
+    for (name, reading), line in {(line.row.name, line.reading): line for line in table_lines}.items():
+        n = line.n_target - line.measured.n
+        option = "" if reading == PRINTED else f" --reading {reading}"
+        if n == line.n_target:
+            notes.append(f"{name}, {reading}: not run yet; `repro run '{name}'{option}` runs it.")
+        elif n:
+            notes.append(
+                f"{name}, {reading}: {n} trials missing, and those that end first are the quick ones: mean and rate "
+                f"are not final; `repro run '{name}'{option}` runs them."
+            )
+        if line.n_other:
+            notes.append(f"{name}, {reading}: {line.n_other} records of other settings or other source do not count.")
+    if any(line.measured.n_solved < line.measured.n for line in table_lines):
+        notes.append("'Success after', wrong and errors are means over the trials that succeeded.")
     return notes
 
 
@@ -259,5 +271,5 @@ def listing(headers: Sequence[str], body: Sequence[Sequence[Any]], form: str) ->
     shown = [
         [f"{cell:,}" if isinstance(cell, int) else "-" if cell is None else str(cell) for cell in row] for row in body
     ]
-    numeric = [all(isinstance(row[k], int | None) for row in body) for k in range(len(headers))]
+    numeric = [all(isinstance(row[k], int | float | None) for row in body) for k in range(len(headers))]
     return _grid(headers, shown, form, ["right" if is_number else "left" for is_number in numeric])

@@ -62,7 +62,7 @@ def test_show_has_settings_readings_and_published_values():
     assert "sequences 74000" in said
 
 
-@pytest.mark.parametrize("command", [["list"], ["show", "6a/lstm"], ["table", "9"], ["table", "6a/lstm", "5"]])
+@pytest.mark.parametrize("command", [["list"], ["show", "6a/lstm"], ["table", "9"], ["table", "6a/lstm", "8"]])
 def test_every_reading_command_has_every_format(command):
     assert json.loads(repro(*command, "--format", "json").stdout)
     assert len(list(csv.reader(io.StringIO(repro(*command, "--format", "csv").stdout)))) > 1
@@ -102,8 +102,8 @@ def test_records_with_other_settings_are_not_in_the_papers_table(tmp_path):
     lines = json.loads(repro("table", "9", "--results", str(tmp_path), "--format", "json").stdout)
     assert [line["trials"] for line in lines] == [0, 0]
     said = repro("table", "9", "--results", str(tmp_path)).stdout
-    assert "6a/lstm, printed: 3 records do not count" in said
-    assert "6a/lstm: 20 trials missing; `repro run '6a/lstm'` runs them." in said
+    assert "6a/lstm, printed: 3 records of other settings or other source do not count." in said
+    assert "6a/lstm, printed: not run yet; `repro run '6a/lstm'` runs it." in said
 
 
 @pytest.mark.parametrize(
@@ -117,13 +117,17 @@ def test_records_with_other_settings_are_not_in_the_papers_table(tmp_path):
         (["run", "6a/lstm", "--set", "lr=0.1"], "6a/lstm: lr: "),
         (["run", "6a/lstm", "-j", "0"], "Invalid value for '-j'"),
         (["run", "6a/lstm", "--workers", "2"], "No such option"),
-        (["table", "77"], "no row is called '77'"),
+        (["table", "77"], "no row is in Table 77"),
+        (["show", "4/*"], "'4/*' means 3 rows, and one is wanted: 4/lstm/T=100, 4/lstm/T=500"),
+        (["run", "6a/lstm", "--set", "x=" + "[" * 5000], "6a/lstm: x: "),
+        (["run", "6a/lstm", "--results", "/proc/x"], "cannot be written"),
         (["show", "9/x"], "no row is called '9/x'"),
         (["tabel"], "No such command 'tabel'"),
     ],
 )
 def test_mistakes_are_one_message_and_exit_code_2(arguments, said, tmp_path):
-    assert said in repro(*arguments, *(["--results", str(tmp_path)] if "run" in arguments else []), code=2).output
+    results = ["--results", str(tmp_path)] if "run" in arguments and "--results" not in arguments else []
+    assert said in repro(*arguments, *results, code=2).output
 
 
 def test_a_broken_results_file_is_one_message(tmp_path):
@@ -175,7 +179,7 @@ def interrupt(number: int, command: list[str], delay: float, **environment: str)
     )  # fmt: skip
     time.sleep(delay)
     start = time.perf_counter()
-    os.kill(child.pid, number)
+    os.killpg(child.pid, number)  # as a terminal does: the workers get it too
     _, said = child.communicate(timeout=60)
     elapsed = time.perf_counter() - start
     with pytest.raises(ProcessLookupError):
@@ -195,6 +199,14 @@ def test_interruption_is_quick_and_says_how_to_go_on(tmp_path, number, code, how
     assert elapsed < 2
     assert "Interrupted: 0 trials done, 4 left; the same command goes on from here." in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("delay", [0.15, 0.4, 0.7, 1.0])
+def test_interruption_while_it_starts(tmp_path, delay):
+    returned, said, elapsed = interrupt(signal.SIGINT, [*LONG, str(tmp_path), "-j", "2"], delay)
+    assert returned in (130, -signal.SIGINT), said  # the latter before there is any code of ours
+    assert elapsed < 2
+    assert returned != 130 or "Traceback" not in said
 
 
 def test_interruption_while_kernels_are_compiled(tmp_path):
@@ -234,6 +246,15 @@ def test_kill_9_loses_no_finished_trial(tmp_path):
         return {record.trial: record.weights_digest for record in records}
 
     assert digests(broken) == digests(whole)
+
+
+def test_a_full_disk_is_one_message():
+    done = subprocess.run(
+        f"{sys.executable} -m repro list > /dev/full", shell=True, capture_output=True, text=True, check=False
+    )
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode != 0
 
 
 def test_output_into_a_closed_pipe_is_quiet():

@@ -71,9 +71,11 @@ def test_a_folder_that_cannot_be_used_is_no_obstacle(tmp_path, monkeypatch):
 
 def test_old_versions_go_and_this_one_stays(tmp_path, monkeypatch):
     monkeypatch.setenv("REPRO_CACHE", str(tmp_path))
-    for age in range(8):
-        (tmp_path / f"old{age}").mkdir()
-        os.utime(tmp_path / f"old{age}", (time.time() - 1000 * (age + 1),) * 2)
+    kernels = tmp_path / "kernels"
+    for age, name in enumerate([*(f"{k:016x}" for k in range(6)), "thesis", "photos"]):
+        (kernels / name).mkdir(parents=True)
+        os.utime(kernels / name, (time.time() - 1000 * (age + 1),) * 2)
     kernel_cache.keep(scaled(2.0))(np.ones((3, 4)))
-    assert {path.name for path in tmp_path.iterdir()} == {"old0", "old1", "old2", kernel_cache.kernel_digest()}
-    assert list(tmp_path.rglob("*.nbc"))
+    kept = {f"{k:016x}" for k in range(3)} | {kernel_cache.kernel_digest(), "thesis", "photos"}
+    assert {path.name for path in kernels.iterdir()} == kept
+    assert list(kernels.rglob("*.nbc"))

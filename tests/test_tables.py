@@ -72,7 +72,31 @@ def test_printed_comes_first_and_other_readings_follow_where_there_are_records(s
 def test_records_of_other_source_do_not_count_and_are_mentioned(store):
     (line,) = [line for line in lines(store, "9") if line.row.name == "6b/lstm"]
     assert (line.measured.n, line.n_other) == (0, 2)
-    assert "6b/lstm, printed: 2 records do not count" in tables.render([line], "text")
+    assert "6b/lstm, printed: 2 records of other settings or other source do not count." in tables.render(
+        [line], "text"
+    )
+
+
+def test_what_is_not_finished_says_so(store):
+    shown = tables.render(lines(store, "7", "8"), "text")
+    assert "4/lstm/T=500, printed: not run yet; `repro run '4/lstm/T=500'` runs it." in shown
+    assert "5/lstm, printed: 7 trials missing, and those that end first are the quick ones" in shown
+    assert "4/lstm/T=100, " not in shown
+
+
+def test_trials_beyond_the_papers_number_are_no_other_records(store):
+    cell = config.load()["6a/lstm"].cell()
+    for trial in (20, 21):
+        store.append(
+            record(trial, experiment="6a", row="6a/lstm", reading="printed", cell=cell.key, source=source_of(cell))
+        )
+    (line,) = lines(store, "6a/lstm")
+    assert (line.measured.n, line.n_other) == (20, 0)
+
+
+def test_a_number_is_a_table(store):
+    with pytest.raises(config.ConfigError, match="no row is in Table 4; there are 7, 8, 9"):
+        lines(store, "4")
 
 
 def test_a_line_that_is_asked_for_twice_comes_once(store):
@@ -93,6 +117,7 @@ row           reading        #  # wrong of 2560:        success after:          
 4/lstm/T=100  linear        93                 1   0.0          74,000  80,004 [80,003, 80,006]  10 of 10: 100 % [72, 100]      2.0
 
 Reading 'linear': linear output unit; the text says logistic.
+'Success after', wrong and errors are means over the trials that succeeded.
 """  # noqa: E501
 
 

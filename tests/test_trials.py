@@ -130,9 +130,9 @@ CASES = [
 ]
 
 
-def in_a_process(cases: Any, **environment: str) -> list[dict[str, Any]]:
+def in_a_process(cases: Any, script: str = PLAIN, **environment: str) -> list[dict[str, Any]]:
     done = subprocess.run(
-        [sys.executable, "-c", PLAIN, json.dumps(cases)],
+        [sys.executable, "-c", script, json.dumps(cases)],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), **environment},
         capture_output=True,
         text=True,
@@ -171,6 +171,34 @@ def test_kernels_from_disk_and_fresh_ones_do_not_mix(tmp_path, fresh):
     in_a_process([stored], **cache)
     both = [(fresh, {}), stored]
     assert in_a_process(both, **cache) == in_this_process(both)
+
+
+NARROWED = """
+import json, sys
+from conftest import result, small_cell
+from repro import crew
+from repro.trial import Record
+crew._PATIENCE_S, crew._SLICE_S = 0.0, 1e-4
+stored, width = json.loads(sys.argv[1])
+for event in crew.run(small_cell(), range(stored), width):
+    if isinstance(event, Record):
+        print(json.dumps(result(event)))
+"""
+
+
+def test_narrow_kernels_from_disk_and_wide_ones_do_not_mix(tmp_path):
+    """Kernels that differ in nothing but the width, compiled by different processes."""
+    cache = {"REPRO_CACHE": str(tmp_path)}
+    for width in (1, 2):
+        in_a_process((1, width), script=NARROWED, **cache)
+    found = in_a_process((6, 8), script=NARROWED, **cache)
+    assert {r["trial"]: r for r in found} == json.loads(
+        json.dumps(records(small_cell(), width=8)), object_hook=by_number
+    )
+
+
+def by_number(mapping: dict[str, Any]) -> dict[Any, Any]:
+    return {int(key) if key.isdecimal() else key: value for key, value in mapping.items()}
 
 
 def test_golden():

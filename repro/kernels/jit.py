@@ -6,8 +6,9 @@ branch in the loop) and without fast-math: a kernel's bits depend on its source 
 Learners and tasks are closures over the sizes of a net, so one line of source makes many kernels. Numba names a
 compiled function by its qualified name and a counter, which starts again in every process; a kernel that is loaded
 from disk may then bring a name along that stands for another kernel here, and the linker takes the first of a name
-that it has seen. So a kernel's name holds a digest of all that it closes over: equal names are equal code, in every
-process.
+that it has seen. So a kernel's name holds a digest of what it closes over. An entry closes over all there is, the
+width included: its name tells its code, and `kernel_cache` finds it on disk by that name. The names of its parts do not
+tell the width, which they know through `load` alone; `kernel_cache` marks them as those of one process.
 """
 
 import hashlib
