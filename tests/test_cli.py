@@ -183,7 +183,7 @@ def interrupt(number: int, command: list[str], delay: float, **environment: str)
     _, said = child.communicate(timeout=60)
     elapsed = time.perf_counter() - start
     with pytest.raises(ProcessLookupError):
-        for _ in range(20):
+        for _ in range(100):  # the process that tracks resources for multiprocessing notices a little later
             os.killpg(child.pid, 0)
             time.sleep(0.1)
     return child.returncode, said, elapsed
