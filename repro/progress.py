@@ -25,8 +25,7 @@ class _Line:
     """How far a row is."""
 
     item: Item
-    before: int  # records that were there
-    records: list[Record]
+    records: list[Record]  # that were there
     began: float | None = None
     latest: float = 0.0
     sequences: int = 0
@@ -36,7 +35,7 @@ class _Line:
 
     @property
     def n_left(self) -> int:
-        return self.item.n_trials - self.before - len(self.ended)
+        return self.item.n_trials - len(self.records) - len(self.ended)
 
     @property
     def n_solved(self) -> int:
@@ -97,10 +96,7 @@ class Display:
     """Shows the progress of a plan; a context manager."""
 
     def __init__(self, plan: Plan, *, live: bool | None = None) -> None:
-        self._lines = {
-            item.cell.key: _Line(item, len(plan.done[item.cell.key]), list(plan.done[item.cell.key]))
-            for item in plan.items
-        }
+        self._lines = {item.cell.key: _Line(item, list(plan.done[item.cell.key])) for item in plan.items}
         self._live: Live | None = None
         if _is_terminal() if live is None else live:
             from rich.console import Console
