@@ -70,14 +70,14 @@ def source_of(cell: Cell) -> str:
 
 
 def items(
-    selected: Sequence[tuple[Row, tuple[str, ...] | None]],
+    selected: Sequence[tuple[Row, Mapping[str, int] | None]],
     *,
     reading: str | None = None,
     trials: int | None = None,
     seed: int = 0,
     overrides: Mapping[str, Any] | None = None,
 ) -> tuple[Item, ...]:
-    """Items for the selected rows; a reading that is asked for goes before the selection's own.
+    """Items for the selected rows; a reading or a number of trials that is asked for goes before the selection's own.
 
     Raises
     ------
@@ -86,9 +86,9 @@ def items(
 
     """
     return tuple(
-        Item(row, row.cell(name, overrides, seed), trials or row.trials, overrides or {})
-        for row, readings in selected
-        for name in ([reading] if reading else readings or [PRINTED])
+        Item(row, row.cell(name, overrides, seed), trials or n, overrides or {})
+        for row, quick in selected
+        for name, n in ({reading: row.trials} if reading else quick or {PRINTED: row.trials}).items()
     )
 
 

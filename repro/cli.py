@@ -224,7 +224,7 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 def table(select: tuple[str, ...], results: Path, form: str) -> None:
     r"""Print a table of the paper with the measured numbers beside it.
 
-    SELECT is the number of a table, or rows as `repro run` takes them.
+    SELECT is the number of a table, 'text' (what the paper reports in no table), or rows as `repro run` takes them.
 
     \b
     repro table 9

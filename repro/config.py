@@ -13,15 +13,16 @@ from difflib import get_close_matches
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from repro.errors import ReproError
 from repro.settings import Settings
 from repro.trial import Cell
 
 PRINTED = "printed"
+_FOLDERS = (("task", "tasks"), ("learner", "learners"))
 
 
 class ConfigError(ReproError):
@@ -29,32 +30,52 @@ class ConfigError(ReproError):
 
 
 class Stage(Settings):
-    """A stage of the stop rule: conditions on the most recent training sequences."""
+    """A stage of the stop rule: conditions on the most recent training sequences, on an exam, or both."""
 
     name: str
-    max_wrong: int = Field(ge=0, description="so many of them may be wrong")
-    mean_error: float | None = Field(None, gt=0, description="their mean |error| must be below; no bound if left out")
+    max_wrong: int | None = Field(None, ge=0, description="so many of the most recent ones may be wrong; null: any")
+    mean_error: float | None = Field(None, gt=0, description="their mean |error| must be below; null: no bound")
+    exam_max_wrong: int | None = Field(None, ge=0, description="so many sequences of the exam may be wrong; null: any")
+    exam_mean_error: float | None = Field(None, gt=0, description="their mean |error| must be below; null: no bound")
+    test_sequences: int | None = Field(None, ge=0, le=10**9, description="if not those of all stages")
 
 
 class Stop(Settings):
     """When a trial ends, and how it is tested."""
 
-    window: int = Field(ge=1, le=1_000_000, description="how many training sequences are the most recent ones")
-    tolerance: float = Field(gt=0, description="a sequence is right if the |error| of every output is below")
+    window: int = Field(1, ge=1, le=1_000_000, description="how many training sequences are the most recent ones")
+    tolerance: float = Field(ge=0, description="a sequence is right if the |error| of every output is below")
+    error: Literal["absolute", "squared"] = Field("absolute", description="what mean errors are the mean of")
     max_sequences: int = Field(ge=1, le=10**12, description="training sequences after which a trial has failed")
-    test_sequences: int = Field(ge=1, le=10**9)
+    exam_sequences: int = Field(0, ge=0, le=10**9, description="test sequences that decide on a stage; 0 for none")
+    exam_every: int = Field(1, ge=1, le=10**9, description="training sequences from one exam to the next, at least")
+    exam_set: Literal["fresh", "fixed"] = Field("fresh", description="do the exams of a trial share their sequences")
+    test_sequences: int = Field(ge=0, le=10**9, description="drawn after a stage, for the record")
     stages: Annotated[tuple[Stage, ...], Field(strict=False, min_length=1)]
+
+    @model_validator(mode="after")
+    def _stages_ask_something(self) -> Self:
+        for stage in self.stages:
+            recent = stage.max_wrong is not None or stage.mean_error is not None
+            exam = stage.exam_max_wrong is not None or stage.exam_mean_error is not None
+            if exam and not self.exam_sequences:
+                raise ValueError(f"stage '{stage.name}' asks for an exam, but exam_sequences is 0")
+            if not exam and (self.exam_sequences or not recent):
+                raise ValueError(f"stage '{stage.name}' asks for nothing: max_wrong, exam_max_wrong or a mean error")
+        return self
 
 
 class Published(Settings):
-    """A line of a table of the paper."""
+    """A line of a table of the paper, or of its text."""
 
-    table: int
+    table: int | Literal["text"]
     line: int
     stage: str = Field(description="the stage of the stop rule that the line is about")
     weights: int | None = None
+    success: float | None = Field(None, description="trials that succeed, in percent")
     sequences: int | None = Field(None, description="'success after', in training sequences")
     test_wrong: int | None = Field(None, description="of the test sequences")
+    test_fraction: float | None = Field(None, description="of the test sequences that are wrong")
     test_error: float | None = None
     note: str = ""
 
@@ -72,7 +93,7 @@ class _Row(Settings):
     learner: str
     trials: int = Field(ge=1)
     set: dict[str, Any] = Field(default_factory=dict)
-    quick: tuple[str, ...] = Field((), strict=False, description="readings that @quick runs")
+    quick: dict[str, int] = Field(default_factory=dict, description="trials that @quick runs, by reading")
     published: tuple[Published, ...] = Field((), strict=False)
 
 
@@ -99,7 +120,7 @@ class Setup:
     def n_weights(self) -> int:
         """The number of weights of the net."""
         task, learner = _module("tasks", self.task.name), _module("learners", self.learner.name)
-        return int(learner.n_weights(self.learner, task.n_inputs(self.task), task.n_outputs(self.task)))
+        return int(learner.n_weights(self.learner, task.interface(self.task)))
 
 
 @dataclass(frozen=True)
@@ -112,7 +133,7 @@ class Row:
     section: str
     learner: str
     trials: int
-    quick: tuple[str, ...]
+    quick: Mapping[str, int]
     published: tuple[Published, ...]
     readings: Mapping[str, Reading]
     base: Mapping[str, Mapping[str, Any]]
@@ -307,7 +328,7 @@ def _setup(
     """Validated settings, or None, and what is wrong with them."""
     kinds: dict[str, type[Settings]] = {"stop": Stop}
     problems = []
-    for group, folder in (("task", "tasks"), ("learner", "learners")):
+    for group, folder in _FOLDERS:
         try:
             kinds[group] = _module(folder, str(base[group].get("name"))).Settings
         except ConfigError as error:
@@ -320,6 +341,8 @@ def _setup(
             groups[group] = kind.model_validate(merged[group])
         except ValidationError as error:
             problems += _messages(error, group, kind)
-    if problems:
-        return None, problems
-    return Setup(groups["task"], groups["learner"], groups["stop"]), []
+    if not problems:
+        task, learner = (_module(folder, groups[group].name) for group, folder in _FOLDERS)
+        reason = learner.refuses(groups["learner"], task.interface(groups["task"]))
+        problems += [f"learner: {groups['learner'].name} cannot take this task: {reason}"] if reason else []
+    return (None, problems) if problems else (Setup(**groups), [])

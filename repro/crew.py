@@ -5,7 +5,7 @@ import platform
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -65,6 +65,31 @@ def width_for(n_trials: int) -> int:
 _loops: dict[str, Any] = {}  # compiled training loops by name
 
 
+def _rules(stop: Mapping[str, Any]) -> driver.Rules:
+    """The stop rule as the training loop reads it."""
+    stages = stop["stages"]
+
+    def one(value: Any, dtype: Any = np.int64) -> np.ndarray:
+        return np.array([value], dtype)
+
+    def each(name: str, otherwise: float, dtype: Any = np.int64) -> np.ndarray:
+        return np.array([otherwise if stage[name] is None else stage[name] for stage in stages], dtype)
+
+    return driver.Rules(
+        tolerance=one(stop["tolerance"], np.float64),
+        squared=one(stop["error"] == "squared", np.bool_),
+        max_wrong=each("max_wrong", stop["window"]),
+        mean_error=each("mean_error", inf, np.float64),
+        exam_sequences=one(stop["exam_sequences"]),
+        exam_every=one(stop["exam_every"]),
+        exam_fixed=one(stop["exam_set"] == "fixed", np.bool_),
+        exam_max_wrong=each("exam_max_wrong", stop["exam_sequences"]),
+        exam_mean_error=each("exam_mean_error", inf, np.float64),
+        test_sequences=each("test_sequences", stop["test_sequences"]),
+        max_sequences=one(stop["max_sequences"]),
+    )
+
+
 class Crew:
     """The arrays of ``width`` trials of a cell, and the compiled loop that advances them."""
 
@@ -75,18 +100,14 @@ class Crew:
         self._task = import_module(f"repro.tasks.{cell.settings['task']['name']}")
         self.learner = self._learner.Settings.model_validate(cell.settings["learner"])
         self.task = self._task.Settings.model_validate(cell.settings["task"])
-        self.n_in, self.n_out = self._task.n_inputs(self.task), self._task.n_outputs(self.task)
+        self.interface = self._task.interface(self.task)
         stop = cell.settings["stop"]
         self.stages = stop["stages"]
-        self.rules = driver.Rules(
-            tolerance=np.array([stop["tolerance"]], np.float64),
-            max_wrong=np.array([stage["max_wrong"] for stage in self.stages], np.int64),
-            mean_error=np.array([inf if s["mean_error"] is None else s["mean_error"] for s in self.stages], np.float64),
-            max_sequences=np.array([stop["max_sequences"]], np.int64),
-            test_sequences=np.array([stop["test_sequences"]], np.int64),
+        self.rules = _rules(stop)
+        self.book, self.tally, self.streams = driver.allocate(
+            width, stop["window"], len(self.stages), self.learner.precision
         )
-        self.book, self.streams = driver.allocate(width, stop["window"], len(self.stages))
-        self.net = self._learner.allocate(self.learner, self.n_in, self.n_out, width)
+        self.net = self._learner.allocate(self.learner, self.interface, width)
         self.state = self._task.allocate(self.task, width, self.learner.precision)
         self.trials: list[int | None] = [None] * width
         self.cpu_s = [0.0] * width
@@ -97,10 +118,10 @@ class Crew:
     def kernels(self) -> tuple[Task, Learner]:
         """The compiled functions of task and learner."""
         task = self._task.build(self.task, self.width, self.learner.precision)
-        return task, self._learner.build(self.learner, self.n_in, self.n_out, self.width)
+        return task, self._learner.build(self.learner, self.interface, self.width)
 
     def _compile(self) -> Any:
-        loop = driver.build(*self.kernels(), self.n_out, self.width)
+        loop = driver.build(*self.kernels(), self.interface, self.width)
         name = loop.__qualname__  # tells what it closes over: cells that differ in what is read at run time share it
         if name not in _loops:
             _loops[name] = kernel_cache.keep(loop)
@@ -109,11 +130,15 @@ class Crew:
     def enlist(self, lane: int, trial: int) -> None:
         """Start a trial in an idle lane."""
         weights, training, test = self.cell.streams(trial)
-        net = self._learner.allocate(self.learner, self.n_in, self.n_out, 1)
-        self._learner.initialise(self.learner, net, self.n_in, 0, random.uniform(weights.reshape(4, 1)))
+        net = self._learner.allocate(self.learner, self.interface, 1)
+        self._learner.initialise(self.learner, net, self.interface, 0, random.uniform(weights.reshape(4, 1)))
         for crew, one in zip(self.net, net, strict=True):
             crew[..., lane] = one[..., 0]
-        driver.enlist(self.book, self.streams, lane, self.learner.learning_rate, training, test)
+        pair = self.cell.pair(trial)
+        if pair is not None:
+            self._task.prepare(self.task, self.state, lane, random.whole(pair.reshape(4, 1)))
+        rate = self.learner.learning_rate * self.learner.error_factor
+        driver.enlist(self.book, self.streams, lane, rate, training, test)
         self.trials[lane] = trial
         self.cpu_s[lane] = 0.0
 
@@ -121,10 +146,18 @@ class Crew:
         """Advance all lanes by so many time steps, or until a trial ends; the time steps done."""
         running = [lane for lane, trial in enumerate(self.trials) if trial is not None]
         start = time.process_time()
-        done = self.run(ticks, self.book, self.rules, self.streams, self.state, self.net)
+        done = self.run(ticks, self.book, self.rules, self.tally, self.streams, self.state, self.net)
         for lane in running:
             self.cpu_s[lane] += (time.process_time() - start) / len(running)
         return int(done)
+
+    def ended(self) -> list[int]:
+        """Lanes whose trial has ended."""
+        return [lane for lane in range(self.width) if self.book.mode[lane] in _OUTCOMES]
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All arrays that have the lanes as their last axis."""
+        return (*self.net, *self.state, *self.streams, *self.tally)
 
     def narrowed(self, width: int) -> "Crew":
         """The running trials in a crew of fewer lanes; not one bit of theirs changes."""
@@ -133,9 +166,7 @@ class Crew:
         for new, old in enumerate(running):
             for theirs, ours in zip(crew.book, self.book, strict=True):
                 theirs[new] = ours[old]
-            for theirs, ours in zip(
-                (*crew.net, *crew.state, *crew.streams), (*self.net, *self.state, *self.streams), strict=True
-            ):
+            for theirs, ours in zip(crew.arrays(), self.arrays(), strict=True):
                 theirs[..., new] = ours[..., old]
             crew.trials[new], crew.cpu_s[new] = self.trials[old], self.cpu_s[old]
         return crew
@@ -145,7 +176,8 @@ class Crew:
         book, cell, trial = self.book, self.cell, self.trials[lane]
         assert trial is not None
         outcome = _OUTCOMES[int(book.mode[lane])]
-        weights = self._learner.weights(self.learner, self.net, self.n_in, lane)
+        weights = self._learner.weights(self.learner, self.net, self.interface, lane)
+        facts = self._learner.facts(self.net, lane) if hasattr(self._learner, "facts") else {}
         values = np.concatenate(weights)
         book.mode[lane] = driver.IDLE
         self.trials[lane] = None
@@ -156,7 +188,7 @@ class Crew:
             sequences=int(book.sequences[lane]), steps=int(book.steps[lane]),
             stages=[self._stage(lane, k) for k in range(int(book.stage[lane]))],
             cpu_s=round(self.cpu_s[lane], 3),
-            weights=len(values),
+            weights=len(values), facts=facts,
             weights_digest=hashlib.sha256(values.astype(values.dtype.newbyteorder("<")).tobytes()).hexdigest()[:16],
             source=numerical_digest(cell.settings["learner"]["name"], cell.settings["task"]["name"]),
             settings={group: dict(settings) for group, settings in cell.settings.items()},
@@ -203,10 +235,9 @@ def run(cell: Cell, trials: Sequence[int], width: int | None = None) -> Iterator
         yield Progress(int(crew.book.sequences.sum()) - before, done * running)
         if elapsed > 0 and done == ticks:
             ticks = max(100, min(4 * ticks, int(ticks * _SLICE_S / elapsed)))
-        for lane in range(crew.width):
-            if crew.book.mode[lane] in _OUTCOMES:
-                last_end = time.perf_counter()
-                yield crew.dismiss(lane)
+        for lane in crew.ended():
+            last_end = time.perf_counter()
+            yield crew.dismiss(lane)
 
 
 @lru_cache(maxsize=1)

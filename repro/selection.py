@@ -8,8 +8,8 @@ from typing import Any
 from repro.config import ConfigError, Row, similar
 
 
-def select(patterns: Iterable[str], rows: Mapping[str, Row]) -> list[tuple[Row, tuple[str, ...] | None]]:
-    """The rows that any of the patterns means, with the readings to run: None where the pattern leaves that open.
+def select(patterns: Iterable[str], rows: Mapping[str, Row]) -> list[tuple[Row, Mapping[str, int] | None]]:
+    """The rows that any of the patterns means, with the trials to run by reading; None where a pattern leaves it open.
 
     A pattern is a row's name or a glob of it, an experiment, ``table:9``, ``@quick`` or ``@paper``.
 
@@ -19,14 +19,14 @@ def select(patterns: Iterable[str], rows: Mapping[str, Row]) -> list[tuple[Row, 
         If a pattern means no row.
 
     """
-    chosen: dict[str, tuple[str, ...] | None] = {}
+    chosen: dict[str, Mapping[str, int] | None] = {}
     for pattern in patterns:
         found = {name: row.quick if pattern == "@quick" else None for name, row in rows.items() if _means(pattern, row)}
         if not found:
             names = [*rows, *{row.experiment for row in rows.values()}, "@quick", "@paper"]
             raise ConfigError(f"no row is called '{pattern}'{similar(pattern, names)} See `repro list`.")
-        chosen |= {name: readings for name, readings in found.items() if name not in chosen or readings is None}
-    return [(rows[name], readings) for name, readings in chosen.items()]
+        chosen |= {name: quick for name, quick in found.items() if name not in chosen or quick is None}
+    return [(rows[name], quick) for name, quick in chosen.items()]
 
 
 def one(name: str, rows: Mapping[str, Row]) -> Row:

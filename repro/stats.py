@@ -86,6 +86,7 @@ class Summary:
     sequences: Estimate | None  # to success; of the successes only
     wrong: float | None  # of the test sequences: mean over the successes
     wrong_most: int | None
+    fraction_wrong: float | None  # of all test sequences of the successes
     mean_absolute_error: float | None
     mean_squared_error: float | None
     max_error: float | None
@@ -110,6 +111,7 @@ def summarise(records: Sequence[Record], stage: str) -> Summary:
         rate=success_rate(len(passed), len(records)) if records else None,
         sequences=mean([s.sequences for s in passed]) if passed else None,
         wrong=average("test_wrong"),
+        fraction_wrong=_fraction(passed),
         wrong_most=max((s.test_wrong for s in passed), default=None),
         mean_absolute_error=average("mean_absolute_error"),
         mean_squared_error=average("mean_squared_error"),
@@ -117,6 +119,11 @@ def summarise(records: Sequence[Record], stage: str) -> Summary:
         cpu_s=fmean(record.cpu_s for record in records) if records else None,
         outcomes=outcomes,
     )
+
+
+def _fraction(passed: Sequence[StageRecord]) -> float | None:
+    n = sum(s.test_sequences for s in passed)
+    return sum(s.test_wrong for s in passed) / n if n else None
 
 
 def _largest(passed: Sequence[StageRecord]) -> float | None:

@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from repro.campaign import current, source_of
 from repro.config import PRINTED, ConfigError, Published, Row
@@ -40,6 +40,8 @@ class Line:
             "table": p.table, "line": p.line, "row": self.row.name, "reading": self.reading, "stage": p.stage,
             "weights_published": p.weights, "weights": self.n_weights,
             "test_wrong_published": p.test_wrong, "test_wrong": m.wrong, "test_wrong_most": m.wrong_most,
+            "test_fraction_published": p.test_fraction, "test_fraction": m.fraction_wrong,
+            "success_percent_published": p.success,
             "sequences_published": p.sequences, **parts("sequences", m.sequences),
             "trials_target": self.n_target, "trials": m.n, "solved": m.n_solved, **parts("success_rate", m.rate),
             "test_error_published": p.test_error, "mean_absolute_error": m.mean_absolute_error,
@@ -49,7 +51,7 @@ class Line:
         }  # fmt: skip
 
 
-def lines(rows: Iterable[Row], store: Store, table: int | None = None) -> list[Line]:
+def lines(rows: Iterable[Row], store: Store, table: int | str | None = None) -> list[Line]:
     """The lines of the rows, in the order of the paper: printed first, then other readings that have records.
 
     Raises
@@ -76,11 +78,16 @@ def lines(rows: Iterable[Row], store: Store, table: int | None = None) -> list[L
                 for published in row.published
                 if table in (None, published.table)
             ]  # fmt: skip
-    return sorted(result, key=lambda line: (line.published.table, line.published.line, line.reading != PRINTED))
+    return sorted(result, key=lambda line: (_order(line.published.table), line.published.line, line.reading != PRINTED))
+
+
+def _order(table: int | str) -> tuple[bool, int | str]:
+    """Tables by their number, then what the paper says in its text."""
+    return isinstance(table, str), table
 
 
 def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -> list[Line]:
-    """The lines of tables named by their number, and of rows named as `selection.select` takes them; each once.
+    """The lines of tables named by their number or ``text``, and of rows as `selection.select` takes them; each once.
 
     Raises
     ------
@@ -90,16 +97,16 @@ def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -> 
         If a results file cannot be read.
 
     """
-    numbers = sorted({published.table for row in rows.values() for published in row.published})
+    numbers = sorted({published.table for row in rows.values() for published in row.published}, key=_order)
     found: dict[object, Line] = {}
     for pattern in patterns:
-        number = int(pattern) if pattern.isdecimal() else None
+        number = int(pattern) if pattern.isdecimal() else pattern if pattern in numbers else None
         if number is not None and number not in numbers:
             known = ", ".join(map(str, numbers))
             raise ConfigError(f"no row is in Table {number}; there are {known}. Experiment 4 is '4/*'.")
         chosen = [row for row, _ in select([pattern if number is None else f"table:{number}"], rows)]
         for line in lines(chosen, store, number):
-            found[line.row.name, line.reading, line.published.table, line.published.line] = line
+            found[line.row.name, line.reading, line.published.table, line.published.line, line.published.stage] = line
     return list(found.values())
 
 
@@ -144,6 +151,10 @@ def _decimal(number: float | None) -> str:
     return "-" if number is None else f"{number:.4f}"
 
 
+def _fraction(number: float | None) -> str:
+    return "-" if number is None else f"{number:.6f}"
+
+
 def _one_decimal(number: float | None) -> str:
     return "-" if number is None else f"{number:,.1f}"
 
@@ -161,21 +172,33 @@ def _solved(measured: Summary) -> str:
     return f"{measured.n_solved} of {measured.n}: {100 * measured.rate.value:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
 
 
-_COLUMNS: dict[str, Callable[[Line], str]] = {  # a heading may have two lines
-    "row": lambda line: line.row.name,
-    "stop": lambda line: line.published.stage,
-    "reading": lambda line: line.reading,
-    "#\nweights": lambda line: _whole(line.n_weights),
-    "# wrong of 2560:\npaper": lambda line: _whole(line.published.test_wrong),
-    "\nours": lambda line: _one_decimal(line.measured.wrong),
-    "test error:\npaper": lambda line: _decimal(line.published.test_error),
-    "mean abs.\nerror": lambda line: _decimal(line.measured.mean_absolute_error),
-    "mean sq.\nerror": lambda line: _decimal(line.measured.mean_squared_error),
-    "success after:\npaper": lambda line: _whole(line.published.sequences),
-    "\nours [95 %]": lambda line: _with_interval(line.measured.sequences),
-    "success rate\n[95 %]": lambda line: _solved(line.measured),
-    "CPU s\na trial": lambda line: _one_decimal(line.measured.cpu_s),
-}
+class _Column(NamedTuple):
+    """A column; neighbours of one group share its heading."""
+
+    group: str
+    head: str  # may have two lines, if there is no group
+    value: Callable[[Line], str]
+    needs: str = ""  # what the paper must have published, on some line, for the column to be shown
+
+
+_COLUMNS = (
+    _Column("", "row", lambda line: line.row.name),
+    _Column("", "stop", lambda line: line.published.stage),
+    _Column("", "reading", lambda line: line.reading),
+    _Column("", "#\nweights", lambda line: _whole(line.n_weights)),
+    _Column("# wrong of 2560:", "paper", lambda line: _whole(line.published.test_wrong), "test_wrong"),
+    _Column("# wrong of 2560:", "ours", lambda line: _one_decimal(line.measured.wrong), "test_wrong"),
+    _Column("fraction wrong:", "paper", lambda line: _fraction(line.published.test_fraction), "test_fraction"),
+    _Column("fraction wrong:", "ours", lambda line: _fraction(line.measured.fraction_wrong), "test_fraction"),
+    _Column("", "test error:\npaper", lambda line: _decimal(line.published.test_error), "test_error"),
+    _Column("", "mean abs.\nerror", lambda line: _decimal(line.measured.mean_absolute_error), "test_error"),
+    _Column("", "mean sq.\nerror", lambda line: _decimal(line.measured.mean_squared_error), "test_error"),
+    _Column("success after:", "paper", lambda line: _whole(line.published.sequences), "sequences"),
+    _Column("success after:", "ours [95 %]", lambda line: _with_interval(line.measured.sequences), "sequences"),
+    _Column("", "% success:\npaper", lambda line: _whole(line.published.success), "success"),
+    _Column("", "success rate\n[95 %]", lambda line: _solved(line.measured)),
+    _Column("", "CPU s\na trial", lambda line: _one_decimal(line.measured.cpu_s)),
+)
 
 
 def render(table_lines: Sequence[Line], form: str) -> str:
@@ -186,25 +209,26 @@ def render(table_lines: Sequence[Line], form: str) -> str:
         import pandas as pd  # half a second to import: only where it is used
 
         return str(pd.DataFrame([line.data() for line in table_lines]).to_csv(index=False)).rstrip("\n")
-    numbers = sorted({line.published.table for line in table_lines})
+    numbers = sorted({line.published.table for line in table_lines}, key=_order)
     return "\n\n".join(
         _one([line for line in table_lines if line.published.table == number], number, form) for number in numbers
     )
 
 
-def _one(table_lines: Sequence[Line], number: int, form: str) -> str:
-    names = list(_COLUMNS)
-    if all(line.published.test_error is None for line in table_lines):
-        names = [name for name in names if "error" not in name]
+def _one(table_lines: Sequence[Line], number: int | str, form: str) -> str:
+    columns = [
+        column for column in _COLUMNS
+        if not column.needs or any(getattr(line.published, column.needs) is not None for line in table_lines)
+    ]  # fmt: skip
     if len({line.published.stage for line in table_lines}) == 1:
-        names.remove("stop")
-    body = [[_COLUMNS[name](line) for name in names] for line in table_lines]
+        columns = [column for column in columns if column.head != "stop"]
+    body = [[column.value(line) for column in columns] for line in table_lines]
     titles = dict.fromkeys(f"{line.row.title} (experiment {line.row.experiment})" for line in table_lines)
-    title = f"Table {number}. {'; '.join(titles)}"
+    place = f"Table {number}" if isinstance(number, int) else "Reported in the paper's text"
+    title = f"{place}. {'; '.join(titles)}"
     notes = _notes(table_lines)
-    heads = names if form == "text" else [_one_line(name, names) for name in names]
-    align = ["left" if name in ("row", "stop", "reading") else "right" for name in names]
-    inside = _grid(heads, body, form, align)
+    align = ["left" if column.head in ("row", "stop", "reading") else "right" for column in columns]
+    inside = _grid(_heads(columns, form), body, form, align)
     if form == "latex":
         paragraphs = [r"\par " + _tex(note) for note in notes]
         return "\n".join([rf"\begin{{table}}\caption{{{_tex(title)}}}", inside, *paragraphs, r"\end{table}"])
@@ -213,12 +237,15 @@ def _one(table_lines: Sequence[Line], number: int, form: str) -> str:
     return "\n".join([title, "", inside, "", *notes]).rstrip()
 
 
-def _one_line(name: str, names: Sequence[str]) -> str:
-    """A heading for a format without groups of columns: the group is said again."""
-    group, _, rest = name.rpartition("\n")
-    if not group and rest != name:
-        group = names[names.index(name) - 1].partition("\n")[0]
-    return f"{group} {rest}".replace(":", ",").strip()
+def _heads(columns: Sequence[_Column], form: str) -> list[str]:
+    """Headings; as text of two lines, the group only over its first column."""
+    if form != "text":
+        return [f"{column.group} {column.head}".replace("\n", " ").replace(":", ",").strip() for column in columns]
+    before = ["", *(column.group for column in columns)]
+    return [
+        f"{'' if column.group == group else column.group}\n{column.head}" if column.group else column.head
+        for column, group in zip(columns, before, strict=False)
+    ]
 
 
 def _grid(heads: Sequence[str], body: Sequence[Sequence[str]], form: str, align: Sequence[str]) -> str:

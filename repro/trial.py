@@ -61,6 +61,17 @@ class Cell:
         root = np.random.SeedSequence(entropy, spawn_key=(trial,))
         return [stream.generate_state(4, np.uint32) for stream in root.spawn(3)]
 
+    def pair(self, trial: int) -> np.ndarray | None:
+        """Four words to start the stream of a trial's pair of training and test set, if its task has such pairs.
+
+        They follow from the task's settings, the root seed and the pair alone: all learners meet the same pairs.
+        """
+        task = self.identity["task"]
+        if "pairs" not in task:
+            return None
+        entropy = int.from_bytes(hashlib.sha256(canonical([task, self.seed]).encode()).digest(), "big")
+        return np.random.SeedSequence(entropy, spawn_key=(trial % task["pairs"],)).generate_state(4, np.uint32)
+
 
 class StageRecord(Settings):
     """A stage of the stop rule that a trial passed, and the test that followed."""
@@ -91,6 +102,7 @@ class Record(Settings):
     stages: list[StageRecord]
     cpu_s: float = Field(description="CPU seconds; a crew's time is shared out among its running trials")
     weights: int = Field(description="number of weights")
+    facts: dict[str, int] = Field(default_factory=dict, description="what the learner tells of its net beyond them")
     weights_digest: str | None = Field(description="of the final weights, in their order, little-endian")
     source: str = Field(description="digest of the numerical source")
     settings: dict[str, dict[str, Any]]

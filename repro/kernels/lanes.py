@@ -24,8 +24,11 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, register_model
+
+RUN = 16  # numbers in a run; a constant, so that sums over runs do not depend on the processor
 
 # ------------------------------------------------------------------------------------------ the plain definitions
 
@@ -39,9 +42,52 @@ def zeros(shape: tuple[int, ...], width: int, dtype: Any) -> np.ndarray:
     return raw[start : start + n_bytes].view(dtype).reshape(shape)
 
 
+def columns(shape: tuple[int, ...], width: int, dtype: Any) -> np.ndarray:
+    """Zeros of shape (*shape, width), the first axis contiguous and the lanes far apart, aligned to a cache line.
+
+    For numbers of which a lane uses many in a row at a time of its own: see `run_loader`.
+    """
+    return zeros((width, *reversed(shape[1:])), shape[0], dtype).transpose()
+
+
+def padded(n: int) -> int:
+    """``n`` rounded up to whole runs."""
+    return -(-n // RUN) * RUN
+
+
 def store(array, vector, *index):
     """Write ``vector`` to all lanes of ``array[index]``."""
     array[index] = vector
+
+
+def load_run(array, first, *index):
+    """The `RUN` numbers from ``array[first, *index]`` down the first axis of `columns`, as a vector."""
+    return array[(slice(first, first + RUN), *index)].copy()
+
+
+def store_run(array, vector, first, *index):
+    """Write ``vector`` to `columns`, where `load_run` reads it."""
+    array[(slice(first, first + RUN), *index)] = vector
+
+
+def total(vector):
+    """The sum of a vector's numbers, by halves: always in the same order."""
+    while len(vector) > 1:
+        vector = vector[: len(vector) // 2] + vector[len(vector) // 2 :]
+    return vector[0]
+
+
+def highest(vector):
+    """The largest of a vector's numbers, by halves; of a NaN and a number the one in the upper half."""
+    while len(vector) > 1:
+        vector = maximum(vector[: len(vector) // 2], vector[len(vector) // 2 :])
+    return vector[0]
+
+
+def square_root(vector):
+    """The square root, correctly rounded as IEEE 754 demands; NaN of negative numbers."""
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(vector)
 
 
 def splat(number, like):
@@ -129,6 +175,17 @@ def _primitive(function: Callable[..., Any], rule: Callable[..., Any], *kinds: A
     return lower_builtin(key or function, *kinds)
 
 
+def _run_pointer(context, builder, kinds, args, vector):
+    """Where ``array[first, *index]`` is, as a pointer to a vector; the numbers down the first axis are contiguous."""
+    array = context.make_array(kinds[0])(context, builder, args[0])
+    offset = ir.Constant(ir.IntType(64), 0)
+    for k, (kind, i) in enumerate(zip(kinds[1:], args[1:], strict=True)):
+        stride = builder.extract_value(array.strides, k)
+        offset = builder.add(offset, builder.mul(stride, context.cast(builder, i, kind, types.intp)))
+    start = builder.gep(builder.bitcast(array.data, ir.IntType(8).as_pointer()), [offset])
+    return builder.bitcast(start, context.get_value_type(vector).as_pointer())
+
+
 def _pointer(context, builder, kinds, args, vector):
     """Where ``array[index]`` starts, as a pointer to a vector; the array is C-contiguous, its last axis the lanes."""
     array = context.make_array(kinds[0])(context, builder, args[0])
@@ -184,6 +241,55 @@ def _store(context, builder, sig, args):
     pointer = _pointer(context, builder, [array, *index], [args[0], *args[2:]], vector)
     builder.store(args[1], pointer, align=vector.dtype.bitwidth // 8)
     return context.get_dummy_value()
+
+
+def _run_rule(array, first, *index):
+    return Vector(array.dtype, RUN) if isinstance(array, types.Array) and len(index) == array.ndim - 1 else None
+
+
+@_primitive(load_run, _run_rule, types.Array, types.VarArg(types.Integer))
+def _load_run(context, builder, sig, args):
+    pointer = _run_pointer(context, builder, sig.args, args, sig.return_type)
+    return builder.load(pointer, align=sig.return_type.dtype.bitwidth // 8)
+
+
+def _store_run_rule(array, vector, first, *index):
+    return types.void if _run_rule(array, first, *index) == vector else None
+
+
+@_primitive(store_run, _store_run_rule, types.Array, Vector, types.VarArg(types.Integer))
+def _store_run(context, builder, sig, args):
+    array, vector, *index = sig.args
+    pointer = _run_pointer(context, builder, [array, *index], [args[0], *args[2:]], vector)
+    builder.store(args[1], pointer, align=vector.dtype.bitwidth // 8)
+    return context.get_dummy_value()
+
+
+def _by_halves(function, combine):
+    @_primitive(function, lambda vector: vector.dtype, Vector)
+    def write(context, builder, sig, args):
+        vector, width = args[0], sig.args[0].width
+        while width > 1:
+            width //= 2
+            low, high = (
+                builder.shuffle_vector(
+                    vector, vector, ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(k, k + width)))
+                )
+                for k in (0, width)
+            )
+            vector = combine(builder, low, high)
+        return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+
+
+_by_halves(total, lambda builder, low, high: builder.fadd(low, high))
+_by_halves(highest, lambda builder, low, high: builder.select(builder.fcmp_ordered(">", low, high), low, high))
+
+
+@_primitive(square_root, lambda vector: vector, Vector)
+def _square_root(context, builder, sig, args):
+    kind = context.get_value_type(sig.return_type)
+    name = f"llvm.sqrt.v{sig.return_type.width}f{sig.return_type.dtype.bitwidth}"
+    return builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name), args)
 
 
 @_primitive(splat, lambda number, like: like, types.Number, Vector)

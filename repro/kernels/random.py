@@ -20,6 +20,19 @@ from repro.kernels.lanes import loader, store
 _LOW = 0xFFFFFFFF
 
 
+def whole(state: np.ndarray) -> Callable[[int], int]:
+    """A function that draws like `below` from a stream of one lane, shape (4, 1), without being compiled."""
+    plain = getattr(draw, "py_func", draw)
+
+    def plain_below(n: int) -> int:
+        while True:
+            product = int(plain(state, 0)) * n
+            if (product & _LOW) >= (_LOW + 1) % n:
+                return product >> 32
+
+    return plain_below
+
+
 def uniform(state: np.ndarray) -> Callable[[], float]:
     """A function that draws from a stream of one lane, shape (4, 1): the upper 24 bits, as a number from 0 to 1."""
     plain = getattr(draw, "py_func", draw)  # a few hundred draws are no reason to compile

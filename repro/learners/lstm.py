@@ -23,8 +23,16 @@ Where a target exists, with the output weights w_kc as they are before the updat
     dw_in[j, m] = lr sum_v e_s[jv] d_in[jv, m]      dw_cell[jv, m] = lr e_s[jv] d_cell[jv, m]        (eqs 26, 28)
 
 Order of the hidden units: input gates, output gates, cells. Departure from A.1, as the paper's section 5 has it:
-outputs see the cells of the same time step. Readings may drop f' from e_k (``output_error``), make the outputs linear,
-or keep the biases as they were drawn.
+outputs see the cells of the same time step.
+
+Where there is a target at every time step, weights change at every one, or at the end of the sequence by the sum of the
+changes (``update``). Inputs that are one-hot and given by their index cost the same whatever their number: their
+weights and partial derivatives are kept apart (``w_symbol``, ``d_in_symbol``, ``d_cell_symbol``), and a time step
+touches those of one symbol alone.
+
+Readings may drop f' from e_k (``output_error``) or double it (``error_factor``), make the outputs linear, give other
+units biases or keep biases as they were drawn, let cells see the gates of the same time step (``cells_see_gates``), or
+follow the exact gradient (``gradient``, see `kernels.lstm_full`).
 """
 
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -32,7 +40,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from repro.kernels.contract import Learner
+from repro.kernels.contract import Interface, Learner
+from repro.kernels.lstm_shape import Shape
 from repro.settings import Settings as _Settings
 
 Range = Annotated[tuple[float, float], Field(strict=False)]
@@ -45,15 +54,22 @@ class Settings(_Settings):
     name: Literal["lstm"]
     blocks: int = Field(ge=1, le=64, description="memory cell blocks")
     size: int = Field(ge=1, le=64, description="memory cells in a block")
-    biased: Literal["none", "gates", "hidden", "all"] = Field(description="units that have a bias")
+    biased: Literal["none", "gates", "hidden", "gates+outputs", "all"] = Field(
+        description="units that have a bias; hidden are gates and cells"
+    )
     input_gate_bias: GateBias = Field("random", description="initial biases, one a block, or drawn as weights are")
     output_gate_bias: GateBias = Field("random", description="likewise, for the output gates")
     g: Range = Field((-2.0, 2.0), description="range of the logistic curve that squashes a cell's net input")
     h: Range | Literal["identity"] = Field((-1.0, 1.0), description="range of the curve that squashes the state")
     output: Literal["logistic", "linear"] = Field("logistic", description="output units")
     output_error: Literal["derivative", "plain"] = Field("derivative", description="is f' a factor of e_k, or left out")
-    train_biases: bool = Field(True, description="do biases learn")
+    error_factor: Literal[1, 2] = Field(1, description="2 for the gradient of the sum of squares without its half")
+    update: Literal["step", "sequence"] = Field("sequence", description="when weights change")
+    gradient: Literal["truncated", "full"] = Field("truncated", description="what errors flow back through")
+    cells_see_gates: Literal["previous", "current"] = Field("previous", description="of which time step")
+    train_biases: bool | Literal["outputs"] = Field(True, description="do biases learn, or those of outputs alone")
     init: float = Field(gt=0, le=100, description="weights are drawn uniformly from -init to init")
+    bias_init: float | None = Field(None, gt=0, le=100, description="likewise for biases; null: as weights")
     learning_rate: float = Field(gt=0, le=1000)
     precision: Literal["float32", "float64"] = "float32"
 
@@ -67,6 +83,12 @@ class Settings(_Settings):
                 raise ValueError(f"{name} is given, but biased = 'none'")
         return self
 
+    @model_validator(mode="after")
+    def _full_gradient_waits(self) -> Self:
+        if self.gradient == "full" and self.update == "step":
+            raise ValueError("the full gradient is known at the end of a sequence: it needs update = 'sequence'")
+        return self
+
     @field_validator("g", "h")
     @classmethod
     def _low_to_high(cls, curve: tuple[float, float] | str) -> tuple[float, float] | str:
@@ -75,152 +97,223 @@ class Settings(_Settings):
         return curve
 
 
-class _Sizes(NamedTuple):
-    """Counts that follow from the settings."""
-
-    cells: int
-    hidden: int  # gates and cells
-    sources: int  # inputs and hidden units
-    to_gate: int  # sources, and the bias if there is one
-    to_cell: int
-    to_output: int  # cells, and the bias if there is one
+def refuses(settings: Settings, interface: Interface) -> str:
+    """Why the learner cannot take a task; nothing if it can."""
+    return "its outputs are not made for targets given by their index" if interface.target_symbols else ""
 
 
-def _sizes(settings: Settings, n_in: int) -> _Sizes:
+def _shape(settings: Settings, interface: Interface) -> Shape:
     cells = settings.blocks * settings.size
-    hidden = 2 * settings.blocks + cells
-    sources = n_in + hidden
-    return _Sizes(
-        cells,
-        hidden,
-        sources,
-        to_gate=sources + (settings.biased != "none"),
-        to_cell=sources + (settings.biased in ("hidden", "all")),
-        to_output=cells + (settings.biased == "all"),
-    )
+    dense = 0 if interface.input_symbols else interface.n_in
+    sources = dense + 2 * settings.blocks + cells
+    learning = sources + (settings.train_biases is True)
+    to_gate = sources + (settings.biased != "none")
+    to_cell = sources + (settings.biased in ("hidden", "all"))
+    to_output = cells + (settings.biased in ("gates+outputs", "all"))
+    return Shape(
+        settings.blocks, settings.size, dense, sources, to_gate, to_cell, to_output,
+        gate_learns=min(to_gate, learning),
+        cell_learns=min(to_cell, learning),
+        output_learns=to_output if settings.train_biases else cells,
+        n_out=interface.n_out,
+        symbols=interface.input_symbols,
+        current_gates=settings.cells_see_gates == "current",
+        waits=settings.gradient == "full" or (interface.every_step and settings.update == "sequence"),
+    )  # fmt: skip
 
 
-def n_weights(settings: Settings, n_in: int, n_out: int) -> int:
+def n_weights(settings: Settings, interface: Interface) -> int:
     """The number of weights, biases included, as Table 10 counts them."""
-    n = _sizes(settings, n_in)
-    return 2 * settings.blocks * n.to_gate + n.cells * n.to_cell + n_out * n.to_output
+    n = _shape(settings, interface)
+    symbols = interface.n_in * n.hidden if interface.input_symbols else 0
+    return symbols + 2 * settings.blocks * n.to_gate + n.cells * n.to_cell + interface.n_out * n.to_output
 
 
 class Net(NamedTuple):
-    """The arrays of a crew of nets, each with the lanes as an extra last axis."""
+    """The arrays of a crew of nets, each with the lanes as an extra last axis; those not needed have size 0."""
 
     w: Any  # (hidden, sources + 1) weights to gates and cells; last column the bias
     w_out: Any  # (out, cells + 1) weights to the outputs; last column the bias
+    w_symbol: Any  # (symbols, hidden) weights from inputs given by their index; `columns`
     source: Any  # (sources + 1,) what the hidden units see: inputs now, hidden units a step ago, 1
+    cell_source: Any  # (sources + 1,) what cells see, if that is not the same
+    symbol: Any  # () the input's index
+    into: Any  # (hidden,) scratch: the weights from that input
     y: Any  # (hidden,) activations of gates and cells
     s: Any  # (cells,) internal states
     d_in: Any  # (cells, sources + 1) d s / d weights to the block's input gate
     d_cell: Any  # (cells, sources + 1) d s / d weights to the cell
+    d_in_symbol: Any  # (symbols, cells) likewise, weights from inputs given by their index; `columns`
+    d_cell_symbol: Any
+    curves: Any  # (4, cells) scratch: g, g', h, h' of the time step
+    slopes: Any  # (2, cells) scratch: what d_in and d_cell grow by, but for the source
     e_s: Any  # (cells,) scratch: errors at the internal states
+    e_out: Any  # (blocks,) scratch: errors at the output gates
     e_k: Any  # (out,) scratch: errors at the outputs
+    dw: Any  # as w: changes that wait for the end of the sequence
+    dw_out: Any  # as w_out
+    past: Any  # the sequence so far, as `kernels.lstm_full` remembers it; `columns`
+    clock: Any  # () its time steps
+    delta: Any  # (hidden,) scratch of `kernels.lstm_full`
+    arrives: Any  # (hidden,)
     y_k: Any  # (out,) outputs
     target: Any  # (out,) what they should have been
     rate: Any  # () learning rate, 0 in lanes that do not learn now
+    absolute: Any  # () mean |error| of the outputs
+    square: Any  # () mean squared error
+    worst: Any  # () largest |error|
 
 
-def allocate(settings: Settings, n_in: int, n_out: int, width: int) -> Net:
+def allocate(settings: Settings, interface: Interface, width: int) -> Net:
     """The arrays of ``width`` nets, all zero but for the bias source."""
-    from repro.kernels.lanes import zeros
+    from repro.kernels import lstm_full
+    from repro.kernels.lanes import columns, padded, zeros
 
-    n, dtype = _sizes(settings, n_in), np.dtype(settings.precision)
-    shapes = Net(
-        w=(n.hidden, n.sources + 1), w_out=(n_out, n.cells + 1), source=(n.sources + 1,), y=(n.hidden,), s=(n.cells,),
-        d_in=(n.cells, n.sources + 1), d_cell=(n.cells, n.sources + 1), e_s=(n.cells,), e_k=(n_out,), y_k=(n_out,),
-        target=(n_out,), rate=(),
+    n, dtype = _shape(settings, interface), np.dtype(settings.precision)
+    n_out, n_symbols = interface.n_out, padded(interface.n_in) if interface.input_symbols else 0
+    w, w_out, d = (n.hidden, n.sources + 1), (n_out, n.cells + 1), (n.cells, n.sources + 1)
+    truncated = settings.gradient == "truncated"
+    d = d if truncated else (0, 0)
+
+    def lanes(*shape: int) -> Any:
+        return zeros(shape, width, dtype)
+
+    net = Net(
+        w=lanes(*w), w_out=lanes(*w_out), w_symbol=columns((n_symbols, n.hidden), width, dtype),
+        source=lanes(n.sources + 1), cell_source=lanes(n.sources + 1 if settings.cells_see_gates == "current" else 0),
+        symbol=zeros((), width, np.uint32), into=lanes(n.hidden), y=lanes(n.hidden), s=lanes(n.cells),
+        d_in=lanes(*d), d_cell=lanes(*d),
+        d_in_symbol=columns((n_symbols, n.cells), width, dtype),
+        d_cell_symbol=columns((n_symbols, n.cells), width, dtype),
+        curves=lanes(4, n.cells), slopes=lanes(2, n.cells),
+        e_s=lanes(n.cells), e_out=lanes(settings.blocks), e_k=lanes(n_out),
+        dw=lanes(*w) if n.waits else lanes(0, 0), dw_out=lanes(*w_out) if n.waits else lanes(0, 0),
+        past=columns((0, 0), width, dtype) if truncated else lstm_full.allocate(n, interface.longest, width, dtype),
+        clock=zeros((), width, np.uint32), delta=lanes(n.hidden), arrives=lanes(n.hidden),
+        y_k=lanes(n_out), target=lanes(n_out), rate=lanes(), absolute=lanes(), square=lanes(), worst=lanes(),
     )  # fmt: skip
-    net = Net(*(zeros(shape, width, dtype) for shape in shapes))
     net.source[n.sources] = 1
     return net
 
 
-def weights(settings: Settings, net: Net, n_in: int, lane: int) -> list[np.ndarray]:
+def _units(settings: Settings, net: Net, interface: Interface, lane: int) -> list[list[np.ndarray]]:
+    """One lane's weights as views, in one or two parts for each unit; a bias is the last of all."""
+    n = _shape(settings, interface)
+    gates = 2 * settings.blocks
+    units = [[net.w[i, : n.to_gate if i < gates else n.to_cell, lane]] for i in range(n.hidden)]
+    if interface.input_symbols:
+        units = [[net.w_symbol[: interface.n_in, i, lane], *unit] for i, unit in enumerate(units)]
+    return units + [[net.w_out[k, : n.to_output, lane]] for k in range(interface.n_out)]
+
+
+def weights(settings: Settings, net: Net, interface: Interface, lane: int) -> list[np.ndarray]:
     """One lane's weights as views, unit by unit: to input gates, output gates, cells, outputs; a bias is the last.
 
     This is the order in which they are drawn, and in which the digest of a trial's final weights reads them.
     """
-    n = _sizes(settings, n_in)
-    gates = 2 * settings.blocks
-    rows = [net.w[i, : n.to_gate if i < gates else n.to_cell, lane] for i in range(n.hidden)]
-    return rows + [net.w_out[k, : n.to_output, lane] for k in range(len(net.w_out))]
+    return [part for unit in _units(settings, net, interface, lane) for part in unit]
 
 
-def initialise(settings: Settings, net: Net, n_in: int, lane: int, uniform: Any) -> None:
+def initialise(settings: Settings, net: Net, interface: Interface, lane: int, uniform: Any) -> None:
     """Draw one lane's initial weights with ``uniform()``, numbers from 0 to 1; listed biases are set, not drawn."""
-    n = _sizes(settings, n_in)
+    n = _shape(settings, interface)
     listed: dict[int, float] = {}
     for first, biases in ((0, settings.input_gate_bias), (settings.blocks, settings.output_gate_bias)):
         if biases != "random":
             listed |= {first + j: bias for j, bias in enumerate(biases)}
-    for unit, row in enumerate(weights(settings, net, n_in, lane)):
-        for m in range(len(row)):
-            if m == n.sources and unit in listed:
-                row[m] = listed[unit]
-            else:
-                row[m] = settings.init * (2 * uniform() - 1)
+    for unit, parts in enumerate(_units(settings, net, interface, lane)):
+        bias = n.sources if unit < n.hidden else n.cells
+        for part in parts:
+            for m in range(len(part)):
+                is_bias = part is parts[-1] and m == bias
+                if is_bias and unit in listed:
+                    part[m] = listed[unit]
+                else:
+                    init = settings.bias_init if is_bias and settings.bias_init else settings.init
+                    part[m] = init * (2 * uniform() - 1)
 
 
-def build(settings: Settings, n_in: int, n_out: int, width: int) -> Learner:
+def build(settings: Settings, interface: Interface, width: int) -> Learner:
     """Compile the learner for ``width`` lanes; all sizes are compile-time constants (a quarter faster, measured)."""
-    from repro.kernels import maths
+    from repro.kernels import errors, lstm_full, lstm_truncated, maths
     from repro.kernels.jit import kernel
-    from repro.kernels.lanes import loader, select, splat, store
+    from repro.kernels.lanes import loader, store
 
     load = loader(width)
+    shape = _shape(settings, interface)
     calculus = maths.build(settings.precision)
     logistic = calculus.logistic
     squash_g = maths.squashing(*settings.g, calculus)
     squash_h = maths.identity if settings.h == "identity" else maths.squashing(*settings.h, calculus)
-    n_blocks, size = settings.blocks, settings.size
-    n_cells, n_hidden, n_sources, to_gate, to_cell, to_output = _sizes(settings, n_in)
-    learning_sources = n_sources if not settings.train_biases else n_sources + 1
-    gate_learns, cell_learns = min(to_gate, learning_sources), min(to_cell, learning_sources)
-    output_learns = to_output if settings.train_biases else n_cells
+    if settings.gradient == "full":
+        rule = lstm_full.build(shape, width, settings.precision)
+    else:
+        rule = lstm_truncated.build(shape, squash_h, width)
+    carry, keep, descend, settle_rule, reset_rule = rule
+    n_blocks, size, n_cells, n_hidden, n_gates = shape.blocks, shape.size, shape.cells, shape.hidden, 2 * shape.blocks
+    n_dense, n_sources, n_out = shape.dense, shape.sources, shape.n_out
+    to_gate, to_cell, to_output = shape.to_gate, shape.to_cell, shape.to_output
+    symbols, current_gates, waits = shape.symbols, shape.current_gates, shape.waits
     linear, plain_error = settings.output == "linear", settings.output_error == "plain"
-    n_partial = max(to_gate, to_cell)
+
+    @kernel
+    def look_up(net):
+        """The weights that the input given by its index has to all hidden units."""
+        for lane in range(width):
+            k = np.int64(net.symbol[lane])
+            for i in range(n_hidden):
+                net.into[i, lane] = net.w_symbol[k, i, lane]
+
+    @kernel
+    def net_input(net, source, i, n):
+        w = net.w
+        total = load(w, i, 0) * load(source, 0)
+        for m in range(1, n):
+            total = total + load(w, i, m) * load(source, m)
+        if symbols:
+            total = total + load(net.into, i)
+        return total
+
+    @kernel
+    def update_cell_source(net):
+        for m in range(n_sources + 1):
+            store(net.cell_source, load(net.source, m), m)
+        for i in range(n_gates):
+            store(net.cell_source, load(net.y, i), n_dense + i)
 
     @kernel
     def step(net):
-        w, source, y, s, d_in, d_cell = net.w, net.source, net.y, net.s, net.d_in, net.d_cell
+        source, y, s = net.source, net.y, net.s
         for i in range(n_hidden):
-            store(source, load(y, i), n_in + i)
-        for i in range(2 * n_blocks):
-            total = load(w, i, 0) * load(source, 0)
-            for m in range(1, to_gate):
-                total = total + load(w, i, m) * load(source, m)
-            store(y, logistic(total), i)
+            store(source, load(y, i), n_dense + i)
+        if symbols:
+            look_up(net)
+        for i in range(n_gates):
+            store(y, logistic(net_input(net, source, i, to_gate)), i)
+        seen = source
+        if current_gates:
+            update_cell_source(net)
+            seen = net.cell_source
         for j in range(n_blocks):
             y_in = load(y, j)
             y_out = load(y, n_blocks + j)
             dy_in = y_in * (1.0 - y_in)
             for c in range(j * size, (j + 1) * size):
-                i = 2 * n_blocks + c
-                total = load(w, i, 0) * load(source, 0)
-                for m in range(1, to_cell):
-                    total = total + load(w, i, m) * load(source, m)
-                g, dg = squash_g(total)
+                g, dg = squash_g(net_input(net, seen, n_gates + c, to_cell))
                 state = load(s, c) + y_in * g
-                h, _ = squash_h(state)
+                h, dh = squash_h(state)
                 store(s, state, c)
-                store(y, y_out * h, i)
-                at_gate = g * dy_in
-                at_cell = dg * y_in
-                for m in range(n_partial):
-                    x = load(source, m)
-                    store(d_in, load(d_in, c, m) + at_gate * x, c, m)  # eq 25
-                    store(d_cell, load(d_cell, c, m) + at_cell * x, c, m)  # eq 27
+                store(y, y_out * h, n_gates + c)
+                carry(net, c, y_in, dy_in, g, dg, h, dh)
+        keep(net)
 
     @kernel
     def respond(net):
         w_out, y, y_k = net.w_out, net.y, net.y_k
-        for k in range(y_k.shape[0]):
-            total = load(w_out, k, 0) * load(y, 2 * n_blocks)
+        for k in range(n_out):
+            total = load(w_out, k, 0) * load(y, n_gates)
             for c in range(1, n_cells):
-                total = total + load(w_out, k, c) * load(y, 2 * n_blocks + c)
+                total = total + load(w_out, k, c) * load(y, n_gates + c)
             if to_output > n_cells:
                 total = total + load(w_out, k, n_cells)
             if linear:
@@ -230,49 +323,27 @@ def build(settings: Settings, n_in: int, n_out: int, width: int) -> Learner:
 
     @kernel
     def learn(net):
-        w, w_out, source, y, s = net.w, net.w_out, net.source, net.y, net.s
-        d_in, d_cell, e_s, e_k = net.d_in, net.d_cell, net.e_s, net.e_k
-        rate = load(net.rate)
-        learns = rate > 0.0
         for k in range(n_out):
             y_k = load(net.y_k, k)
             error = load(net.target, k) - y_k
             if linear or plain_error:
-                store(e_k, error, k)
+                store(net.e_k, error, k)
             else:
-                store(e_k, y_k * (1.0 - y_k) * error, k)  # eq 19
-        for j in range(n_blocks):
-            y_out = load(y, n_blocks + j)
-            e_out = splat(0.0, rate)
-            for c in range(j * size, (j + 1) * size):
-                back = load(w_out, 0, c) * load(e_k, 0)
-                for k in range(1, n_out):
-                    back = back + load(w_out, k, c) * load(e_k, k)
-                h, dh = squash_h(load(s, c))
-                e_out = e_out + h * back
-                store(e_s, y_out * dh * back, c)  # eq 23
-            e_out = rate * (y_out * (1.0 - y_out) * e_out)  # eq 21
-            for m in range(gate_learns):
-                old = load(w, n_blocks + j, m)
-                store(w, select(learns, old + e_out * load(source, m), old), n_blocks + j, m)
-                total = load(e_s, j * size) * load(d_in, j * size, m)
-                for c in range(j * size + 1, (j + 1) * size):
-                    total = total + load(e_s, c) * load(d_in, c, m)
-                old = load(w, j, m)
-                store(w, select(learns, old + rate * total, old), j, m)  # eq 26
-            for c in range(j * size, (j + 1) * size):
-                e = rate * load(e_s, c)
-                for m in range(cell_learns):
-                    old = load(w, 2 * n_blocks + c, m)
-                    store(w, select(learns, old + e * load(d_cell, c, m), old), 2 * n_blocks + c, m)  # eq 28
-        for k in range(n_out):
-            e = rate * load(e_k, k)
-            for c in range(n_cells):
-                old = load(w_out, k, c)
-                store(w_out, select(learns, old + e * load(y, 2 * n_blocks + c), old), k, c)  # eq 22
-            if output_learns > n_cells:
-                old = load(w_out, k, n_cells)
-                store(w_out, select(learns, old + e, old), k, n_cells)
+                store(net.e_k, y_k * (1.0 - y_k) * error, k)  # eq 19
+        descend(net)
+
+    @kernel
+    def settle(net, lane, mean_error):
+        settle_rule(net, lane)
+        if waits:
+            for i in range(n_hidden):
+                for m in range(n_sources + 1):
+                    net.w[i, m, lane] += net.dw[i, m, lane]
+                    net.dw[i, m, lane] = 0
+            for k in range(n_out):
+                for c in range(n_cells + 1):
+                    net.w_out[k, c, lane] += net.dw_out[k, c, lane]
+                    net.dw_out[k, c, lane] = 0
 
     @kernel
     def reset(net, lane):
@@ -280,9 +351,7 @@ def build(settings: Settings, n_in: int, n_out: int, width: int) -> Learner:
             net.y[i, lane] = 0
         for c in range(n_cells):
             net.s[c, lane] = 0
-            for m in range(n_partial):
-                net.d_in[c, m, lane] = 0
-                net.d_cell[c, m, lane] = 0
+        reset_rule(net, lane)
 
     @kernel
     def finite(net, lane):
@@ -290,10 +359,13 @@ def build(settings: Settings, n_in: int, n_out: int, width: int) -> Learner:
             for m in range(n_sources + 1):
                 if not np.isfinite(net.w[i, m, lane]):
                     return False
+            for k in range(net.w_symbol.shape[0]):
+                if not np.isfinite(net.w_symbol[k, i, lane]):
+                    return False
         for k in range(n_out):
             for c in range(n_cells + 1):
                 if not np.isfinite(net.w_out[k, c, lane]):
                     return False
         return True
 
-    return Learner(step, respond, learn, reset, finite)
+    return Learner(step, respond, errors.build(n_out, width), learn, settle, reset, finite)

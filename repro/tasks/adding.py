@@ -7,7 +7,7 @@ X1 X2, with X1 and X2 the marked values. If the first pair is picked, its X coun
 
 Readings where the text is silent: all ranges are inclusive. "The first T/2 - 1 still unmarked" are counted among the
 pairs that remain, so the second mark stands at place T/2 at the latest: that is what gives the minimal lag of T/2 of
-Table 7. A picked first pair keeps its marker -1.
+Table 7. A picked first pair keeps its marker -1. Settings turn the last two round.
 
 From the random stream a sequence takes: its length, the place of the first mark, the rank of the second, then the upper
 24 bits of one number for each value.
@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from repro.kernels.contract import Task
+from repro.kernels.contract import Interface, Task
 from repro.settings import Settings as _Settings
 
 
@@ -28,16 +28,17 @@ class Settings(_Settings):
     name: Literal["adding"]
     operation: Literal["sum", "product"]
     length: int = Field(ge=20, le=1_000_000, description="T, the minimal length")
+    second_mark: Literal["remaining", "places"] = Field(
+        "remaining", description="the first T/2 - 1 of the pairs that remain, or those at the first T/2 - 1 places"
+    )
+    first_pair_marker: Literal["start", "mark"] = Field(
+        "start", description="the marker of the first pair if it is picked: -1 as ever, or 1"
+    )
 
 
-def n_inputs(settings: Settings) -> int:
-    """Value and marker."""
-    return 2
-
-
-def n_outputs(settings: Settings) -> int:
-    """The sum or product."""
-    return 1
+def interface(settings: Settings) -> Interface:
+    """Inputs value and marker, output the sum or product."""
+    return Interface(n_in=2, n_out=1, longest=settings.length + settings.length // 10)
 
 
 class State(NamedTuple):
@@ -74,14 +75,17 @@ def build(settings: Settings, width: int, precision: str) -> Task:
     unit = 2.0**-23 if adding else 2.0**-24
     lowest = -1.0 if adding else 0.0
     neutral = 0.0 if adding else 1.0
-    start, half, quarter = number(neutral), number(0.5), number(0.25)
+    start = number(neutral)
+
+    fewer = 2 if settings.second_mark == "places" else 1
+    first_is_marked = settings.first_pair_marker == "mark"
 
     @kernel
-    def begin(state, stream, lane):
+    def begin(state, stream, lane, number):
         length = np.int64(state.length[lane])
         n = length + below(stream, lane, length // 10 + 1)
         first = below(stream, lane, 10)
-        second = below(stream, lane, length // 2 - 1)
+        second = below(stream, lane, length // 2 - fewer)
         if second >= first:
             second = second + 1
         state.clock[lane] = 0
@@ -92,14 +96,16 @@ def build(settings: Settings, width: int, precision: str) -> Task:
         return n
 
     @kernel
-    def present(state, stream, source):
+    def present(state, stream, net):
         t = load(state.clock)
         value = to_float(draw(stream) >> 8, number) * unit + lowest
         opening = t == 0
         marked = (t == load(state.mark, 0)) | (t == load(state.mark, 1))
         marker = select(opening | (t == load(state.last)), -1.0, select(marked, 1.0, splat(0.0, value)))
-        store(source, value, 0)
-        store(source, marker, 1)
+        if first_is_marked:
+            marker = select(opening & marked, 1.0, marker)
+        store(net.source, value, 0)
+        store(net.source, marker, 1)
         total = load(state.total)
         counted = select(opening, neutral, value)
         if adding:
@@ -109,10 +115,11 @@ def build(settings: Settings, width: int, precision: str) -> Task:
         store(state.clock, t + 1)
 
     @kernel
-    def target(state, lane, target):
+    def target(state, net):
+        total = load(state.total)
         if adding:
-            target[0, lane] = half + quarter * state.total[lane]
+            store(net.target, total * 0.25 + 0.5, 0)
         else:
-            target[0, lane] = state.total[lane]
+            store(net.target, total, 0)
 
     return Task(begin, present, target)

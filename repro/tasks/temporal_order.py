@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from repro.kernels.contract import Task
+from repro.kernels.contract import Interface, Task
 from repro.settings import Settings as _Settings
 
 Interval = Annotated[tuple[int, int], Field(strict=False)]
@@ -45,14 +45,9 @@ class Settings(_Settings):
         return self
 
 
-def n_inputs(settings: Settings) -> int:
-    """One for each symbol."""
-    return len(SYMBOLS)
-
-
-def n_outputs(settings: Settings) -> int:
-    """One for each class."""
-    return 2 ** len(settings.places)
+def interface(settings: Settings) -> Interface:
+    """An input for each symbol, an output for each class."""
+    return Interface(n_in=len(SYMBOLS), n_out=2 ** len(settings.places), longest=settings.length[1])
 
 
 class State(NamedTuple):
@@ -81,11 +76,11 @@ def build(settings: Settings, width: int, precision: str) -> Task:
     load, draw = loader(width), vector_draw(width)
     shortest, longest = settings.length
     places = settings.places
-    n_relevant, n_classes, n_symbols = len(places), n_outputs(settings), len(SYMBOLS)
+    n_relevant, n_classes, n_symbols = len(places), 2 ** len(places), len(SYMBOLS)
     x, opening, trigger = SYMBOLS.index("X"), SYMBOLS.index("E"), SYMBOLS.index("B")
 
     @kernel
-    def begin(state, stream, lane):
+    def begin(state, stream, lane, number):
         n = shortest + below(stream, lane, longest - shortest + 1)
         for i in range(n_relevant):
             state.place[i, lane] = places[i][0] - 1 + below(stream, lane, places[i][1] - places[i][0] + 1)
@@ -95,23 +90,24 @@ def build(settings: Settings, width: int, precision: str) -> Task:
         return n
 
     @kernel
-    def present(state, stream, source):
+    def present(state, stream, net):
         t = load(state.clock)
         symbol = draw(stream) >> 30
         for i in range(n_relevant):
             symbol = select(t == load(state.place, i), load(state.symbol, i), symbol)
         symbol = select(t == 0, opening, select(t == load(state.last), trigger, symbol))
-        zero = splat(0.0, load(source, 0))
+        zero = splat(0.0, load(net.source, 0))
         for k in range(n_symbols):
-            store(source, select(symbol == k, 1.0, zero), k)
+            store(net.source, select(symbol == k, 1.0, zero), k)
         store(state.clock, t + 1)
 
     @kernel
-    def target(state, lane, target):
-        order = 0
-        for i in range(n_relevant):
-            order = 2 * order + (np.int64(state.symbol[i, lane]) - x)
+    def target(state, net):
+        order = load(state.symbol, 0) - x
+        for i in range(1, n_relevant):
+            order = order * 2 + (load(state.symbol, i) - x)
+        zero = splat(0.0, load(net.target, 0))
         for k in range(n_classes):
-            target[k, lane] = k == order
+            store(net.target, select(order == k, 1.0, zero), k)
 
     return Task(begin, present, target)

@@ -1,0 +1,307 @@
+"""A memory cell added to a layered net, as in experiments 2a and 2b (Hochreiter & Schmidhuber 1997, section 5.2).
+
+At first the net has input and output units alone. When its error has stopped decreasing, one memory cell with an input
+gate is added, without output gate: cell and gate see the inputs, the outputs see the inputs and the cell. No biases.
+Inputs and targets are one-hot, with a target at every time step: the next symbol. For input symbol m(t), with f the
+logistic function::
+
+    y_in(t) = f(w_in,m)      s(t) = s(t-1) + y_in g(w_c,m),  s(0) = 0      y_c(t) = h(s(t))        (eqs 7, 9)
+    y_k(t)  = f(w_km + w_kc y_c(t))
+
+    e_k = f'(net_k) (target_k - y_k)         e_s = h'(s) sum_k w_kc e_k                            (eqs 19, 23)
+    d_in[m] += g(net_c) f'(net_in)           d_cell[m] += g'(net_c) y_in                          (eqs 25, 27)
+    dw_km = lr e_k    dw_kc = lr e_k y_c     dw_in = lr e_s d_in      dw_cell = lr e_s d_cell       (eqs 22, 26, 28)
+
+As cell and gate see no hidden unit, nothing is truncated: this is the exact gradient of the errors at t.
+
+"Has stopped decreasing": the mean error of the latest ``grow_after`` training sequences is not smaller, by the fraction
+``grow_below`` of it, than that of the ``grow_after`` before. (The paper gives no criterion.) Until then the cell's
+output counts as 0 and its weights do not learn. The training sequences before count like all others.
+
+The wide axis is the output unit, and one trial comes after the other: with 101 outputs a trial fills the vectors by
+itself, and of 10,504 weights a time step touches the 101 of one input, side by side in memory.
+"""
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from repro.kernels.contract import Interface, Learner
+from repro.settings import Settings as _Settings
+
+Range = Annotated[tuple[float, float], Field(strict=False)]
+
+
+class Settings(_Settings):
+    """What a configuration says of the net."""
+
+    name: Literal["layered_lstm"]
+    g: Range = Field((0.0, 1.0), description="range of the logistic curve that squashes the cell's net input")
+    h: Range | Literal["identity"] = Field("identity", description="range of the curve that squashes the state")
+    output_error: Literal["derivative", "plain"] = Field("derivative", description="is f' a factor of e_k, or left out")
+    error_factor: Literal[1, 2] = Field(1, description="2 for the gradient of the sum of squares without its half")
+    update: Literal["step", "sequence"] = Field("step", description="when weights change")
+    grow_after: int = Field(
+        ge=0, le=1_000_000, description="training sequences of each mean error; 0: cell from the start"
+    )
+    grow_below: float = Field(0.01, ge=0, lt=1, description="fraction by which the error decreases at least")
+    init: float = Field(gt=0, le=100, description="weights are drawn uniformly from -init to init")
+    learning_rate: float = Field(gt=0, le=1000)
+    precision: Literal["float32", "float64"] = "float32"
+
+    @field_validator("g", "h")
+    @classmethod
+    def _low_to_high(cls, curve: tuple[float, float] | str) -> tuple[float, float] | str:
+        if not isinstance(curve, str) and not curve[0] < curve[1]:
+            raise ValueError(f"a squashing range goes from low to high, not from {curve[0]} to {curve[1]}")
+        return curve
+
+
+def refuses(settings: Settings, interface: Interface) -> str:
+    """Why the learner cannot take a task; nothing if it can."""
+    fits = interface.input_symbols and interface.target_symbols and interface.every_step
+    return "" if fits else "it predicts symbols, given by their index, at every time step"
+
+
+def n_weights(settings: Settings, interface: Interface) -> int:
+    """The number of weights, as Table 10 counts them: the cell's and its gate's from the start."""
+    return 2 * interface.n_in + interface.n_out * (interface.n_in + 1)
+
+
+class Net(NamedTuple):
+    """The arrays of a crew of nets, each with the lanes as an extra last axis; symbols are padded to whole runs."""
+
+    w_out: Any  # (symbols, inputs + 1) weights to the outputs; last column those from the cell; `columns`
+    w_in: Any  # (symbols,) weights to the input gate; `columns`
+    w_cell: Any  # (symbols,) weights to the cell; `columns`
+    d_in: Any  # (symbols,) d s / d weights to the input gate; `columns`
+    d_cell: Any  # (symbols,) d s / d weights to the cell; `columns`
+    dw_out: Any  # as w_out: changes that wait for the end of the sequence, if they do
+    dw_in: Any
+    dw_cell: Any
+    y_k: Any  # (symbols,) outputs; `columns`
+    e_k: Any  # (symbols,) scratch: target less output, then errors at the outputs; `columns`
+    is_output: Any  # (symbols,) 1, but 0 in the padding; `columns`
+    symbol: Any  # () the input
+    goal: Any  # () the target
+    net_in: Any  # () scratch: net inputs of gate and cell
+    net_c: Any  # ()
+    at_gate: Any  # () scratch: what d_in and d_cell of the input grow by
+    at_cell: Any  # ()
+    s: Any  # () internal state
+    y_c: Any  # () cell output, 0 before there is a cell
+    slope: Any  # () h'(s), 0 before there is a cell
+    grown: Any  # () training sequences when the cell was added; 0 before
+    sequences: Any  # () training sequences
+    error: Any  # () sum of mean errors of the latest sequences
+    before: Any  # () that of the sequences before; 0 at first
+    rate: Any  # () learning rate, 0 in lanes that do not learn now
+    absolute: Any  # () mean |error| of the outputs
+    square: Any  # () mean squared error
+    worst: Any  # () largest |error|
+
+
+def allocate(settings: Settings, interface: Interface, width: int) -> Net:
+    """The arrays of ``width`` nets, all zero."""
+    from repro.kernels.lanes import columns, padded, zeros
+
+    dtype, n = np.dtype(settings.precision), padded(interface.n_out)
+    waits = settings.update == "sequence"
+
+    def column(*shape: int) -> Any:
+        return columns(shape, width, dtype)
+
+    def lanes(kind: Any = dtype) -> Any:
+        return zeros((), width, kind)
+
+    whole = np.uint32
+    net = Net(
+        w_out=column(n, interface.n_in + 1), w_in=column(n), w_cell=column(n), d_in=column(n), d_cell=column(n),
+        dw_out=column(n, interface.n_in + 1) if waits else column(0, 0),
+        dw_in=column(n if waits else 0), dw_cell=column(n if waits else 0),
+        y_k=column(n), e_k=column(n), is_output=column(n), symbol=lanes(whole), goal=lanes(whole),
+        net_in=lanes(), net_c=lanes(), at_gate=lanes(), at_cell=lanes(), s=lanes(), y_c=lanes(), slope=lanes(),
+        grown=lanes(whole), sequences=lanes(whole), error=lanes(np.float64), before=lanes(np.float64),
+        rate=lanes(), absolute=lanes(), square=lanes(), worst=lanes(),
+    )  # fmt: skip
+    net.is_output[: interface.n_out] = 1
+    return net
+
+
+def weights(settings: Settings, net: Net, interface: Interface, lane: int) -> list[np.ndarray]:
+    """One lane's weights as views, unit by unit: to the input gate, to the cell, to each output, its cell's last.
+
+    This is the order in which they are drawn, and in which the digest of a trial's final weights reads them.
+    """
+    n = interface.n_in
+    return [net.w_in[:n, lane], net.w_cell[:n, lane], *(net.w_out[k, :, lane] for k in range(interface.n_out))]
+
+
+def initialise(settings: Settings, net: Net, interface: Interface, lane: int, uniform: Any) -> None:
+    """Draw one lane's initial weights with ``uniform()``, numbers from 0 to 1."""
+    for row in weights(settings, net, interface, lane):
+        for m in range(len(row)):
+            row[m] = settings.init * (2 * uniform() - 1)
+
+
+def facts(net: Net, lane: int) -> dict[str, int]:
+    """What a record tells of a lane's net beyond its weights."""
+    return {"cell_added_after": int(net.grown[lane])}
+
+
+def build(settings: Settings, interface: Interface, width: int) -> Learner:
+    """Compile the learner for ``width`` lanes."""
+    from repro.kernels import maths
+    from repro.kernels.jit import kernel
+    from repro.kernels.lanes import (
+        RUN,
+        highest,
+        load_run,
+        loader,
+        maximum,
+        select,
+        splat,
+        store,
+        store_run,
+        total,
+    )  # fmt: skip
+
+    load = loader(width)
+    calculus = maths.build(settings.precision)
+    logistic = calculus.logistic
+    squash_g = maths.squashing(*settings.g, calculus)
+    squash_h = maths.identity if settings.h == "identity" else maths.squashing(*settings.h, calculus)
+    plain_error, waits = settings.output_error == "plain", settings.update == "sequence"
+    grow_after, grow_to = settings.grow_after, 1 - settings.grow_below
+    number = np.dtype(settings.precision).type
+    zero, one = number(0), number(1)
+
+    @kernel
+    def step(net):
+        for lane in range(width):
+            m = np.int64(net.symbol[lane])
+            net.net_in[lane] = net.w_in[m, lane]
+            net.net_c[lane] = net.w_cell[m, lane]
+        there = splat(1.0, load(net.s))
+        if grow_after > 0:
+            there = select(load(net.grown) > 0, there, 0.0)
+        y_in = logistic(load(net.net_in))
+        g, dg = squash_g(load(net.net_c))
+        state = load(net.s) + there * y_in * g
+        h, dh = squash_h(state)
+        store(net.s, state)
+        store(net.y_c, there * h)
+        store(net.slope, there * dh)
+        store(net.at_gate, there * g * (y_in * (1.0 - y_in)))
+        store(net.at_cell, there * dg * y_in)
+        for lane in range(width):
+            m = np.int64(net.symbol[lane])
+            net.d_in[m, lane] += net.at_gate[lane]
+            net.d_cell[m, lane] += net.at_cell[lane]
+
+    @kernel
+    def respond(net):
+        w, cell = net.w_out, net.w_out.shape[1] - 1
+        for lane in range(width):
+            m, y_c = np.int64(net.symbol[lane]), net.y_c[lane]
+            for k in range(0, w.shape[0], RUN):
+                store_run(net.y_k, logistic(load_run(w, k, m, lane) + load_run(w, k, cell, lane) * y_c), k, lane)
+
+    @kernel
+    def assess(net):
+        y_k, e_k, n_out = net.y_k, net.e_k, net.w_out.shape[1] - 1
+        for lane in range(width):
+            goal = np.int64(net.goal[lane])
+            for k in range(0, e_k.shape[0], RUN):
+                store_run(e_k, 0.0 - load_run(y_k, k, lane) * load_run(net.is_output, k, lane), k, lane)
+            e_k[goal, lane] = one - y_k[goal, lane]
+            absolute = splat(0.0, load_run(e_k, 0, lane))
+            square, worst = absolute, absolute
+            for k in range(0, e_k.shape[0], RUN):
+                error = load_run(e_k, k, lane)
+                size = select(error < 0.0, 0.0 - error, error)
+                absolute, square, worst = absolute + size, square + error * error, maximum(worst, size)
+            net.absolute[lane] = total(absolute) / number(n_out)
+            net.square[lane] = total(square) / number(n_out)
+            net.worst[lane] = highest(worst)
+
+    @kernel
+    def learn_cell(net, lane, e_s):
+        w_in, w_cell = net.w_in, net.w_cell
+        if waits:
+            w_in, w_cell = net.dw_in, net.dw_cell
+        e = net.rate[lane] * e_s
+        for m in range(0, w_in.shape[0], RUN):
+            store_run(w_in, load_run(w_in, m, lane) + load_run(net.d_in, m, lane) * e, m, lane)  # eq 26
+            store_run(w_cell, load_run(w_cell, m, lane) + load_run(net.d_cell, m, lane) * e, m, lane)  # eq 28
+
+    @kernel
+    def learn(net):
+        w, to, cell = net.w_out, net.w_out, net.w_out.shape[1] - 1
+        if waits:
+            to = net.dw_out
+        for lane in range(width):
+            rate = net.rate[lane]
+            if rate > zero:
+                m, y_c = np.int64(net.symbol[lane]), net.y_c[lane]
+                back = splat(0.0, load_run(w, 0, cell, lane))
+                for k in range(0, net.e_k.shape[0], RUN):
+                    y_k, e_k = load_run(net.y_k, k, lane), load_run(net.e_k, k, lane)
+                    if not plain_error:
+                        e_k = y_k * (1.0 - y_k) * e_k  # eq 19
+                    back = back + load_run(w, k, cell, lane) * e_k
+                    e_k = e_k * rate
+                    store_run(to, load_run(to, k, m, lane) + e_k, k, m, lane)  # eq 22
+                    store_run(to, load_run(to, k, cell, lane) + e_k * y_c, k, cell, lane)
+                if grow_after == 0 or net.grown[lane] > 0:
+                    learn_cell(net, lane, net.slope[lane] * total(back))  # eq 23
+
+    @kernel
+    def grow(net, lane, mean_error):
+        """Add the cell when the error has stopped decreasing."""
+        net.sequences[lane] += 1
+        net.error[lane] += mean_error
+        n = np.int64(net.sequences[lane])
+        if n % grow_after == 0:
+            if n > grow_after and not net.error[lane] < net.before[lane] * grow_to:
+                net.grown[lane] = n
+            net.before[lane] = net.error[lane]
+            net.error[lane] = 0
+
+    @kernel
+    def settle(net, lane, mean_error):
+        if waits:
+            for k in range(net.w_in.shape[0]):
+                net.w_in[k, lane] += net.dw_in[k, lane]
+                net.w_cell[k, lane] += net.dw_cell[k, lane]
+                net.dw_in[k, lane] = 0
+                net.dw_cell[k, lane] = 0
+            blank = splat(0.0, load_run(net.w_in, 0, lane))
+            for m in range(net.w_out.shape[1]):
+                for k in range(0, net.w_out.shape[0], RUN):
+                    change = load_run(net.dw_out, k, m, lane)
+                    store_run(net.w_out, load_run(net.w_out, k, m, lane) + change, k, m, lane)
+                    store_run(net.dw_out, blank, k, m, lane)
+        if grow_after > 0 and net.grown[lane] == 0:
+            grow(net, lane, mean_error)
+
+    @kernel
+    def reset(net, lane):
+        net.s[lane] = 0
+        blank = splat(0.0, load_run(net.d_in, 0, lane))
+        for m in range(0, net.d_in.shape[0], RUN):
+            store_run(net.d_in, blank, m, lane)
+            store_run(net.d_cell, blank, m, lane)
+
+    @kernel
+    def finite(net, lane):
+        for k in range(net.w_in.shape[0]):
+            if not (np.isfinite(net.w_in[k, lane]) and np.isfinite(net.w_cell[k, lane])):
+                return False
+            for m in range(net.w_out.shape[1]):
+                if not np.isfinite(net.w_out[k, m, lane]):
+                    return False
+        return True
+
+    return Learner(step, respond, assess, learn, settle, reset, finite)
