@@ -44,11 +44,17 @@ class Plan:
         return sum(map(len, self.missing.values()))
 
     def jobs(self, n_workers: int, lanes: int | None = None) -> list[engine.Job]:
-        """The missing trials, those of an item split among the workers; low limits first, to see something early."""
+        """The missing trials; low limits first, to see something early.
+
+        An item is split among the workers where there are too few to keep them busy: not more, as trials side by side
+        in one crew cost little more than one, and each worker would compile the kernel for itself.
+        """
         jobs = []
-        for item in sorted(self.items, key=lambda item: item.cell.settings["stop"]["max_sequences"]):
+        waiting = [item for item in self.items if self.missing[item.cell.key]]
+        parts = n_workers if len(waiting) < 2 * n_workers else 1
+        for item in sorted(waiting, key=lambda item: item.cell.settings["stop"]["max_sequences"]):
             trials = self.missing[item.cell.key]
-            n = min(n_workers, len(trials))
+            n = min(parts, len(trials))
             jobs += [engine.Job(item.cell, trials[k::n], lanes) for k in range(n)]
         return jobs
 

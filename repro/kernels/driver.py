@@ -295,6 +295,10 @@ def build(task: Task, learner: Learner, interface: Interface, width: int) -> Any
         tally.worst[lane] = -np.inf
         net.rate[lane] = book.rate[lane] if every_step and book.mode[lane] == TRAINING else 0.0
 
+    @kernel
+    def runs(book, lane):
+        return IDLE < book.mode[lane] <= TESTING
+
     def run(n_ticks, book, rules, tally, streams, state, net):
         """Advance all lanes by ``n_ticks`` time steps, or until a trial ends; the time steps done."""
         for lane in range(width):
@@ -304,7 +308,7 @@ def build(task: Task, learner: Learner, interface: Interface, width: int) -> Any
         while done < n_ticks:
             n = n_ticks - done
             for lane in range(width):
-                if book.mode[lane] != IDLE:
+                if runs(book, lane):
                     n = min(n, book.left[lane])
             for _ in range(n):
                 present(state, streams.current, net)
@@ -314,7 +318,7 @@ def build(task: Task, learner: Learner, interface: Interface, width: int) -> Any
             done += n
             ends = False
             for lane in range(width):
-                if book.mode[lane] != IDLE:
+                if runs(book, lane):
                     book.left[lane] -= n
                     if book.left[lane] == 0:
                         ends = True
@@ -326,10 +330,10 @@ def build(task: Task, learner: Learner, interface: Interface, width: int) -> Any
                 react(state, tally, net)
             ended = False
             for lane in range(width):
-                if book.mode[lane] == IDLE or book.left[lane] > 0:
+                if not runs(book, lane) or book.left[lane] > 0:
                     continue
                 end(book, rules, tally, streams, net, lane)
-                if book.mode[lane] <= TESTING:
+                if runs(book, lane):
                     start(book, tally, streams, state, net, lane)
                 else:
                     net.rate[lane] = 0

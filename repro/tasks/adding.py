@@ -13,10 +13,10 @@ From the random stream a sequence takes: its length, the place of the first mark
 24 bits of one number for each value.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from repro.kernels.contract import Interface, Task
 from repro.settings import Settings as _Settings
@@ -34,6 +34,12 @@ class Settings(_Settings):
     first_pair_marker: Literal["start", "mark"] = Field(
         "start", description="the marker of the first pair if it is picked: -1 as ever, or 1"
     )
+
+    @model_validator(mode="after")
+    def _first_mark_is_among_the_places(self) -> Self:
+        if self.second_mark == "places" and self.length < 22:
+            raise ValueError("second_mark = 'places' needs a length of 22, so that the first ten pairs are among them")
+        return self
 
 
 def interface(settings: Settings) -> Interface:

@@ -17,7 +17,8 @@ says whether every time step decides if a sequence is right ("always"), or only 
 e comes for sure (probability 5e-19), so that every sequence has a longest length.
 
 From the random stream a sequence takes: whether it is of x (0) or y (1); in ``trigger``, one number below 10 for each
-further distractor and e, which is 0; then, in ``random`` and ``trigger``, one for each distractor.
+further distractor and e, which is 0; then, in ``random`` and ``trigger``, one for each distractor, below p - 1 or p, as
+the time steps come to it.
 """
 
 from typing import Any, Literal, NamedTuple, Self

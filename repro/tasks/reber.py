@@ -10,7 +10,7 @@ of them and on the test strings, which are not among them. Both sets are drawn o
 n mod ``pairs``. A time step is right if every symbol that may follow is more active than every one that may not.
 
 Readings where the text is silent: neither set is freed of duplicates (``distinct_test`` frees the test set). Strings of
-more than 127 symbols are drawn again (probability 1e-15), so that every string has a longest length.
+more than 127 symbols are drawn again (probability 1e-16), so that every string has a longest length.
 
 From the random stream of its pair each string takes: T (0) or P (1), then one number below 2 for each choice of the
 inner grammar, the first way out listed below being 0. Training strings come first. From the stream of training each
