@@ -239,17 +239,19 @@ def table(select: tuple[str, ...], results: Path, form: str) -> None:
 
 @main.command()
 @click.argument("learner", type=click.Choice(["lstm"]))
+@click.argument("select", nargs=-1)
 @_option("--lanes", type=click.IntRange(1, 64), default=16, show_default=True, help="Trials side by side.")
 @format_option
-def bench(learner: str, lanes: int, form: str) -> None:
+def bench(learner: str, select: tuple[str, ...], lanes: int, form: str) -> None:
     """Measure the speed of a learner on one core: full training, and the kernel alone.
 
-    Full training is experiment 4 as `repro run` does it: sequences drawn, targets, updates, stop rule. The kernel
-    alone is time steps without any of that, on inputs that do not change.
+    Full training is a row as `repro run` does it: sequences drawn, targets, updates, stop rule, exams. SELECT names the
+    rows; without it, one or more of each experiment. The kernel alone is time steps without any of that, on inputs that
+    do not change, of the last row.
     """
     from repro import bench as measure
-    from repro import tables
+    from repro import config, selection, tables
 
-    click.echo(
-        tables.listing(("what", "lanes", "million time steps/s", "ns per trial and step"), measure.lstm(lanes), form)
-    )
+    rows = [row for row, _ in selection.select(select or measure.ROWS, config.load()) if row.learner == learner]
+    lines = [*measure.training(rows, lanes), *(measure.kernel(row, lanes) for row in rows[-1:])]
+    click.echo(tables.listing(("what", "lanes", "million time steps/s", "ns per trial and step"), lines, form))

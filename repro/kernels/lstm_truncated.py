@@ -16,7 +16,7 @@ from repro.kernels.lstm_shape import Rule, Shape
 def build(shape: Shape, squash_h: Any, width: int) -> Rule:
     """Compile for ``width`` lanes."""
     load = loader(width)
-    n_blocks, size, n_cells, n_out = shape.blocks, shape.size, shape.cells, shape.n_out
+    n_blocks, size, n_cells, n_hidden, n_out = shape.blocks, shape.size, shape.cells, shape.hidden, shape.n_out
     gate_learns, cell_learns, output_learns = shape.gate_learns, shape.cell_learns, shape.output_learns
     symbols, current_gates, waits = shape.symbols, shape.current_gates, shape.waits
     n_partial = max(shape.to_gate, shape.to_cell)
@@ -93,6 +93,8 @@ def build(shape: Shape, squash_h: Any, width: int) -> Rule:
     def descend_symbols(net, lane):
         """Eqs 21, 26 and 28 for the weights from inputs given by their index."""
         w, rate = net.w_symbol, net.rate[lane]
+        if waits:
+            w = net.dw_symbol
         for j in range(n_blocks):
             w[np.int64(net.symbol[lane]), n_blocks + j, lane] += net.e_out[j, lane]
             for k in range(0, w.shape[0], RUN):
@@ -115,7 +117,11 @@ def build(shape: Shape, squash_h: Any, width: int) -> Rule:
 
     @kernel
     def settle(net, lane):
-        pass
+        if symbols and waits:
+            for i in range(n_hidden):
+                for k in range(net.w_symbol.shape[0]):
+                    net.w_symbol[k, i, lane] += net.dw_symbol[k, i, lane]
+                    net.dw_symbol[k, i, lane] = 0
 
     @kernel
     def reset(net, lane):

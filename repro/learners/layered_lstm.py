@@ -14,9 +14,10 @@ logistic function::
 
 As cell and gate see no hidden unit, nothing is truncated: this is the exact gradient of the errors at t.
 
-"Has stopped decreasing": the mean error of the latest ``grow_after`` training sequences is not smaller, by the fraction
-``grow_below`` of it, than that of the ``grow_after`` before. (The paper gives no criterion.) Until then the cell's
-output counts as 0 and its weights do not learn. The training sequences before count like all others.
+"Has stopped decreasing": of two blocks of ``grow_after`` training sequences, one after the other, the mean error of the
+second is not below that of the first by at least the fraction ``grow_below`` of it. (The paper gives no criterion.)
+Until then the cell's output counts as 0 and its weights do not learn. The training sequences before count like all
+others.
 
 The wide axis is the output unit, and one trial comes after the other: with 101 outputs a trial fills the vectors by
 itself, and of 10,504 weights a time step touches the 101 of one input, side by side in memory.
@@ -60,8 +61,8 @@ class Settings(_Settings):
 
 def refuses(settings: Settings, interface: Interface) -> str:
     """Why the learner cannot take a task; nothing if it can."""
-    fits = interface.input_symbols and interface.target_symbols and interface.every_step
-    return "" if fits else "it predicts symbols, given by their index, at every time step"
+    symbols = interface.input_symbols and interface.target_symbols and interface.n_in == interface.n_out
+    return "" if symbols and interface.every_step else "it predicts symbols, given by their index, at every time step"
 
 
 def n_weights(settings: Settings, interface: Interface) -> int:
@@ -146,8 +147,8 @@ def initialise(settings: Settings, net: Net, interface: Interface, lane: int, un
 
 
 def facts(net: Net, lane: int) -> dict[str, int]:
-    """What a record tells of a lane's net beyond its weights."""
-    return {"cell_added_after": int(net.grown[lane])}
+    """What a record tells of a lane's net beyond its weights: when the cell was added, if it was."""
+    return {"cell_added_after": int(net.grown[lane])} if net.grown[lane] else {}
 
 
 def build(settings: Settings, interface: Interface, width: int) -> Learner:

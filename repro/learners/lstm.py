@@ -152,6 +152,7 @@ class Net(NamedTuple):
     e_k: Any  # (out,) scratch: errors at the outputs
     dw: Any  # as w: changes that wait for the end of the sequence
     dw_out: Any  # as w_out
+    dw_symbol: Any  # as w_symbol; `columns`
     past: Any  # the sequence so far, as `kernels.lstm_full` remembers it; `columns`
     clock: Any  # () its time steps
     delta: Any  # (hidden,) scratch of `kernels.lstm_full`
@@ -188,6 +189,7 @@ def allocate(settings: Settings, interface: Interface, width: int) -> Net:
         curves=lanes(4, n.cells), slopes=lanes(2, n.cells),
         e_s=lanes(n.cells), e_out=lanes(settings.blocks), e_k=lanes(n_out),
         dw=lanes(*w) if n.waits else lanes(0, 0), dw_out=lanes(*w_out) if n.waits else lanes(0, 0),
+        dw_symbol=columns((n_symbols, n.hidden) if n.waits and truncated else (0, 0), width, dtype),
         past=columns((0, 0), width, dtype) if truncated else lstm_full.allocate(n, interface.longest, width, dtype),
         clock=zeros((), width, np.uint32), delta=lanes(n.hidden), arrives=lanes(n.hidden),
         y_k=lanes(n_out), target=lanes(n_out), rate=lanes(), absolute=lanes(), square=lanes(), worst=lanes(),
