@@ -1,5 +1,6 @@
 """Vectors of lanes do what NumPy does, bit for bit, whatever the width."""
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -7,15 +8,23 @@ import pytest
 from twins import compiled
 
 from repro.kernels.lanes import (
+    RUN,
     bits_of,
+    columns,
     from_bits,
+    highest,
+    load_run,
     loader,
     maximum,
     minimum,
+    padded,
     select,
     splat,
+    square_root,
     store,
+    store_run,
     to_float,
+    total,
     zeros,
 )
 
@@ -347,3 +356,149 @@ def test_zeros(shape, dtype):
         assert array.flags.writeable
         assert array.ctypes.data % 64 == 0
         assert not array.any()
+
+
+# ------------------------------------------------------------------------------------------- within a vector, and runs
+
+
+def reductions(width):
+    """Total, highest and square roots of each row of x."""
+    load = loader(width)
+
+    def run(x, totals, largest, roots):
+        for i in range(x.shape[0]):
+            totals[i] = total(load(x, i))
+            largest[i] = highest(load(x, i))
+            store(roots, square_root(load(x, i)), i)
+
+    return run
+
+
+def by_halves(row, combine, first=0, step=1):
+    """A row's numbers, combined in the order of `total`: each with the one half a vector further on, and so on."""
+    if step == len(row):
+        return row[first]
+    return combine(by_halves(row, combine, first, 2 * step), by_halves(row, combine, first + step, 2 * step))
+
+
+def exact_root(number, dtype):
+    """Python's is correctly rounded, and so is the root of a float32 that is rounded twice."""
+    if np.isnan(number) or number < 0:
+        return np.nan
+    return dtype(math.sqrt(float(number)))
+
+
+@at_all_widths
+@at_both_precisions
+def test_reductions_and_roots(precision, width):
+    dtype = FLOATS[precision][0]
+    usual = rows(np.random.default_rng(9).standard_normal(N_ROWS * width).astype(dtype), width)
+    for x in (usual, *awkward_floats(dtype, width)):
+        results = []
+        with np.errstate(all="ignore"):
+            for function in (built(reductions, width), reductions(width)):
+                results.append((np.zeros(N_ROWS, dtype), np.zeros(N_ROWS, dtype), zeros((N_ROWS,), width, dtype)))
+                function(x, *results[-1])
+            expected = (
+                [by_halves(row, lambda a, b: a + b) for row in x],
+                [by_halves(row, lambda a, b: a if a > b else b) for row in x],
+                [[exact_root(number, dtype) for number in row] for row in x],
+            )
+        for result in results:
+            for found, wanted in zip(result, expected, strict=True):
+                wanted = np.array(wanted, dtype)
+                nan = np.isnan(wanted)
+                assert (np.isnan(found) == nan).all()
+                assert (bits_of_numpy(found)[~nan] == bits_of_numpy(wanted)[~nan]).all()
+    if width > 1:  # the order matters: these are no sums from left to right
+        assert (
+            np.array([by_halves(row, lambda a, b: a + b) for row in usual]) != np.add.accumulate(usual, 1)[:, -1]
+        ).any()
+
+
+def test_highest_of_a_nan_and_a_number_is_the_one_in_the_upper_half():
+    x, out = zeros((2,), 8, np.float32), (np.zeros(2, np.float32), np.zeros(2, np.float32), zeros((2,), 8, np.float32))
+    x[0, :4], x[1, 4:] = np.nan, np.nan
+    x[0, 4:] = x[1, :4] = [-3, 2, 1, 0]
+    with np.errstate(all="ignore"):
+        built(reductions, 8)(x, *out)
+    assert out[1][0] == 2
+    assert np.isnan(out[1][1])
+
+
+def moving_runs(one, two, three, to_one, to_two, to_three):
+    """Every run of each array to the other end of the other; runs may begin anywhere."""
+    n = one.shape[0]
+    for lane in range(one.shape[-1]):
+        for first in range(0, n, RUN):
+            store_run(to_one, load_run(one, first, lane), n - RUN - first, lane)
+            for i in range(two.shape[1]):
+                store_run(to_two, load_run(two, first, i, lane) * 2.0, n - RUN - first, lane, i)
+                for j in range(np.uint8(three.shape[2])):
+                    store_run(to_three, load_run(three, first, i, j, lane), np.uint32(first), j, i, lane)
+        store_run(to_one, load_run(one, 3, lane) + load_run(one, 7, lane), 5, lane)
+
+
+@at_both_precisions
+def test_runs_are_read_and_written_down_the_first_axis(precision):
+    dtype, n, width = FLOATS[precision][0], 3 * RUN, 4
+    rng = np.random.default_rng(10)
+    sources = [columns(shape, width, dtype) for shape in [(n,), (n, 3), (n, 3, 2)]]
+    for source in sources:
+        source[...] = rng.standard_normal(source.shape)
+    one, two, three = before = [source.copy() for source in sources]
+    expected_one = one.reshape(3, RUN, width)[::-1].reshape(n, width).copy()
+    expected_one[5 : 5 + RUN] = one[3 : 3 + RUN] + one[7 : 7 + RUN]
+    expected_two = (2 * two).reshape(3, RUN, 3, width)[::-1].reshape(n, 3, width).swapaxes(1, 2)
+    for function in (compiled(moving_runs), moving_runs):
+        to_one, to_two, to_three = (
+            columns((n,), width, dtype),
+            columns((n, width), 3, dtype),
+            columns((n, 2, 3), width, dtype),
+        )
+        function(*sources, to_one, to_two, to_three)
+        assert np.array_equal(to_one, expected_one)
+        assert np.array_equal(to_two, expected_two)
+        assert np.array_equal(to_three, three.swapaxes(1, 2))
+        assert all(np.array_equal(source, old) for source, old in zip(sources, before, strict=True))
+
+
+def test_a_run_is_a_value_and_touches_nothing_beyond_it():
+    def run(x):
+        old = load_run(x, 8, 1)
+        store_run(x, old + 1.0, 8, 1)
+        store_run(x, old, RUN + 8, 1)
+
+    for function in (compiled(run), run):
+        x = columns((3 * RUN,), 3, np.float32)
+        x[:, 1] = np.arange(3 * RUN)
+        function(x)
+        expected = np.arange(3 * RUN)
+        expected[8 : 8 + RUN] += 1
+        expected[RUN + 8 : 2 * RUN + 8] = np.arange(8, 8 + RUN)
+        assert x[:, 1].tolist() == expected.tolist()
+        assert not x[:, [0, 2]].any()
+
+
+@pytest.mark.parametrize("shape", [(16,), (32, 5), (48, 2, 3), (5,), (0,), (0, 0)])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
+def test_columns(shape, dtype):
+    """Each lane's numbers are contiguous down the first axis; whole runs are aligned to a cache line."""
+    for width in WIDTHS:
+        array = columns(shape, width, np.dtype(dtype))
+        assert array.shape == (*shape, width)
+        assert array.dtype == dtype
+        assert array.flags.f_contiguous
+        assert array.flags.writeable
+        assert not array.any()
+        if array.size:
+            assert array.strides[0] == array.itemsize
+            assert array.ctypes.data % 64 == 0
+            if shape[0] % RUN == 0 and dtype != "uint8":
+                assert all(stride % 64 == 0 for stride in array.strides[1:])
+
+
+def test_padded():
+    assert RUN == 16  # sums over runs, and so all results, depend on it
+    assert [padded(n) for n in (1, 15, 16, 17, 100, 101, 112, 113)] == [16, 16, 16, 32, 112, 112, 112, 128]
+    assert padded(0) == 0

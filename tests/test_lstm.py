@@ -1,214 +1,250 @@
-"""The LSTM kernel is the paper's net and learning rule: as the slow twin has them, and as finite differences do."""
+"""The LSTM kernel is the paper's net and learning rule: as the slow twin has them, and as finite differences do.
+
+A net takes seconds to compile, but none to run in plain Python. So a process without the JIT runs all kinds of nets,
+and the compiled ones are to give the same bits.
+"""
 
 from functools import lru_cache
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
+from lessons import Lesson, bits, fresh_net, give, random_lessons, without_jit
+from lstm_nets import (
+    COMPILED,
+    LONGEST,
+    NETS,
+    as_rows,
+    at_end,
+    course,
+    design,
+    every_step,
+    for_twin,
+    one_update,
+    rates_of,
+    settings,
+    single_lesson,
+    start_rows,
+    taught,
+)
 from twins import compiled
 from twins import lstm as twin
 
 from repro.learners import lstm
 
-WIDTH = 4
-
-
-def settings(blocks, size, biased, **others):
-    usual = {"name": "lstm", "init": 0.8, "learning_rate": 0.5, "precision": "float64"}
-    return lstm.Settings(**usual | {"blocks": blocks, "size": size, "biased": biased} | others)
-
-
-NETS = {  # name: (settings, inputs, outputs)
-    "exp4": (settings(2, 2, "all"), 2, 1),
-    "exp6b": (settings(3, 2, "all"), 8, 8),
-    "exp3": (settings(3, 1, "hidden"), 1, 1),
-    "exp1": (settings(3, 2, "gates"), 7, 7),
-    "exp2c": (settings(2, 1, "none"), 6, 2),
-    "identity h": (settings(2, 2, "hidden", h="identity"), 2, 2),
-    "g and h of other ranges": (settings(1, 3, "all", g=(0.0, 1.0), h=(-0.5, 1.5)), 3, 2),
-    "linear": (settings(2, 2, "all", output="linear"), 2, 2),
-    "linear plain": (settings(2, 1, "gates", output="linear", output_error="plain"), 2, 1),
-    "plain error": (settings(2, 2, "all", output_error="plain"), 2, 2),
-    "biases fixed": (settings(2, 2, "all", train_biases=False), 2, 2),
-    "gate biases fixed": (settings(2, 1, "gates", train_biases=False), 2, 1),
-}
 each_net = pytest.mark.parametrize("name", NETS)
+each_compiled_net = pytest.mark.parametrize("name", COMPILED)
+SIDE_BY_SIDE = [name for name, case in COMPILED.items() if case.width > 1]
+DOUBLE = [name for name, case in NETS.items() if case.settings.precision == "float64"]
+WEIGHTS = ("w", "w_out", "w_symbol")
 
 
-def design(config, n_in, n_out):
-    """The same net, as the twin calls it."""
-    return twin.Design(
-        n_in,
-        n_out,
-        config.blocks,
-        config.size,
-        config.biased,
-        config.g,
-        None if config.h == "identity" else config.h,
-        config.output == "linear",
-        config.output_error == "plain",
-        config.train_biases,
-    )
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """What all nets do in plain Python: by the net's name and what is asked of it."""
+    return without_jit("lstm_nets", tmp_path_factory.mktemp("plain"))
 
 
 @lru_cache(maxsize=None)
-def player(config, n_in, n_out, width=WIDTH):
-    """A compiled function that runs lanes through their sequences.
-
-    ``inputs`` (ticks, n_in, width); where ``ends`` (ticks, width) holds, a lane's sequence ends there: its outputs go
-    to ``answers`` (ticks, n_out, width), it learns at ``rates`` (ticks, width) and is reset if ``resets`` holds.
-    """
-    step, respond, learn, reset, _ = lstm.build(config, n_in, n_out, width)
-
-    @compiled
-    def play(net, inputs, ends, targets, rates, resets, answers):
-        for t in range(inputs.shape[0]):
-            for m in range(n_in):
-                for lane in range(width):
-                    net.source[m, lane] = inputs[t, m, lane]
-            step(net)
-            any_ends = False
-            for lane in range(width):
-                net.rate[lane] = 0.0
-                if ends[t, lane]:
-                    any_ends = True
-                    net.rate[lane] = rates[t, lane]
-                    for k in range(n_out):
-                        net.target[k, lane] = targets[t, k, lane]
-            if any_ends:
-                respond(net)
-                learn(net)
-                for lane in range(width):
-                    if ends[t, lane]:
-                        for k in range(n_out):
-                            answers[t, k, lane] = net.y_k[k, lane]
-                    if resets[t, lane]:
-                        reset(net, lane)
-
-    return play
+def expected(name):
+    """By the twin: for each lane its rows before and after the course, and all answers on the way."""
+    case, lanes = NETS[name], []
+    for lessons, start in zip(course(case), start_rows(case), strict=True):
+        rows, answers = start, []
+        for lesson in lessons:
+            rows, found = twin.learn(design(case), rows, *for_twin(case, lesson), lesson.rate)
+            answers += found
+        lanes.append((start, rows, np.array(answers)))
+    return lanes
 
 
-class Script:
-    """What happens in each lane: sequences end to end, and at what rate each is learnt."""
-
-    def __init__(self, n_in, n_out, lanes, width=WIDTH):
-        """``lanes``: for each lane a list of (inputs (steps, n_in), target (n_out,), rate, reset afterwards)."""
-        n_ticks = max(sum(len(x) for x, *_ in sequences) for sequences in lanes)
-        self.inputs = np.zeros((n_ticks, n_in, width))
-        self.targets = np.zeros((n_ticks, n_out, width))
-        self.ends = np.zeros((n_ticks, width), bool)
-        self.rates = np.zeros((n_ticks, width))
-        self.resets = np.zeros((n_ticks, width), bool)
-        self.answers = np.full((n_ticks, n_out, width), np.nan)
-        for lane, sequences in enumerate(lanes):
-            tick = 0
-            for x, target, rate, reset in sequences:
-                self.inputs[tick : tick + len(x), :, lane] = x
-                tick += len(x)
-                self.targets[tick - 1, :, lane] = target
-                self.ends[tick - 1, lane] = True
-                self.rates[tick - 1, lane] = rate
-                self.resets[tick - 1, lane] = reset
-
-    def play(self, run, net):
-        run(net, self.inputs, self.ends, self.targets, self.rates, self.resets, self.answers)
-
-    def lane_answers(self, lane):
-        return self.answers[self.ends[:, lane], :, lane]
-
-
-def fresh_net(config, n_in, n_out, width=WIDTH, seed=0):
-    net = lstm.allocate(config, n_in, n_out, width)
-    for lane in range(width):
-        lstm.initialise(config, net, n_in, lane, np.random.default_rng([seed, lane]).random)
-    return net
-
-
-def rows_of(config, net, n_in, lane):
-    return [np.array(row, float) for row in lstm.weights(config, net, n_in, lane)]
-
-
-def sequences(rng, n_in, n_out, n, rate, lengths=(1, 12)):
-    return [
-        (rng.uniform(-1, 1, (rng.integers(*lengths), n_in)), rng.uniform(0, 1, n_out), rate, True) for _ in range(n)
-    ]
+def net_weights(net, lane):
+    return bits((getattr(net, name) for name in WEIGHTS), lane)
 
 
 # ------------------------------------------------------------------------------------------------- against the twin
 
 
-@each_net
-def test_learning_equals_the_twin(name):
-    config, n_in, n_out = NETS[name]
-    rng = np.random.default_rng(11)
-    rates = [0.5, 1.7, 0.0, 0.1]
-    lanes = [sequences(rng, n_in, n_out, 7, rate) for rate in rates]
-    net = fresh_net(config, n_in, n_out)
-    start = [rows_of(config, net, n_in, lane) for lane in range(WIDTH)]
-    script = Script(n_in, n_out, lanes)
-    script.play(player(config, n_in, n_out), net)
-    for lane, rate in enumerate(rates):
-        rows, expected = start[lane], []
-        for x, target, _, _ in lanes[lane]:
-            expected.append(twin.answer(design(config, n_in, n_out), rows, x))
-            rows = twin.update(design(config, n_in, n_out), rows, x, target, rate)
-        result = rows_of(config, net, n_in, lane)
-        assert np.abs(script.lane_answers(lane) - expected).max() < 1e-12
-        for unit, (row, twin_row, old) in enumerate(zip(result, rows, start[lane], strict=True)):
+@pytest.mark.parametrize("name", DOUBLE)
+def test_learning_equals_the_twin(plain, name):
+    case = NETS[name]
+    found = taught(case) if name in COMPILED else plain[name]["taught"]
+    for lane, (start, rows, answers) in enumerate(expected(name)):
+        assert np.abs(found[f"answers {lane}"] - answers).max() < 1e-12
+        result = as_rows(case, found[f"weights {lane}"])
+        for unit, (row, twin_row, old) in enumerate(zip(result, rows, start, strict=True)):
             assert np.abs(row - twin_row).max() < 1e-12, f"unit {unit} of lane {lane}"
-            biased = twin.has_bias(design(config, n_in, n_out), unit)
-            moved = row != old
-            if rate == 0:
-                assert not moved.any()
-            elif biased and not config.train_biases:
-                assert moved[:-1].all()
-                assert not moved[-1]
-            else:
+            still = twin_row == old
+            assert np.array_equal(row[still], old[still]), f"unit {unit} of lane {lane} unlearns"
+
+
+@pytest.mark.parametrize("name", DOUBLE)
+def test_the_twin_learns_what_can_be_learnt(name):
+    """Or there would be little to compare: all weights that see something move, far more than they may differ."""
+    case = NETS[name]
+    n_in, trains = case.interface.n_in, design(case)
+    for lessons, (start, rows, answers) in zip(course(case), expected(name), strict=True):
+        if lessons[0].rate == 0:
+            assert all(np.array_equal(a, b) for a, b in zip(start, rows, strict=True))
+            continue
+        seen = np.ones(n_in, bool)
+        if case.interface.input_symbols:
+            shown = np.concatenate([lesson.x for lesson in lessons if lesson.rate > 0])
+            seen = np.isin(np.arange(n_in), shown)
+        for unit, (row, old) in enumerate(zip(rows, start, strict=True)):
+            moved = np.abs(row - old) > 1e-9
+            kind, has_bias = twin.kind(trains, unit), twin.has_bias(trains, unit)
+            if has_bias:
+                assert moved[-1] == twin.trains_bias(trains, unit), f"bias of unit {unit}"
+                moved = moved[:-1]
+            if kind == "output":
                 assert moved.all()
-    assert np.ptp(script.lane_answers(0), axis=0).min() > 1e-3  # the net tells sequences apart
+            else:
+                assert moved[n_in:].all(), f"unit {unit}"
+                assert not moved[:n_in][~seen].any()
+                if kind == "cell" or unit < case.settings.blocks:  # output gates see those at targets alone
+                    assert moved[:n_in][seen].all(), f"unit {unit}"
+        assert np.ptp(answers, axis=0).min() > 1e-3  # the net tells sequences apart
+        assert max(np.abs(row).max() for row in rows) < 10  # and is not lost
+    lengths = [sum(len(lesson.x) for lesson in lessons) for lessons in course(case)]
+    assert case.width == 1 or max(lengths) > min(lengths) + LONGEST  # lanes that are done idle on
 
 
 @each_net
+def test_errors_are_as_defined(plain, name):
+    """Mean |error|, mean squared error and largest |error| of the outputs."""
+    case = NETS[name]
+    found, tolerance = plain[name]["taught"], 1e-6 if case.settings.precision == "float32" else 1e-14
+    for lane, lessons in enumerate(course(case)):
+        targets = np.concatenate([lesson.targets for lesson in lessons])
+        apart = np.abs(targets - found[f"answers {lane}"])
+        errors = np.stack([apart.mean(1), (apart**2).mean(1), apart.max(1)], 1)
+        assert np.abs(found[f"errors {lane}"] - errors).max() < tolerance
+
+
+@each_compiled_net
+def test_jitted_and_plain_python_agree_bit_for_bit(plain, name):
+    jitted, python = taught(COMPILED[name]), plain[name]["taught"]
+    assert jitted.keys() == python.keys()
+    for key, array in jitted.items():
+        assert array.dtype == python[key].dtype
+        assert array.tobytes() == python[key].tobytes(), key
+
+
+@pytest.mark.parametrize("name", [name for name in NETS if name not in DOUBLE])
+def test_single_precision_agrees_with_double(plain, name):
+    case = NETS[name]
+    for lane, (_, rows, answers) in enumerate(expected(name)):
+        found = plain[name]["taught"]
+        assert found[f"weights {lane}"].dtype == np.float32
+        apart = np.abs(found[f"weights {lane}"] - np.concatenate(rows)).max()
+        assert apart < 1e-5
+        assert apart > 1e-9 or rates_of(case)[lane] == 0
+        assert np.abs(found[f"answers {lane}"] - answers).max() < 1e-5
+
+
+# --------------------------------------------------------------------------------------------------- lanes, one by one
+
+
+@pytest.mark.parametrize("name", SIDE_BY_SIDE)
 def test_a_lane_that_does_not_learn_keeps_its_bits(name):
     """Rate 0 at the end of its own sequences and of all others': not even a zero changes its sign."""
-    config, n_in, n_out = NETS[name]
+    case = COMPILED[name]
     rng = np.random.default_rng(12)
-    net = fresh_net(config, n_in, n_out, seed=3)
-    for row in lstm.weights(config, net, n_in, 2):
+    net = fresh_net(lstm, *case, seed=3)
+    for row in lstm.weights(case.settings, net, case.interface, 2):
         row[::2] = -0.0
-    before = net.w.copy(), net.w_out.copy()
-    script = Script(n_in, n_out, [sequences(rng, n_in, n_out, 4, rate) for rate in (0.5, 0.5, 0.0, 0.5)])
-    script.play(player(config, n_in, n_out), net)
-    for old, new in zip(before, (net.w, net.w_out), strict=True):
-        assert np.ascontiguousarray(old[..., 2]).tobytes() == np.ascontiguousarray(new[..., 2]).tobytes()
-        assert (old[..., 0] != new[..., 0]).any()
+    before = [net_weights(net, lane) for lane in range(case.width)]
+    rates = [0.0 if lane == 2 else 0.5 for lane in range(case.width)]
+    give(lstm, case.settings, case.interface, net, [random_lessons(rng, case.interface, 4, rate) for rate in rates])
+    for lane in range(case.width):
+        assert (net_weights(net, lane) == before[lane]) == (lane == 2)
 
 
-def test_a_lane_depends_on_no_other():
-    """Lane 1 gets the same numbers, whatever the other lanes are given and whenever their sequences end."""
-    config, n_in, n_out = NETS["exp4"]
-    own = sequences(np.random.default_rng(1), n_in, n_out, 6, 0.5)
+@pytest.mark.parametrize("name", SIDE_BY_SIDE)
+def test_a_lane_depends_on_no_other(name):
+    """Lane 1 gets the same bits, whatever the other lanes are given, whenever their sequences end, NaN or not."""
+    case = COMPILED[name]
+    rng = np.random.default_rng(1)
+    own = [random_lessons(rng, case.interface, 1, rate, (LONGEST, LONGEST + 1))[0] for rate in (0.5, 0.0, 0.5)]
     results = []
-    for seed in (2, 3):
-        rng = np.random.default_rng(seed)
-        net = fresh_net(config, n_in, n_out)
-        others = [sequences(rng, n_in, n_out, 5 + seed, 0.3 * seed) for _ in range(3)]
-        if seed == 3:
-            net.w[..., 0] = np.nan
-        script = Script(n_in, n_out, [others[0], own, *others[1:]])
-        script.play(player(config, n_in, n_out), net)
-        results.append((rows_of(config, net, n_in, 1), script.lane_answers(1)))
-    assert all(np.array_equal(a, b) for a, b in zip(results[0][0], results[1][0], strict=True))
-    assert np.array_equal(results[0][1], results[1][1])
+    for n, lengths in ((3, (LONGEST, LONGEST + 1)), (8, (1, 5))):
+        rng = np.random.default_rng(n)
+        net = fresh_net(lstm, *case)
+        others = [random_lessons(rng, case.interface, n, 0.1 * n, lengths) for _ in range(case.width - 1)]
+        if n == 8:
+            net.w_out[..., 0] = np.nan
+        played = give(lstm, case.settings, case.interface, net, [others[0], own, *others[1:]])
+        results.append((net_weights(net, 1), played[1].answers.tobytes(), played[1].errors.tobytes()))
+        assert np.isfinite(played[0].errors).all() == (n != 8)  # nor is NaN passed over in its own lane
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("name", SIDE_BY_SIDE)
+def test_an_ended_sequence_is_forgotten(name):
+    """Answers and learning are the same bits after other sequences as in a net that has seen nothing."""
+    case = COMPILED[name]
+    rng = np.random.default_rng(31)
+    training = random_lessons(rng, case.interface, 2, 0.5, (5, LONGEST + 1))
+    tests = [lesson._replace(rate=0.0) for lesson in training]
+    endless = [lesson._replace(reset=False, x=lesson.x[:3], targets=lesson.targets[-1:]) for lesson in tests[:1]]
+    if case.interface.every_step:
+        endless = [lesson._replace(targets=np.repeat(lesson.targets, 3, 0)) for lesson in endless]
+    last = random_lessons(rng, case.interface, 1, 0.5, (4, LONGEST - 3))
+
+    def after(lessons, earlier):
+        """What becomes of ``last`` after ``lessons``, in a net that starts with the weights that ``earlier`` left."""
+        net = fresh_net(lstm, *case)
+        for name in WEIGHTS:
+            getattr(net, name)[...] = getattr(earlier, name)[..., :1]
+        silent = [[Lesson(last[0].x, last[0].targets)]] * (case.width - 1)
+        played = give(lstm, case.settings, case.interface, net, [lessons + last, *silent])[0]
+        n = len(last[0].targets)
+        return net, (net_weights(net, 0), played.answers[-n:].tobytes(), played.errors[-n:].tobytes())
+
+    new = fresh_net(lstm, *case)
+    taught_net = fresh_net(lstm, *case)
+    silent = [[Lesson(last[0].x, last[0].targets)]] * (case.width - 1)
+    give(lstm, case.settings, case.interface, taught_net, [training, *silent])
+    assert after(training, new)[1] == after([], taught_net)[1]
+    assert after(tests, new)[1] == after([], new)[1]
+    assert after(tests, new)[1] != after(training, new)[1]
+    remembers = after(endless, new)[1]  # the control: without a reset
+    assert all(a != b for a, b in zip(remembers, after([], new)[1], strict=True))
 
 
 # ---------------------------------------------------------------------------------------- against finite differences
 
 
+def truncated(name):
+    """Is one update the sum of the truncated gradients of all errors?"""
+    case = NETS[name]
+    return name in DOUBLE and case.settings.gradient == "truncated" and not design(case).per_step
+
+
+TRUNCATED = [name for name in NETS if truncated(name)]
+EXACT = [name for name in DOUBLE if NETS[name].settings.gradient == "full"]
+
+
+def updated(plain, name, part="update"):
+    """The rows before learning a sequence at rate 1, and what they changed by."""
+    case, found = NETS[name], plain[name][part]
+    rows = as_rows(case, found["before"])
+    return rows, [new - old for new, old in zip(as_rows(case, found["after"]), rows, strict=True)]
+
+
+def check_gradient(case, change, gradient, first=0):
+    """``change`` of the units from number ``first`` descends ``gradient``, but in biases that do not learn."""
+    for unit, (d_row, slope) in enumerate(zip(change, gradient, strict=True), first):
+        if twin.has_bias(design(case), unit) and not twin.trains_bias(design(case), unit):
+            assert d_row[-1] == 0
+            d_row, slope = d_row[:-1], slope[:-1]
+        assert np.abs(d_row + slope).max() < 1e-12, f"unit {unit}"
+        assert np.abs(slope).max() > 1e-6, f"unit {unit} has nothing to learn"
+
+
 def central_differences(loss, rows):
-    """The gradient of ``loss``, a function of rows, in rows."""
     step = 1e-5
-    gradient = [np.zeros_like(row) for row in rows]
+    slopes = [np.zeros_like(row) for row in rows]
     for unit, row in enumerate(rows):
         for m in range(len(row)):
             values = []
@@ -216,311 +252,140 @@ def central_differences(loss, rows):
                 moved = [r.copy() for r in rows]
                 moved[unit][m] += sign * step
                 values.append(loss(moved))
-            gradient[unit][m] = (values[0] - values[1]) / (2 * step)
-    return gradient
+            slopes[unit][m] = (values[0] - values[1]) / (2 * step)
+    return slopes
 
 
-def one_update(config, n_in, n_out, net, x, target):
-    """What learning one sequence at rate 1 adds to the weights of lane 0, and the weights before."""
-    old = rows_of(config, net, n_in, 0)
-    idle = [[(x, target, 0.0, True)]] * (WIDTH - 1)
-    Script(n_in, n_out, [[(x, target, 1.0, True)], *idle]).play(player(config, n_in, n_out), net)
-    return old, [new - row for new, row in zip(rows_of(config, net, n_in, 0), old, strict=True)]
+@pytest.mark.parametrize("name", ["exp4", "full, every step, current", "full, 17 symbols, 1 lane"])
+def test_imaginary_differences_are_real_ones(name):
+    case = NETS[name]
+    rows, lesson = start_rows(case)[0], for_twin(case, single_lesson(case))
+
+    def loss(moved):
+        return twin.loss(design(case), moved, *lesson)
+
+    for slope, other in zip(twin.gradient(loss, rows), central_differences(loss, rows), strict=True):
+        assert np.abs(slope - other).max() < 1e-9
 
 
-def check_gradient(change, gradient):
-    for unit, (d_row, slope) in enumerate(zip(change, gradient, strict=True)):
-        assert np.abs(d_row + slope).max() < 1e-9, f"unit {unit}"
-        assert np.abs(slope).max() > 1e-5, f"unit {unit} has nothing to learn"
+@pytest.mark.parametrize("name", EXACT)
+def test_full_update_is_the_gradient_of_the_sequence(plain, name):
+    case = NETS[name]
+    rows, change = updated(plain, name)
+    lesson = for_twin(case, single_lesson(case))
+    check_gradient(case, change, twin.gradient(lambda moved: twin.loss(design(case), moved, *lesson), rows))
 
 
-DERIVABLE = [
-    name for name, (config, _, _) in NETS.items() if config.output_error == "derivative" and config.train_biases
-]
-SMALL = [name for name in DERIVABLE if name not in ("exp6b", "exp1")]  # finite differences of the others take long
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_update_is_the_gradient_if_the_net_sees_its_past_as_constant(name):
+@pytest.mark.parametrize("name", TRUNCATED)
+def test_truncated_update_is_the_gradient_if_the_net_sees_its_past_as_constant(plain, name):
     """The truncation treats y(t-1) as given; with these activations held fixed the update is the exact gradient."""
-    config, n_in, n_out = NETS[name]
-    rng = np.random.default_rng(21)
-    x, target = rng.uniform(-1, 1, (9, n_in)), rng.uniform(0, 1, n_out)
-    rows, change = one_update(config, n_in, n_out, fresh_net(config, n_in, n_out, seed=5), x, target)
-    net = design(config, n_in, n_out)
-    seen = [moment.source[n_in:-1] for moment in twin.forward(net, rows, x)]
-    check_gradient(
-        change, central_differences(lambda moved: twin.loss(net, moved, x, target, frozen_hidden=seen), rows)
-    )
+    case = NETS[name]
+    rows, change = updated(plain, name)
+    x, targets = for_twin(case, single_lesson(case))
+    net = design(case)
+    seen = twin.as_seen(net, twin.forward(net, rows, x))
+    check_gradient(case, change, twin.gradient(lambda moved: twin.loss(net, moved, x, targets, frozen=seen), rows))
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_output_weights_and_last_output_gates_follow_the_gradient(name):
+@pytest.mark.parametrize("name", TRUNCATED)
+def test_truncated_update_is_the_gradient_of_a_net_without_recurrent_weights(plain, name):
+    """Nothing to truncate: every weight and bias, those from hidden to hidden (here 0) included."""
+    case = NETS[name]
+    rows, change = updated(plain, name, "forgetful update")
+    lesson = for_twin(case, single_lesson(case))
+    slopes = twin.gradient(lambda moved: twin.loss(design(case), moved, *lesson), rows)
+    b, n_in = case.settings.blocks, case.interface.n_in
+    if case.settings.cells_see_gates == "current":  # cells' weights from gates are 0, yet move: not as the gates do
+        assert not np.concatenate([row[n_in : n_in + 2 * b] for row in rows[2 * b : -case.interface.n_out]]).any()
+    check_gradient(case, change, slopes)
+
+
+@pytest.mark.parametrize("name", [name for name in TRUNCATED if not NETS[name].interface.every_step])
+def test_output_weights_and_last_output_gates_follow_the_gradient(plain, name):
     """With recurrence and all: no truncation between these weights and the loss."""
-    config, n_in, n_out = NETS[name]
-    rng = np.random.default_rng(22)
-    x, target = rng.uniform(-1, 1, (9, n_in)), rng.uniform(0, 1, n_out)
-    rows, change = one_update(config, n_in, n_out, fresh_net(config, n_in, n_out, seed=6), x, target)
-    net, b = design(config, n_in, n_out), config.blocks
+    case = NETS[name]
+    rows, change = updated(plain, name)
+    lesson = for_twin(case, single_lesson(case))
+    net, b, n_out = design(case), case.settings.blocks, case.interface.n_out
 
     def loss_of_outputs(moved):
-        return twin.loss(net, rows[:-n_out] + moved, x, target)
+        return twin.loss(net, [row.astype(complex) for row in rows[:-n_out]] + moved, *lesson)
 
     def loss_of_last_gates(moved):
-        return twin.loss(net, rows, x, target, last_out_gates=moved)
+        return twin.loss(net, [row.astype(complex) for row in rows], *lesson, last_out_gates=moved)
 
-    check_gradient(change[-n_out:], central_differences(loss_of_outputs, rows[-n_out:]))
-    check_gradient(change[b : 2 * b], central_differences(loss_of_last_gates, rows[b : 2 * b]))
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_update_is_the_gradient_of_a_net_without_recurrent_weights(name):
-    """Nothing to truncate: every weight and bias, those from hidden to hidden (here 0) included."""
-    config, n_in, n_out = NETS[name]
-    rng = np.random.default_rng(23)
-    x, target = rng.uniform(-1, 1, (9, n_in)), rng.uniform(0, 1, n_out)
-    fresh = fresh_net(config, n_in, n_out, seed=7)
-    for row in lstm.weights(config, fresh, n_in, 0)[:-n_out]:
-        row[n_in : n_in + 2 * config.blocks + config.blocks * config.size] = 0
-    rows, change = one_update(config, n_in, n_out, fresh, x, target)
-    net = design(config, n_in, n_out)
-    check_gradient(change, central_differences(lambda moved: twin.loss(net, moved, x, target), rows))
+    check_gradient(case, change[-n_out:], twin.gradient(loss_of_outputs, rows[-n_out:]), len(rows) - n_out)
+    if not net.current_gates:  # else cells see them
+        check_gradient(case, change[b : 2 * b], twin.gradient(loss_of_last_gates, rows[b : 2 * b]), b)
 
 
-def test_truncation_is_there():
+@pytest.mark.parametrize("name", ["exp4", "sequence, 33 symbols, 16 lanes"])
+def test_truncation_is_there(plain, name):
     """In a net with recurrent weights the update is not the full gradient; else the tests above would say little."""
-    config, n_in, n_out = NETS["exp4"]
-    rng = np.random.default_rng(24)
-    x, target = rng.uniform(-1, 1, (9, n_in)), rng.uniform(0, 1, n_out)
-    rows, change = one_update(config, n_in, n_out, fresh_net(config, n_in, n_out, seed=5), x, target)
-    net = design(config, n_in, n_out)
-    gradient = central_differences(lambda moved: twin.loss(net, moved, x, target), rows)
-    assert all(np.abs(a + b).max() > 1e-4 for a, b in zip(change[: 2 * 2 + 4], gradient[: 2 * 2 + 4], strict=True))
+    case = NETS[name]
+    rows, change = updated(plain, name)
+    lesson = for_twin(case, single_lesson(case))
+    slopes = twin.gradient(lambda moved: twin.loss(design(case), moved, *lesson), rows)
+    n_hidden = len(rows) - case.interface.n_out
+    assert all(np.abs(a + b).max() > 1e-5 for a, b in zip(change[:n_hidden], slopes[:n_hidden], strict=True))
+
+
+@pytest.mark.parametrize("name", SIDE_BY_SIDE)
+def test_compiled_update_is_the_plain_one(plain, name):
+    """What the tests above say of plain Python."""
+    found = one_update(COMPILED[name])
+    for key, array in plain[name]["update"].items():
+        assert found[key].tobytes() == array.tobytes()
+
+
+# ------------------------------------------------------------------------------------------------------ by hand, others
 
 
 def test_one_step_by_hand():
-    """One cell, one input, one time step: numbers worked out on paper from eqs 7 to 28."""
-    config = settings(1, 1, "none")
-    net = lstm.allocate(config, 1, 1, WIDTH)
-    net.w[:, 0, 0] = np.log(3), -np.log(3), np.log(3)  # gates 3/4 and 1/4 for an input of 1, f(net_c) = 3/4
+    """One cell, one time step: numbers worked out on paper from eqs 7 to 28. All other weights are 0."""
+    case = COMPILED["exp4"]
+    net = lstm.allocate(case.settings, case.interface, case.width)
+    net.w[0, 0, 0], net.w[2, 0, 0], net.w[4, 0, 0] = np.log(3), -np.log(3), np.log(3)  # f(net) = 3/4, 1/4 and 3/4
     net.w_out[0, 0, 0] = 2.0
-    x, target = np.array([[1.0]]), np.array([1.0])
-    idle = [[(x, target, 0.0, True)]] * (WIDTH - 1)
-    script = Script(1, 1, [[(x, target, 1.0, True)], *idle])
-    script.play(player(config, 1, 1), net)
+    before = net.w.copy(), net.w_out.copy()
+    lesson = Lesson(np.array([[1.0, 0.0]]), np.array([[1.0]]), rate=1.0)
+    silent = [[lesson._replace(rate=0.0)]] * (case.width - 1)
+    played = give(lstm, case.settings, case.interface, net, [[lesson], *silent])[0]
     s = 3 / 4 * (4 * 3 / 4 - 2)  # y_in g(net_c) = 3/4
     f_s = 1 / (1 + np.exp(-s))
     h = 2 * f_s - 1
     y_k = 1 / (1 + np.exp(-2 * h / 4))
     e_k = y_k * (1 - y_k) * (1 - y_k)
     e_s = 1 / 4 * 2 * f_s * (1 - f_s) * 2 * e_k
-    assert np.isclose(script.answers[0, 0, 0], y_k, rtol=1e-14)
-    changes = net.w[:, 0, 0] - [np.log(3), -np.log(3), np.log(3)]
-    expected = [e_s * 1 * 3 / 16, 3 / 16 * h * 2 * e_k, e_s * (4 * 3 / 16) * 3 / 4]
-    assert np.allclose(changes, expected, rtol=1e-12)
-    assert np.isclose(net.w_out[0, 0, 0] - 2, e_k * h / 4, rtol=1e-12)
-    assert not net.w[:, 1:, 0].any()  # from hidden units, silent so far
+    assert np.isclose(played.answers[0, 0], y_k, rtol=1e-14)
+    assert np.allclose(played.errors[0], [1 - y_k, (1 - y_k) ** 2, 1 - y_k], rtol=1e-14)
+    change, change_out = net.w[..., 0] - before[0][..., 0], net.w_out[..., 0] - before[1][..., 0]
+    d_in, d_out, d_cell = e_s * 1 * 3 / 16, 3 / 16 * h * 2 * e_k, e_s * (4 * 3 / 16) * 3 / 4
+    expected_change = np.zeros_like(change)  # units: two input gates, two output gates, four cells
+    expected_change[0, [0, -1]] = d_in  # the input, which is 1, and the bias; hidden units were silent so far
+    expected_change[2, [0, -1]] = d_out
+    expected_change[4, [0, -1]] = d_cell
+    assert np.allclose(change, expected_change, rtol=1e-12, atol=1e-17)
+    assert np.allclose(change_out, [[e_k * h / 4, 0, 0, 0, e_k]], rtol=1e-12, atol=1e-17)
 
 
-# ------------------------------------------------------------------------------------------------- memory and state
-
-
-def test_reset_forgets_everything():
-    """Answer and update are the same bits after other sequences as in a net that has seen nothing."""
-    config, n_in, n_out = NETS["exp4"]
-    rng = np.random.default_rng(31)
-    before = [(x, target, 0.0, True) for x, target, _, _ in sequences(rng, n_in, n_out, 3, 0.0, (5, 12))]
-    kept = [(x, target, rate, False) for x, target, rate, _ in before]
-    last = sequences(rng, n_in, n_out, 1, 0.5, (5, 12))
-    net = fresh_net(config, n_in, n_out)
-    net.w[...], net.w_out[...] = net.w[..., :1], net.w_out[..., :1]
-    script = Script(n_in, n_out, [last, before + last, before[:1] + last, kept + last])
-    script.play(player(config, n_in, n_out), net)
-    fresh, *others = [(script.lane_answers(i)[-1], rows_of(config, net, n_in, i)) for i in range(WIDTH)]
-    for answer, rows in others[:2]:
-        assert np.array_equal(answer, fresh[0])
-        assert all(np.array_equal(a, b) for a, b in zip(rows, fresh[1], strict=True))
-    answer, rows = others[2]  # the control: without a reset it remembers
-    assert np.abs(answer - fresh[0]).min() > 1e-6
-    assert all((a != b).any() for a, b in zip(rows, fresh[1], strict=True))
-
-
-def test_reset_concerns_one_lane():
-    """Sequences that end in other lanes leave a lane in the middle of its own alone."""
-    config, n_in, n_out = NETS["exp4"]
-    rng = np.random.default_rng(32)
-    long = sequences(rng, n_in, n_out, 1, 0.5, (40, 41))
-    results = []
-    for n, lengths in ((1, (40, 41)), (9, (1, 5))):
-        net = fresh_net(config, n_in, n_out)
-        script = Script(n_in, n_out, [long, *[sequences(rng, n_in, n_out, n, 0.5, lengths) for _ in range(3)]])
-        script.play(player(config, n_in, n_out), net)
-        results.append((net.w[..., 0], net.w_out[..., 0], script.lane_answers(0)))
-    assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
-
-
-def test_single_precision_agrees_with_double():
-    config, n_in, n_out = NETS["exp4"]
-    single = config.model_copy(update={"precision": "float32"})
-    rng = np.random.default_rng(41)
-    lanes = [sequences(rng, n_in, n_out, 10, 0.5) for _ in range(WIDTH)]
-    nets, scripts = [], []
-    for chosen in (config, single):
-        nets.append(fresh_net(chosen, n_in, n_out))
-        scripts.append(Script(n_in, n_out, lanes))
-        scripts[-1].play(player(chosen, n_in, n_out), nets[-1])
-    assert nets[0].w.dtype == np.float64
-    assert nets[1].w.dtype == np.float32
-    apart = np.abs(nets[0].w - nets[1].w).max(), np.abs(nets[0].w_out - nets[1].w_out).max()
-    assert 0 < max(apart) < 1e-5
-    assert np.nanmax(np.abs(scripts[0].answers - scripts[1].answers)) < 1e-5
-
-
-def test_finite_sees_every_weight():
-    config, n_in, n_out = settings(2, 2, "all"), 2, 2
-    finite = lstm.build(config, n_in, n_out, WIDTH).finite
+@pytest.mark.parametrize("interface", [at_end(2, 2), every_step(18, 2, input_symbols=True)])
+def test_finite_sees_every_weight(interface):
+    config = settings(2, 2, "all")
+    finite = lstm.build(config, interface, 2).finite
 
     @compiled
     def is_finite(net, lane):
         return finite(net, lane)
 
-    net = fresh_net(config, n_in, n_out)
+    net = fresh_net(lstm, config, interface, 2)
     assert is_finite(net, 1)
-    for unit, row in enumerate(lstm.weights(config, net, n_in, 1)):
+    assert sum(len(row) for row in lstm.weights(config, net, interface, 1)) == lstm.n_weights(config, interface)
+    for part, row in enumerate(lstm.weights(config, net, interface, 1)):
         for m in range(len(row)):
             for bad in (np.nan, np.inf, -np.inf):
                 old, row[m] = row[m], bad
-                assert not is_finite(net, 1), f"unit {unit}, weight {m}"
+                assert not is_finite(net, 1), f"part {part}, weight {m}"
                 assert is_finite(net, 0)
                 row[m] = old
     assert is_finite(net, 1)
-
-
-# --------------------------------------------------------------------------------------------------- sizes, settings
-
-
-@pytest.mark.parametrize(
-    ("blocks", "size", "n_in", "n_out", "biased", "published"),
-    [
-        (4, 1, 7, 7, "gates", 264),  # experiment 1
-        (3, 2, 7, 7, "gates", 276),
-        (2, 1, 54, 2, "none", 364),  # 2c
-        (2, 1, 104, 2, "none", 664),
-        (2, 1, 204, 2, "none", 1264),
-        (2, 1, 504, 2, "none", 3064),
-        (2, 1, 1004, 2, "none", 6064),
-        (3, 1, 1, 1, "hidden", 102),  # 3
-        (2, 2, 2, 1, "all", 93),  # 4, 5
-        (2, 2, 8, 4, "all", 156),  # 6a
-        (3, 2, 8, 8, "all", 308),  # 6b
-    ],
-)
-def test_as_many_weights_as_published(blocks, size, n_in, n_out, biased, published):
-    config = settings(blocks, size, biased)
-    assert lstm.n_weights(config, n_in, n_out) == published
-    assert sum(design(config, n_in, n_out).row_lengths()) == published
-    net = lstm.allocate(config, n_in, n_out, 1)
-    assert [len(row) for row in lstm.weights(config, net, n_in, 0)] == design(config, n_in, n_out).row_lengths()
-    for row in lstm.weights(config, net, n_in, 0):
-        row += 1
-    assert net.w.sum() + net.w_out.sum() == published  # views, that do not overlap
-
-
-@pytest.mark.parametrize("biased", ["none", "gates", "hidden", "all"])
-def test_weights_are_drawn_in_order_from_a_symmetric_range(biased):
-    config = settings(2, 2, biased, init=0.1)
-    net = lstm.allocate(config, 2, 1, 2)
-    numbers = np.random.default_rng(3).random(93).tolist()
-    queue = iter(numbers)
-    lstm.initialise(config, net, 2, 1, lambda: next(queue))
-    drawn = np.concatenate(lstm.weights(config, net, 2, 1))
-    assert np.allclose(drawn, 0.1 * (2 * np.array(numbers[: len(drawn)]) - 1), rtol=1e-15)
-    assert len(list(queue)) == 93 - len(drawn)
-    assert np.abs(drawn).max() < 0.1
-    assert drawn.min() < -0.08
-    assert drawn.max() > 0.08
-    assert not net.w[..., 0].any()
-    assert not net.w_out[..., 0].any()
-
-
-def test_listed_gate_biases_are_set():
-    """Table 10: experiment 4's input gates start at -3 and -6; experiment 3 lists the output gates' too."""
-    net = lstm.allocate(settings(2, 2, "all"), 2, 1, 1)
-    lstm.initialise(
-        settings(2, 2, "all", init=0.1, input_gate_bias=(-3.0, -6.0)), net, 2, 0, np.random.default_rng(4).random
-    )
-    biases = [row[-1] for row in lstm.weights(settings(2, 2, "all"), net, 2, 0)]
-    assert biases[:2] == [-3, -6]
-    assert np.abs(biases[2:]).max() < 0.1
-    assert np.abs(net.w[:, :-1]).max() < 0.1
-    config = settings(3, 1, "hidden", input_gate_bias=(-1.0, -3.0, -5.0), output_gate_bias=(-2.0, -4.0, -6.0))
-    net = lstm.allocate(config, 1, 1, 1)
-    lstm.initialise(config, net, 1, 0, np.random.default_rng(4).random)
-    assert [row[-1] for row in lstm.weights(config, net, 1, 0)[:6]] == [-1, -3, -5, -2, -4, -6]
-    assert np.abs(net.w[:, :-1]).max() < 0.8
-
-
-GOOD = {"name": "lstm", "blocks": 2, "size": 2, "biased": "all", "init": 0.1, "learning_rate": 0.5}
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("blocks", 0),
-        ("blocks", 2.5),
-        ("blocks", "2"),
-        ("size", 0),
-        ("biased", "some"),
-        ("biased", None),
-        ("input_gate_bias", (-1.0,)),
-        ("input_gate_bias", (-1.0, -2.0, -3.0)),
-        ("input_gate_bias", (-1.0, float("nan"))),
-        ("input_gate_bias", "r"),
-        ("output_gate_bias", (-1.0, -2.0, -3.0)),
-        ("g", (1.0,)),
-        ("g", (0.0, float("inf"))),
-        ("h", "id"),
-        ("output", "softmax"),
-        ("output_error", "none"),
-        ("train_biases", "yes"),
-        ("train_biases", 1),
-        ("init", 0.0),
-        ("init", -0.1),
-        ("init", float("nan")),
-        ("learning_rate", 0.0),
-        ("learning_rate", -1.0),
-        ("learning_rate", float("inf")),
-        ("precision", "float16"),
-        ("name", "gru"),
-        ("momentum", 0.9),
-    ],
-)
-def test_bad_settings_are_refused_by_name(field, value):
-    with pytest.raises(ValidationError, match=rf"(?m)(^|\s){field}\b"):
-        lstm.Settings(**GOOD | {field: value})
-
-
-@pytest.mark.parametrize("field", GOOD)
-def test_missing_settings_are_named(field):
-    with pytest.raises(ValidationError, match=rf"(?m)^{field}$"):
-        lstm.Settings(**{name: value for name, value in GOOD.items() if name != field})
-
-
-@pytest.mark.parametrize("field", ["g", "h"])
-def test_squashing_ranges_go_upwards(field):
-    for limits in ((1.0, -1.0), (1.0, 1.0)):
-        with pytest.raises(ValidationError, match="from low to high"):
-            lstm.Settings(**GOOD | {field: limits})
-
-
-@pytest.mark.parametrize("field", ["input_gate_bias", "output_gate_bias"])
-def test_no_bias_no_value(field):
-    with pytest.raises(ValidationError, match=field):
-        lstm.Settings(**GOOD | {"biased": "none", field: (-1.0, -2.0)})
-
-
-def test_settings_never_change():
-    config = lstm.Settings(**GOOD)
-    with pytest.raises(ValidationError, match="blocks"):
-        config.blocks = 3
-    assert hash(config) == hash(lstm.Settings(**GOOD))

@@ -114,6 +114,24 @@ def test_bounded_draws_equal_the_twin(n):
         assert twin.n_drawn > 600
 
 
+@pytest.mark.parametrize("n", [1, 2, 7, 256, 2**32 // 3 + 1, 2**31 - 1], ids=lambda n: f"n{n}")
+def test_bounded_draws_without_compilation_are_the_same(n):
+    """Numbers, and what is left of the stream; also where a third of all draws are refused."""
+    column, state = seeded(1, n), seeded(1, n)
+    below, out = random.whole(column), np.zeros(300, np.int64)
+    scalar_draws()(state, 0, n, out)
+    assert [below(n) for _ in range(300)] == out.tolist()
+    assert (column == state).all()
+
+
+def test_bounded_draws_without_compilation_take_any_bound_in_turn():
+    column = seeded(1, 12)
+    below, twin = random.whole(column), Stream(column[:, 0])
+    bounds = [2, 7, 1, 2**31 - 1, 512] * 20
+    assert [below(n) for n in bounds] == [twin.below(n) for n in bounds]
+    assert column[:, 0].tolist() == twin.s
+
+
 @pytest.mark.parametrize("n", [2, 10, 49, 101])
 def test_bounded_draws_are_uniform(n):
     out = np.zeros(200_000, np.int64)

@@ -95,8 +95,9 @@ def test_trials_beyond_the_papers_number_are_no_other_records(store):
 
 
 def test_a_number_is_a_table(store):
-    with pytest.raises(config.ConfigError, match="no row is in Table 4; there are 7, 8, 9"):
-        lines(store, "4")
+    with pytest.raises(config.ConfigError, match="no row is in Table 10; there are 1, 2, 3, 4, 5, 6, 7, 8, 9, text"):
+        lines(store, "10")
+    assert [line.row.name for line in lines(store, "text")] == ["2b/lstm/p=100"]
 
 
 def test_a_line_that_is_asked_for_twice_comes_once(store):

@@ -1,23 +1,28 @@
 """Sequences equal the slow twin's, number by number, and are distributed as the protocol says."""
 
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from sequences import WIDTH, check_against_twin, check_lengths, many, play, play_kernel, share_deviation, without_jit
 from twins import chi_square_deviation, compiled
 from twins import tasks as twin
-from twins.random import Stream
 
 from repro.kernels.lanes import zeros
-from repro.tasks import adding, temporal_order
-
-WIDTH = 8
+from repro.tasks import adding, long_lag, reber, temporal_order, two_sequence
 
 
-def summing(operation="sum", length=100):
-    return adding.Settings(name="adding", operation=operation, length=length)
+def summing(operation="sum", length=100, second_mark="remaining", first_pair_marker="start"):
+    return adding.Settings(
+        name="adding",
+        operation=operation,
+        length=length,
+        second_mark=second_mark,
+        first_pair_marker=first_pair_marker,
+    )
 
 
 def ordering(places=((10, 20), (50, 60)), length=(100, 110)):
@@ -27,139 +32,78 @@ def ordering(places=((10, 20), (50, 60)), length=(100, 110)):
 SIX_B = ((10, 20), (33, 43), (66, 76))
 
 
-class Sequence(NamedTuple):
-    inputs: np.ndarray  # (steps, inputs)
-    target: np.ndarray  # (outputs,)
-
-
-@lru_cache(maxsize=None)
-def compiled_play(module, compile_time, n_out, precision):
-    """A compiled function that lets every lane begin a new sequence whenever its last has ended.
-
-    Settings that compile to the same kernel share it: ``compile_time`` are the others, as items.
-    """
-    stand_in = {"length": 100} if module is adding else {}
-    settings = module.Settings(**stand_in | dict(compile_time))
-    begin, present, set_target = module.build(settings, WIDTH, precision)
-
-    @compiled
-    def play(state, streams, source, target, left, inputs, ends, targets):
-        for t in range(inputs.shape[0]):
-            for lane in range(WIDTH):
-                if left[lane] == 0:
-                    left[lane] = begin(state, streams, lane)
-            present(state, streams, source)
-            for m in range(inputs.shape[1]):
-                inputs[t, m] = source[m]
-            for lane in range(WIDTH):
-                left[lane] -= 1
-                if left[lane] == 0:
-                    ends[t, lane] = True
-                    set_target(state, lane, target)
-                    for k in range(n_out):
-                        targets[t, k, lane] = target[k, lane]
-
-    return play
-
-
-def play(module, settings, n_ticks, seed, precision="float32"):
-    """For each lane, all sequences it has finished in ``n_ticks`` time steps; and the streams' first states."""
-    n_in, n_out = module.n_inputs(settings), module.n_outputs(settings)
-    run_time = {"length"} if module is adding else set()
-    items = tuple((name, value) for name, value in settings if name not in run_time)
-    streams = zeros((4,), WIDTH, np.uint32)
-    streams[:] = np.random.default_rng(seed).integers(0, 2**32, (4, WIDTH), dtype=np.uint32)
-    start = streams.copy()
-    source, target = zeros((n_in + 1,), WIDTH, precision), zeros((n_out,), WIDTH, precision)
-    source[n_in] = 7  # not the task's
-    inputs, targets = zeros((n_ticks, n_in), WIDTH, precision), zeros((n_ticks, n_out), WIDTH, precision)
-    ends, left = np.zeros((n_ticks, WIDTH), bool), np.zeros(WIDTH, np.int64)
-    state = module.allocate(settings, WIDTH, precision)
-    compiled_play(module, items, n_out, precision)(state, streams, source, target, left, inputs, ends, targets)
-    assert (source[n_in] == 7).all()
-    lanes = []
-    for lane in range(WIDTH):
-        last = np.flatnonzero(ends[:, lane])
-        first = np.concatenate([[0], last[:-1] + 1])
-        lanes.append(
-            [Sequence(inputs[a : b + 1, :, lane], targets[b, :, lane]) for a, b in zip(first, last, strict=True)]
-        )
-    return lanes, start
-
-
-def check_against_twin(module, settings, twin_sequence, n_ticks, seed, precision):
-    """The number of sequences compared."""
-    lanes, start = play(module, settings, n_ticks, seed, precision)
-    rounding = {"float32": 2.0**-24, "float64": 0.0}[precision]
-    for lane, sequences in enumerate(lanes):
-        stream = Stream(start[:, lane])
-        for sequence in sequences:
-            inputs, target = twin_sequence(stream)
-            assert len(sequence.inputs) == len(inputs)
-            exact = np.array([[float(x) for x in element] for element in inputs])
-            assert (exact.astype(precision) == exact).all()  # the twin's numbers need no rounding
-            assert sequence.inputs.tolist() == exact.tolist()
-            assert np.abs(sequence.target - [float(x) for x in target]).max() <= rounding
-    return sum(len(sequences) for sequences in lanes)
-
-
 # ----------------------------------------------------------------------------------------- number by number
 
 
-@pytest.mark.parametrize(
-    ("operation", "length", "precision"),
-    [
-        ("sum", 100, "float32"),
-        ("sum", 100, "float64"),
-        ("sum", 20, "float32"),
-        ("sum", 25, "float32"),
-        ("sum", 500, "float32"),
-        ("product", 100, "float32"),
-        ("product", 20, "float32"),
-    ],
-)
-def test_adding_equals_the_twin(operation, length, precision):
-    settings = summing(operation, length)
+OTHER_READINGS = {"second_mark": "places", "first_pair_marker": "mark"}
 
+
+def adding_sequence(**settings):
     def sequence(stream):
-        return twin.adding(stream, operation, length)
+        inputs, target = twin.adding(stream, **settings)
+        return inputs, [target]
 
-    assert check_against_twin(adding, settings, sequence, 20 * length, 1, precision) > 100
+    return sequence
+
+
+def order_sequence(length, places):
+    def sequence(stream):
+        inputs, target = twin.temporal_order(stream, length, places)
+        return inputs, [target]
+
+    return sequence
 
 
 @pytest.mark.parametrize(
-    ("places", "length"),
+    ("choices", "length", "precision"),
     [
-        (((10, 20), (50, 60)), (100, 110)),
-        (SIX_B, (100, 110)),
-        (((2, 2),), (4, 4)),
-        (((2, 3), (4, 4), (5, 6)), (7, 9)),
+        ({"operation": "sum"}, 100, "float32"),
+        ({"operation": "sum"}, 100, "float64"),
+        ({"operation": "sum"}, 20, "float32"),
+        ({"operation": "sum"}, 25, "float32"),
+        ({"operation": "sum"}, 500, "float32"),
+        ({"operation": "product"}, 100, "float32"),
+        ({"operation": "product"}, 20, "float32"),
+        ({"operation": "sum"} | OTHER_READINGS, 100, "float32"),
+        ({"operation": "sum"} | OTHER_READINGS, 22, "float32"),
     ],
 )
-def test_temporal_order_equals_the_twin(places, length):
-    def sequence(stream):
-        return twin.temporal_order(stream, length, places)
+@pytest.mark.parametrize("testing", [False, True])
+def test_adding_equals_the_twin(choices, length, precision, testing):
+    settings, sequence = summing(length=length, **choices), adding_sequence(length=length, **choices)
+    n = 4 if testing else 20
+    assert check_against_twin(adding, settings, sequence, n * length, n, precision, testing=testing) > 5 * n
 
-    n_ticks = 20 * length[1]
-    assert check_against_twin(temporal_order, ordering(places, length), sequence, n_ticks, 2, "float32") > 100
+
+@pytest.mark.parametrize("operation", ["sum", "product"])
+@pytest.mark.parametrize("reading", OTHER_READINGS)
+def test_each_reading_of_adding_equals_the_twin(operation, reading, monkeypatch):
+    """Without the JIT, to save the compilation of settings that are not in use."""
+    without_jit(monkeypatch)
+    choices = {"operation": operation, "length": 22, reading: OTHER_READINGS[reading]}
+    settings = summing(**choices)
+    kernel = play_kernel(adding, settings, "float32")
+    assert check_against_twin(adding, settings, adding_sequence(**choices), 400, 3, kernel=kernel) > 100
+
+
+@pytest.mark.parametrize("places", [((10, 20), (50, 60)), SIX_B])
+@pytest.mark.parametrize("testing", [False, True])
+def test_temporal_order_equals_the_twin(places, testing):
+    length, n = (100, 110), 4 if testing else 20
+    settings, sequence = ordering(places, length), order_sequence(length, places)
+    assert check_against_twin(temporal_order, settings, sequence, n * 110, n, testing=testing) > 5 * n
+
+
+@pytest.mark.parametrize(("places", "length"), [(((2, 2),), (4, 4)), (((2, 3), (4, 4), (5, 6)), (7, 9))])
+def test_other_temporal_orders_equal_the_twin(places, length, monkeypatch):
+    """The shortest there are. Without the JIT, to save the compilation of settings that are not in use."""
+    without_jit(monkeypatch)
+    settings, sequence = ordering(places, length), order_sequence(length, places)
+    kernel = play_kernel(temporal_order, settings, "float32")
+    assert check_against_twin(temporal_order, settings, sequence, 20 * length[1], 2, kernel=kernel) > 100
 
 
 # ------------------------------------------------------------------------------------------ experiments 4 and 5
-
-
-@lru_cache(maxsize=None)
-def many(module, settings, n_ticks=250_000):
-    """Some 19,000 sequences of length 100 to 110."""
-    lanes, _ = play(module, settings, n_ticks, seed=17)
-    return [sequence for lane in lanes for sequence in lane]
-
-
-def check_lengths(sequences, shortest, longest):
-    lengths = np.array([len(sequence.inputs) for sequence in sequences])
-    assert lengths.min() == shortest
-    assert lengths.max() == longest
-    # The few sequences that were under way at the end are missing, rather long ones than short ones.
-    assert abs(chi_square_deviation(np.bincount(lengths - shortest, minlength=longest - shortest + 1))) < 4
 
 
 both_operations = pytest.mark.parametrize("operation", ["sum", "product"])
@@ -193,7 +137,7 @@ def test_adding_markers(operation):
         assert a < b <= 50
         assert a <= 10
     share = 1 / 10 + 9 / 10 / 49  # as X1, or as X2
-    assert abs(n_hidden - share * len(sequences)) < 4 * (len(sequences) * share * (1 - share)) ** 0.5
+    assert abs(share_deviation(n_hidden, len(sequences), share)) < 4
 
 
 @both_operations
@@ -226,12 +170,12 @@ def test_adding_minimal_lag_is_half_the_length(operation):
 def test_begin_draws_both_marks_uniformly():
     """The first mark and the second told apart, which the sequence itself does not."""
     settings = summing()
-    begin, _, _ = adding.build(settings, WIDTH, "float32")
+    begin = adding.build(settings, WIDTH, "float32").begin
 
     @compiled
     def run(state, streams, lengths, marks):
         for i in range(len(lengths)):
-            lengths[i] = begin(state, streams, 3)
+            lengths[i] = begin(state, streams, 3, -1)
             marks[i, 0] = state.mark[0, 3]
             marks[i, 1] = state.mark[1, 3]
 
@@ -287,9 +231,9 @@ def test_adding_targets(operation, nothing, low, high):
         x1 = nothing if a == 1 else float(sequence.inputs[a - 1, 0])
         x2 = float(sequence.inputs[b - 1, 0])
         exact = 0.5 + (x1 + x2) / 4 if operation == "sum" else x1 * x2
-        assert abs(float(sequence.target[0]) - exact) <= 2.0**-24
+        assert abs(float(sequence.targets[0, 0]) - exact) <= 2.0**-24
         first_picked += a == 1
-        targets.append(sequence.target[0])
+        targets.append(sequence.targets[0, 0])
     assert first_picked > 1000
     assert min(targets) >= low
     assert max(targets) <= high
@@ -300,15 +244,52 @@ def test_adding_targets(operation, nothing, low, high):
     assert max(targets) > 0.95
 
 
+def test_the_second_mark_may_be_one_of_the_first_places_and_a_picked_first_pair_show_it():
+    """Of the first T/2 - 1 = 49 places: none stands at the 50th. A first pair with marker 1 still counts as nothing."""
+    sequences = many(adding, summing(**OTHER_READINGS))
+    counts, n_first = np.zeros((50, 50)), 0
+    for sequence in sequences:
+        value, marker = sequence.inputs.T
+        a, b = np.flatnonzero(marker == 1)
+        assert marker[0] == (1 if a == 0 else -1)
+        assert np.flatnonzero(marker[1:] == -1).tolist() == [len(marker) - 2]
+        first = 0.0 if a == 0 else float(value[a])
+        assert abs(float(sequence.targets[0, 0]) - (0.5 + (first + float(value[b])) / 4)) <= 2.0**-24
+        counts[a, b] += 1
+        n_first += a == 0
+    assert abs(share_deviation(n_first, len(sequences), 1 / 10 + 9 / 10 / 48)) < 4
+    probabilities = np.zeros((50, 50))
+    for first in range(10):
+        for second in range(49):
+            if second != first:
+                probabilities[min(first, second), max(first, second)] += 1 / 10 / 48
+    possible = probabilities > 0
+    assert counts[possible].sum() == counts.sum()
+    assert abs(chi_square_deviation(counts[possible], probabilities[possible])) < 4
+
+
 # --------------------------------------------------------------------------------------- experiments 6a and 6b
 
 both_orders = pytest.mark.parametrize("places", [((10, 20), (50, 60)), SIX_B], ids=["6a", "6b"])
 A, B, C, D, X, Y, START, TRIGGER = range(8)
 
 
-def letters(sequence):
-    """The symbols' numbers."""
-    return sequence.inputs.argmax(1)
+@lru_cache(maxsize=None)
+def letters(places):
+    """The symbols' numbers (sequences, 110), -1 after the end; and the targets."""
+    sequences = many(temporal_order, ordering(places))
+    symbols = np.full((len(sequences), 110), -1)
+    for row, sequence in zip(symbols, sequences, strict=True):
+        row[: len(sequence.inputs)] = sequence.inputs.argmax(1)
+    return symbols, np.array([sequence.targets[0] for sequence in sequences])
+
+
+def relevant_places(places):
+    """Of X and Y, from 1: (sequences, relevant)."""
+    symbols, _ = letters(places)
+    row, place = np.nonzero((symbols == X) | (symbols == Y))
+    assert (np.bincount(row) == len(places)).all()
+    return place.reshape(len(symbols), len(places)) + 1
 
 
 @both_orders
@@ -318,67 +299,138 @@ def test_temporal_order_lengths(places):
 
 @both_orders
 def test_temporal_order_symbols(places):
-    counts, seen = np.zeros(4), np.zeros((len(places), 111))
-    for sequence in many(temporal_order, ordering(places)):
-        assert ((sequence.inputs == 0) | (sequence.inputs == 1)).all()
-        assert (sequence.inputs.sum(1) == 1).all()
-        symbols = letters(sequence)
-        assert symbols[0] == START
-        assert symbols[-1] == TRIGGER
-        assert ((symbols == START) | (symbols == TRIGGER)).sum() == 2
-        relevant = np.flatnonzero((symbols == X) | (symbols == Y)) + 1
-        assert len(relevant) == len(places)
-        for i, (place, (earliest, latest)) in enumerate(zip(relevant, places, strict=True)):
-            assert earliest <= place <= latest
-            seen[i, place] += 1
-        counts += np.bincount(symbols[symbols <= D], minlength=4)
-    assert abs(chi_square_deviation(counts)) < 4
+    inputs = np.concatenate([sequence.inputs for sequence in many(temporal_order, ordering(places))])
+    assert ((inputs == 0) | (inputs == 1)).all()
+    assert (inputs.sum(1) == 1).all()
+    symbols, _ = letters(places)
+    assert (symbols[:, 0] == START).all()
+    row, place = np.nonzero(symbols == TRIGGER)
+    assert row.tolist() == list(range(len(symbols)))
+    assert (place == (symbols >= 0).sum(1) - 1).all()
+    assert (symbols == START).sum() == len(symbols)
+    seen = relevant_places(places)
     for i, (earliest, latest) in enumerate(places):
-        assert abs(chi_square_deviation(seen[i, earliest : latest + 1])) < 4
+        assert seen[:, i].min() == earliest
+        assert seen[:, i].max() == latest
+        assert abs(chi_square_deviation(np.bincount(seen[:, i])[earliest:])) < 4
+    assert abs(chi_square_deviation([(symbols == letter).sum() for letter in (A, B, C, D)])) < 4
 
 
 @both_orders
 def test_temporal_order_minimal_lag(places):
     """Table 10: 40 for 6a and 24 for 6b, from the last relevant symbol to the end."""
-    lags = []
-    for sequence in many(temporal_order, ordering(places)):
-        symbols = letters(sequence)
-        lags.append(len(symbols) - 1 - np.flatnonzero((symbols == X) | (symbols == Y))[-1])
-    assert min(lags) == {2: 40, 3: 24}[len(places)]
+    lags = (letters(places)[0] >= 0).sum(1) - relevant_places(places)[:, -1]
+    assert lags.min() == {2: 40, 3: 24}[len(places)]
 
 
 @both_orders
 def test_temporal_order_classes(places):
     """XX, XY, YX, YY (XXX to YYY) are outputs 1, 2, 3, ..., one-hot, and equally frequent."""
     names = {2: ["XX", "XY", "YX", "YY"], 3: ["XXX", "XXY", "XYX", "XYY", "YXX", "YXY", "YYX", "YYY"]}[len(places)]
-    counts = np.zeros(len(names))
-    for sequence in many(temporal_order, ordering(places)):
-        order = "".join("abcdXYEB"[symbol] for symbol in letters(sequence) if symbol in (X, Y))
-        assert sequence.target.tolist() == [float(order == name) for name in names]
-        counts += sequence.target
-    assert abs(chi_square_deviation(counts)) < 4
+    symbols, targets = letters(places)
+    relevant = np.take_along_axis(symbols, relevant_places(places) - 1, axis=1)
+    order = np.array(["".join("abcdXYEB"[symbol] for symbol in row) for row in relevant])
+    assert (targets == (order[:, np.newaxis] == np.array(names))).all()
+    assert abs(chi_square_deviation(targets.sum(0))) < 4
 
 
 @both_orders
 def test_temporal_order_places_and_symbols_are_independent(places):
     """Neither tells of the other, nor of the length."""
-    rows = []
-    for sequence in many(temporal_order, ordering(places)):
-        symbols = letters(sequence)
-        relevant = np.flatnonzero((symbols == X) | (symbols == Y))
-        rows.append([len(symbols), *relevant, *(symbols[relevant] == Y)])
-    correlation = np.corrcoef(np.array(rows, float).T)
+    symbols, seen = letters(places)[0], relevant_places(places)
+    rows = np.column_stack([(symbols >= 0).sum(1), seen, np.take_along_axis(symbols, seen - 1, axis=1) == Y]).astype(
+        float
+    )
+    correlation = np.corrcoef(rows.T)
     assert np.abs(correlation - np.eye(len(correlation))).max() < 4.5 / len(rows) ** 0.5
+
+
+# ------------------------------------------------------------------------------------------------- what all share
+
+
+@dataclass
+class Case:
+    """A small case of a task, to be played for some time steps."""
+
+    module: Any
+    settings: Any
+    n_ticks: int
+
+    def __str__(self):
+        return " ".join(str(value) for value in list(dict(self.settings).values())[:2])
+
+
+THREE = {
+    "name": "two_sequence",
+    "length": 20,
+    "informative": 3,
+    "variance": 0.2,
+    "noisy_signal": False,
+    "targets": (0.2, 0.8),
+}
+CASES = [
+    Case(adding, summing(length=20), 150),
+    Case(temporal_order, ordering(), 450),
+    Case(reber, reber.Settings(name="reber", training_strings=40, test_strings=30, pairs=3), 300),
+    Case(long_lag, long_lag.Settings(name="long_lag", kind="fixed", p=5), 40),
+    Case(long_lag, long_lag.Settings(name="long_lag", kind="random", p=5), 40),
+    Case(long_lag, long_lag.Settings(name="long_lag", kind="trigger", p=5, q=4), 150),
+    Case(two_sequence, two_sequence.Settings(**THREE, target_variance=0.1), 150),
+]
+all_tasks = pytest.mark.parametrize("case", CASES, ids=str)
+BUSY = [0, 10**9, 1, 10**9, 0, 2, 10**9, 10**9]  # sequences that each lane begins before it idles
+
+
+def flat(sequences):
+    return [array.tobytes() for sequence in sequences for array in sequence]
+
+
+@all_tasks
+def test_lanes_that_idle_harm_no_other(case):
+    """Neither those that never began, without strings and with a stream of ones, nor those that have ended."""
+    everywhere = play(case.module, case.settings, case.n_ticks, 5)
+    some = play(case.module, case.settings, case.n_ticks, 5, to_begin=BUSY)
+    for lane, n in enumerate(BUSY):
+        assert len(everywhere.lanes[lane]) > 2
+        assert len(some.lanes[lane]) == min(n, len(everywhere.lanes[lane]))
+        assert flat(some.lanes[lane]) == flat(everywhere.lanes[lane][: len(some.lanes[lane])])
+        if n > 2:
+            assert (some.streams_after[:, lane] == everywhere.streams_after[:, lane]).all()
+
+
+@all_tasks
+@pytest.mark.parametrize("testing", [False, True])
+def test_plain_python_gives_the_same_bits(case, testing, monkeypatch):
+    """Without the JIT, where an index out of bounds is an error too."""
+    jitted = play(case.module, case.settings, case.n_ticks, 6, testing=testing, to_begin=BUSY)
+    without_jit(monkeypatch)
+    kernel = play_kernel(case.module, case.settings, "float32")
+    assert not hasattr(kernel, "py_func")
+    plain = play(case.module, case.settings, case.n_ticks, 6, testing=testing, to_begin=BUSY, kernel=kernel)
+    assert [flat(lane) for lane in plain.lanes] == [flat(lane) for lane in jitted.lanes]
+    assert (plain.streams_after == jitted.streams_after).all()
+
+
+@all_tasks
+def test_no_sequence_is_longer_than_the_interface_says(case):
+    lengths = [len(sequence.inputs) for sequence in play(case.module, case.settings, 2000, 7).all()]
+    assert 1 <= min(lengths) <= max(lengths) <= case.module.interface(case.settings).longest
 
 
 # -------------------------------------------------------------------------------------------------------- settings
 
 
-def test_sizes():
-    """Table 10: 2 inputs and 1 output; 8 inputs and 4 or 8 outputs."""
-    assert (adding.n_inputs(summing()), adding.n_outputs(summing())) == (2, 1)
-    assert (temporal_order.n_inputs(ordering()), temporal_order.n_outputs(ordering())) == (8, 4)
-    assert temporal_order.n_outputs(ordering(SIX_B)) == 8
+def test_interfaces():
+    """Table 10: 2 inputs and 1 output; 8 inputs and 4 or 8 outputs. Targets at the end alone."""
+    for sizes, interface in [
+        ((2, 1, 110), adding.interface(summing())),
+        ((2, 1, 27), adding.interface(summing(length=25))),
+        ((8, 4, 110), temporal_order.interface(ordering())),
+        ((8, 8, 110), temporal_order.interface(ordering(SIX_B))),
+    ]:
+        assert (interface.n_in, interface.n_out, interface.longest) == sizes
+        assert not (interface.input_symbols or interface.target_symbols or interface.every_step)
+        assert interface.judged_at_end
 
 
 @pytest.mark.parametrize(
@@ -391,6 +443,8 @@ def test_sizes():
         ("length", 2_000_000),
         ("name", "multiplication"),
         ("values", 2),
+        ("second_mark", "first"),
+        ("first_pair_marker", -1),
     ],
 )
 def test_bad_adding_settings_are_refused_by_name(field, value):

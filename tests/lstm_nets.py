@@ -1,0 +1,198 @@
+"""LSTM nets to be tested, their twins, and lessons that both are given."""
+
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from lessons import Lesson, fresh_net, give, random_lessons
+from twins import lstm as twin
+
+from repro.kernels.contract import Interface
+from repro.learners import lstm
+
+LONGEST = 9
+
+
+class Case(NamedTuple):
+    settings: lstm.Settings
+    interface: Interface
+    width: int = 4
+
+
+def settings(blocks, size, biased, **others):
+    usual = {"name": "lstm", "init": 0.8, "learning_rate": 0.5, "precision": "float64"}
+    return lstm.Settings(**usual | {"blocks": blocks, "size": size, "biased": biased} | others)
+
+
+def at_end(n_in, n_out, **others):
+    """With a target at the end of a sequence."""
+    return Interface(n_in, n_out, LONGEST, **others)
+
+
+def every_step(n_in, n_out, **others):
+    return Interface(n_in, n_out, LONGEST, every_step=True, **others)
+
+
+BY_INDEX = {"input_symbols": True}
+STEP, CURRENT, FULL = {"update": "step"}, {"cells_see_gates": "current"}, {"gradient": "full"}
+SINGLE = {"precision": "float32"}
+OUTPUTS_LEARN = {"biased": "gates+outputs", "train_biases": "outputs"}
+
+# Compiled, and in plain Python.
+COMPILED = {
+    "exp4": Case(settings(2, 2, "all"), at_end(2, 1)),
+    "step, 7 symbols": Case(settings(2, 2, "gates", **STEP), every_step(7, 7, **BY_INDEX)),
+    "step, 7 symbols, single": Case(settings(1, 2, "gates", **STEP, **SINGLE), every_step(7, 7, **BY_INDEX)),
+    "step, current": Case(settings(2, 2, **OUTPUTS_LEARN, **STEP, **CURRENT), every_step(3, 2)),
+    "sequence, 33 symbols, 16 lanes": Case(
+        settings(2, 1, "hidden", h="identity"), every_step(33, 2, **BY_INDEX), width=16
+    ),
+    "full, every step, current": Case(settings(2, 2, **OUTPUTS_LEARN, **FULL, **CURRENT), every_step(3, 2)),
+    "full, 17 symbols, 1 lane, single": Case(
+        settings(1, 2, "all", **FULL, **SINGLE), at_end(17, 2, **BY_INDEX), width=1
+    ),
+}
+
+
+def _others():
+    """All ways to learn, with the other options in turn."""
+    ways = {
+        "at end": (at_end, {}),
+        "step": (every_step, STEP),
+        "sequence": (every_step, {}),
+        "full": (at_end, FULL),
+        "full, every step": (every_step, FULL),
+    }
+    kinds = ("all", "gates+outputs", "hidden", "gates", "none")
+    biases = [(kind, trained) for trained in (True, "outputs", True, False) for kind in kinds]
+    others = [
+        {},
+        {"h": "identity"},
+        {"output_error": "plain"},
+        {"g": (0.0, 1.0), "h": (-0.5, 1.5)},
+        {"output": "linear"},
+        {"error_factor": 2},  # is in the rate that the training loop sets
+        {"output": "linear", "output_error": "plain"},
+    ]
+    sizes = [(2, 2, 2, 2), (1, 3, 3, 1), (3, 1, 1, 3), (1, 1, 16, 2), (2, 1, 17, 2)]  # blocks, size, inputs, outputs
+    n = 0
+    for (way, (interface, more)), index, gates in product(ways.items(), (False, True), ("previous", "current")):
+        for j in (1, 2):
+            kind, trained = biases[n % len(biases)]
+            blocks, size, n_in, n_out = sizes[n * 2 % len(sizes)]
+            config = settings(
+                blocks, size, kind, train_biases=trained, cells_see_gates=gates, **more, **others[n % len(others)]
+            )
+            name = f"{way}, {'index' if index else 'dense'}, {gates}, {j}"
+            yield name, Case(config, interface(n_in, n_out, input_symbols=index), width=(4, 1)[j - 1])
+            n += 3
+
+
+NETS = COMPILED | {
+    "exp6b": Case(settings(3, 2, "all"), at_end(8, 8)),
+    "exp1": Case(settings(3, 2, "gates", **STEP), every_step(7, 7, **BY_INDEX)),
+    "exp3": Case(settings(3, 1, "hidden"), at_end(1, 1)),
+    "exp2c": Case(settings(2, 1, "none", **STEP), at_end(6, 2, **BY_INDEX)),
+    "full, 17 symbols, 1 lane": Case(settings(1, 2, "all", **FULL), at_end(17, 2, **BY_INDEX), width=1),
+    **dict(_others()),
+}
+
+
+def design(case):
+    """The same net, as the twin calls it."""
+    config, interface, _ = case
+    return twin.Design(
+        interface.n_in,
+        interface.n_out,
+        config.blocks,
+        config.size,
+        config.biased,
+        config.g,
+        None if config.h == "identity" else config.h,
+        config.output == "linear",
+        config.output_error == "plain",
+        config.train_biases,
+        config.cells_see_gates == "current",
+        config.update == "step" and interface.every_step,
+        config.gradient == "full",
+    )
+
+
+def rows_of(case, net, lane):
+    """One lane's weights as the twin has them."""
+    return as_rows(case, np.concatenate(lstm.weights(case.settings, net, case.interface, lane)))
+
+
+def as_rows(case, numbers):
+    return np.split(np.array(numbers, float), np.cumsum(design(case).row_lengths())[:-1])
+
+
+def start_rows(case, seed=0):
+    """Initial weights of each lane."""
+    net = fresh_net(lstm, *case, seed)
+    return [rows_of(case, net, lane) for lane in range(case.width)]
+
+
+def for_twin(case, lesson):
+    """Inputs and targets as the twin has them."""
+    x = np.eye(case.interface.n_in)[lesson.x] if case.interface.input_symbols else lesson.x
+    return x, [None] * (len(x) - len(lesson.targets)) + list(lesson.targets)
+
+
+def rates_of(case):
+    usual = 0.1 if case.settings.output == "linear" else 0.5  # larger errors
+    return [usual * (1.0, 2.0, 0.0, 0.3)[lane % 4] for lane in range(case.width)]
+
+
+def course(case):
+    """Lessons for all lanes; the ones that never learn have few, and idle on."""
+    rng = np.random.default_rng(11)
+    lanes = []
+    n = 3 if case.settings.gradient == "full" or case.width > 4 else 5
+    for rate in rates_of(case):
+        lessons = random_lessons(rng, case.interface, n, rate, (1, LONGEST + 1))
+        lessons[1:1] = random_lessons(rng, case.interface, 1, rate, (LONGEST, LONGEST + 1))
+        lessons[3:3] = random_lessons(rng, case.interface, 1, 0.0, (2, LONGEST + 1))
+        lanes.append(lessons if rate > 0 else lessons[1:3])
+    return lanes
+
+
+def taught(case):
+    """What comes of the course: weights, answers and errors of each lane."""
+    net = fresh_net(lstm, *case)
+    played = give(lstm, case.settings, case.interface, net, course(case))
+    return {
+        f"{what} {lane}": array
+        for lane in range(case.width)
+        for what, array in (
+            ("weights", np.concatenate(lstm.weights(case.settings, net, case.interface, lane))),
+            ("answers", played[lane].answers),
+            ("errors", played[lane].errors),
+        )
+    }
+
+
+def single_lesson(case):
+    """A sequence for lane 0, learnt at rate 1."""
+    return random_lessons(np.random.default_rng(21), case.interface, 1, 1.0, (LONGEST, LONGEST + 1))[0]
+
+
+def one_update(case, forget=False):
+    """Weights of lane 0 before and after that sequence; ``forget``: hidden units have no weights to each other."""
+    net = fresh_net(lstm, *case, seed=5)
+    if forget:
+        first = 0 if case.interface.input_symbols else case.interface.n_in
+        net.w[:, first : first + len(net.y)] = 0
+    before = np.concatenate(lstm.weights(case.settings, net, case.interface, 0))
+    lesson = single_lesson(case)
+    others = [[Lesson(lesson.x, lesson.targets)]] * (case.width - 1)
+    give(lstm, case.settings, case.interface, net, [[lesson], *others])
+    return {"before": before, "after": np.concatenate(lstm.weights(case.settings, net, case.interface, 0))}
+
+
+def all_results():
+    """All that the tests ask of all nets."""
+    return {
+        name: {"taught": taught(case), "update": one_update(case), "forgetful update": one_update(case, forget=True)}
+        for name, case in NETS.items()
+    }
