@@ -123,7 +123,8 @@ def taught(case):
     """What comes of the course: weights, answers and errors of each lane, and when cells were added."""
     net = fresh_net(layered_lstm, *case)
     played = give(layered_lstm, case.settings, case.interface, net, course(case))
-    found = {"grown": np.array([layered_lstm.facts(net, lane).get("cell_added_after", 0) for lane in range(case.width)])}
+    grown = [layered_lstm.facts(net, lane).get("cell_added_after", 0) for lane in range(case.width)]
+    found = {"grown": np.array(grown)}
     for lane in range(case.width):
         found[f"weights {lane}"] = weights_of(case, net, lane)
         found[f"answers {lane}"], found[f"errors {lane}"] = played[lane]

@@ -1,0 +1,41 @@
+"""What a run plans: which jobs, and how many."""
+
+import pytest
+from conftest import small_cell
+
+from repro import campaign, config, crew, selection
+from repro.store import Store
+
+
+def jobs(tmp_path, n_workers, *patterns, **more):
+    items = campaign.items(selection.select(patterns, config.load()), **more)
+    return campaign.plan(items, Store(tmp_path)).jobs(n_workers)
+
+
+def test_few_rows_are_split_among_the_workers(tmp_path):
+    assert [job.trials for job in jobs(tmp_path, 3, "5/lstm", trials=7)] == [(0, 3, 6), (1, 4), (2, 5)]
+    assert [job.trials for job in jobs(tmp_path, 4, "5/lstm", trials=2)] == [(0,), (1,)]
+
+
+def test_of_many_rows_each_is_one_job_and_low_limits_come_first(tmp_path):
+    rows = config.load()
+    made = jobs(tmp_path, 2, "4", "6b/lstm")
+    assert [(job.cell.row, len(job.trials)) for job in made] == [
+        ("4/lstm/T=100", 10), ("4/lstm/T=500", 10), ("6b/lstm", 10), ("4/lstm/T=1000", 10),
+    ]  # fmt: skip
+    limits = [rows[job.cell.row].setup().stop.max_sequences for job in made]
+    assert limits == sorted(limits)
+
+
+def test_quick_runs_the_trials_that_its_rows_say_unless_others_are_asked_for(tmp_path):
+    rows = config.load()
+    wanted = {(row.name, reading): n for row in rows.values() for reading, n in row.quick.items()}
+    assert {(job.cell.row, job.cell.reading): len(job.trials) for job in jobs(tmp_path, 1, "@quick")} == wanted
+    assert {len(job.trials) for job in jobs(tmp_path, 1, "@quick", trials=1)} == {1}
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_the_factor_of_the_error_is_one_of_the_learning_rate(factor):
+    team = crew.Crew(small_cell(**{"learner.error_factor": factor}), 1)
+    team.enlist(0, 0)
+    assert team.book.rate.tolist() == [0.5 * factor]
