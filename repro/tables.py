@@ -131,7 +131,8 @@ def description(row: Row, reading: str) -> list[tuple[str, str]]:
             pairs.append((f"{group}.{name}", json.dumps(value)))
     for line in row.published:
         values = line.model_dump(exclude_none=True, exclude={"table", "line"})
-        pairs.append((f"paper, table {line.table}", ", ".join(f"{k} {v}" for k, v in values.items() if v != "")))
+        place = f"table {line.table}" if isinstance(line.table, int) else line.table
+        pairs.append((f"paper, {place}", ", ".join(f"{k} {v}" for k, v in values.items() if v != "")))
     for name, other in row.readings.items():
         shown = " (shown here)" if name == reading else ""
         changes = ", ".join(f"{key} = {json.dumps(value)}" for key, value in other.set.items())

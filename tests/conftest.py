@@ -1,7 +1,8 @@
 """What several test files need."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,24 @@ def small_cell(row: str = "4/lstm/T=100", **more: Any) -> Cell:
     """A cell whose trials take some milliseconds."""
     length = {"task.length": 20} if row.startswith("4") else {}
     return config.load()[row].cell(overrides={**SMALL, **length, **more})
+
+
+def made_cell(
+    task: Mapping[str, Any], learner: Mapping[str, Any], stop: Mapping[str, Any], row: str = "made/up", seed: int = 0
+) -> Cell:
+    """A cell that is in no configuration."""
+    tasks, learners = import_module(f"repro.tasks.{task['name']}"), import_module(f"repro.learners.{learner['name']}")
+    groups = {
+        "task": tasks.Settings.model_validate(task),
+        "learner": learners.Settings.model_validate(learner),
+        "stop": config.Stop.model_validate(stop),
+    }
+    assert not learners.refuses(groups["learner"], tasks.interface(groups["task"]))
+    full, short = (
+        {name: group.model_dump(mode="json", exclude_defaults=short) for name, group in groups.items()}
+        for short in (False, True)
+    )
+    return Cell(row.split("/")[0], row, config.PRINTED, full, short, seed)
 
 
 def result(record: Record) -> dict[str, Any]:
