@@ -198,8 +198,10 @@ class Crew:
     def _stage(self, lane: int, k: int) -> StageRecord:
         book, n = self.book, int(self.book.tested[lane, k])
 
+        all_finite = isfinite(book.test_absolute[lane, k])  # the largest error may have come after one that is not
+
         def number(value: float) -> float | None:
-            return float(value) if isfinite(value) else None
+            return float(value) if all_finite and isfinite(value) else None
 
         return StageRecord(
             name=self.stages[k]["name"],

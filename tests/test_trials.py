@@ -500,21 +500,26 @@ def test_trials_of_a_pair_meet_the_same_strings_whatever_learns_them_and_in_whic
     assert strings[0] != strings[1]
 
 
-def test_a_lane_is_free_of_the_trial_before(monkeypatch):
+@pytest.mark.parametrize("name", CASES)
+def test_a_lane_is_free_of_the_trial_before(monkeypatch, name):
     """All that a trial is made of is there again when its lane gets the same trial after another one."""
     monkeypatch.setattr(crew.Crew, "_compile", lambda self: lambda *_: 0)
-    team = crew.Crew(cell_of(CASES["reber"]), 2)
+    team = crew.Crew(cell_of(CASES[name]), 2)
 
     def content() -> list[Any]:
-        texts = [team.state.text[: n + 1, k, 1].tolist() for k, n in enumerate(team.state.length[:, 1].tolist())]
-        return [texts, *(field[1].tolist() for field in team.book), *(a[..., 1].tolist() for a in team.streams)]
+        found = [field[1].tolist() for field in team.book]
+        found += [array[..., 1].tolist() for array in (*team.net, *team.streams)]
+        if CASES[name].task["name"] == "reber":
+            lengths = team.state.length[:, 1].tolist()
+            found += [team.state.text[: n + 1, k, 1].tolist() for k, n in enumerate(lengths)]
+        return found
 
     team.enlist(1, 0)
     first = content()
-    for array in (*team.book, *team.net, *team.streams):
-        array[:] = 1
     team.enlist(1, 1)
     assert content() != first
+    for array in (*team.book, *team.net, *team.streams):
+        array[:] = 1
     team.enlist(1, 0)
     assert content() == first
     assert team.book.mode[1] == driver.TRAINING
