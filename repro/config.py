@@ -55,11 +55,15 @@ class Stop(Settings):
 
     @model_validator(mode="after")
     def _stages_ask_something(self) -> Self:
-        for stage in self.stages:
+        for k, stage in enumerate(self.stages):
             recent = stage.max_wrong is not None or stage.mean_error is not None
             exam = stage.exam_max_wrong is not None or stage.exam_mean_error is not None
             if exam and not self.exam_sequences:
                 raise ValueError(f"stage '{stage.name}' asks for an exam, but exam_sequences is 0")
+            if exam and recent and k > 0:
+                raise ValueError(
+                    f"stage '{stage.name}': with exams, only the first stage may ask about training sequences"
+                )
             if not exam and (self.exam_sequences or not recent):
                 raise ValueError(f"stage '{stage.name}' asks for nothing: max_wrong, exam_max_wrong or a mean error")
         return self

@@ -198,10 +198,10 @@ class Crew:
     def _stage(self, lane: int, k: int) -> StageRecord:
         book, n = self.book, int(self.book.tested[lane, k])
 
-        all_finite = isfinite(book.test_absolute[lane, k])  # the largest error may have come after one that is not
+        known = n > 0 and isfinite(book.test_absolute[lane, k])  # the largest error may come after one that is NaN
 
         def number(value: float) -> float | None:
-            return float(value) if all_finite and isfinite(value) else None
+            return float(value) if known and isfinite(value) else None
 
         return StageRecord(
             name=self.stages[k]["name"],
@@ -209,8 +209,8 @@ class Crew:
             steps=int(book.stage_steps[lane, k]),
             test_sequences=n,
             test_wrong=int(book.test_wrong[lane, k]),
-            mean_absolute_error=number(book.test_absolute[lane, k] / n),
-            mean_squared_error=number(book.test_square[lane, k] / n),
+            mean_absolute_error=number(book.test_absolute[lane, k] / max(n, 1)),
+            mean_squared_error=number(book.test_square[lane, k] / max(n, 1)),
             max_error=number(book.test_worst[lane, k]),
         )
 

@@ -81,9 +81,9 @@ class StageRecord(Settings):
     steps: int = Field(description="training time steps when the stage was passed")
     test_sequences: int
     test_wrong: int
-    mean_absolute_error: float | None = Field(description="over test sequences and outputs; null if not finite")
+    mean_absolute_error: float | None = Field(description="over test sequences and outputs; null if none or not finite")
     mean_squared_error: float | None
-    max_error: float | None = Field(description="largest |error| of any output")
+    max_error: float | None = Field(description="the most that the outputs were wrong by, where that decides")
 
 
 class Record(Settings):

@@ -416,7 +416,6 @@ def test_divergence_is_a_failure_and_is_found():
         assert "NaN" not in record.line() and "Infinity" not in record.line()
 
 
-@pytest.mark.xfail(strict=True, reason="crew._stage divides by the number of test sequences")
 def test_a_stage_without_exam_and_test_has_no_figures():
     found = records(small_cell(**{"stop.test_sequences": 0}), width=8)
     stages = [stage for record in found.values() for stage in record["stages"]]
