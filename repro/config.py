@@ -41,7 +41,10 @@ class Stage(Settings):
 
 
 class Stop(Settings):
-    """When a trial ends, and how it is tested."""
+    """When a trial ends, and how it is tested.
+
+    An exam that passes a stage without a test of its own is handed on to the next stage, which asks about the exam alone.
+    """
 
     window: int = Field(1, ge=1, le=1_000_000, description="how many training sequences are the most recent ones")
     tolerance: float = Field(ge=0, description="a sequence is right if the |error| of every output is below")
@@ -55,15 +58,11 @@ class Stop(Settings):
 
     @model_validator(mode="after")
     def _stages_ask_something(self) -> Self:
-        for k, stage in enumerate(self.stages):
+        for stage in self.stages:
             recent = stage.max_wrong is not None or stage.mean_error is not None
             exam = stage.exam_max_wrong is not None or stage.exam_mean_error is not None
             if exam and not self.exam_sequences:
                 raise ValueError(f"stage '{stage.name}' asks for an exam, but exam_sequences is 0")
-            if exam and recent and k > 0:
-                raise ValueError(
-                    f"stage '{stage.name}': with exams, only the first stage may ask about training sequences"
-                )
             if not exam and (self.exam_sequences or not recent):
                 raise ValueError(f"stage '{stage.name}' asks for nothing: max_wrong, exam_max_wrong or a mean error")
         return self
