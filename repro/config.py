@@ -43,7 +43,7 @@ class Stage(Settings):
 class Stop(Settings):
     """When a trial ends, and how it is tested.
 
-    An exam that passes a stage without a test of its own is handed on to the next stage, which asks about the exam alone.
+    An exam that passes a stage without a test of its own is handed on to the next stage, which asks about it alone.
     """
 
     window: int = Field(1, ge=1, le=1_000_000, description="how many training sequences are the most recent ones")
