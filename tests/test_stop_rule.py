@@ -514,8 +514,9 @@ def test_weights_are_checked_now_and_then():
 
 # ------------------------------------------------------------------------------------ numbers that are not exact
 
-# Known, and left until the training loop changes for another reason: a change makes all records stale, and none of them
-# has met such numbers. The first two need errors beyond 1e14, the last a judgement that is NaN though the errors are not.
+# Known, and left until the training loop changes for another reason: a change makes all records stale, and none of
+# them has met such numbers. The first two need errors beyond 1e14, the last a judgement that is NaN though the errors
+# are not.
 
 
 def ended(rule: dict[str, Any], script: Script, kind: str) -> Stage:
