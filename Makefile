@@ -6,7 +6,7 @@ BIN := .venv/bin
 .PHONY: help reproduce test lint types bench paper readme clean
 
 help:
-	@echo "make reproduce   install, rerun a part of the paper (about a minute), print the tables"
+	@echo "make reproduce   install, rerun a part of the paper (a minute or two), print the tables"
 	@echo "make paper       rerun everything there is, with the paper's trials, into results/ (hours)"
 	@echo "make test        install, run the tests"
 	@echo "make lint types  check style and types"

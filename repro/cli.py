@@ -67,7 +67,7 @@ def main() -> None:
 
     \b
     repro list                        the rows of the paper's tables
-    repro run @quick                  some of them, in about a minute of CPU
+    repro run @quick                  a part of every experiment, in a minute or two
     repro run table:9                 all rows of Table 9, with the paper's trials
     repro table 9                     the paper's Table 9, measured numbers beside it
     """
