@@ -81,9 +81,13 @@ class Net(NamedTuple):
     dw_out: Any  # as w_out: changes that wait for the end of the sequence, if they do
     dw_in: Any
     dw_cell: Any
-    y_k: Any  # (symbols,) outputs; `columns`
+    z: Any  # (1,) what the outputs see beside an input: the cell; `columns`
+    back: Any  # (1,) the error that comes back to it; `columns`
+    out: Any  # (symbols,) outputs; `columns`
+    y_k: Any  # the same
     e_k: Any  # (symbols,) scratch: target less output, then errors at the outputs; `columns`
     is_output: Any  # (symbols,) 1, but 0 in the padding; `columns`
+    n_out: Any  # () number of outputs, as a floating-point number
     symbol: Any  # () the input
     goal: Any  # () the target
     net_in: Any  # () scratch: net inputs of gate and cell
@@ -116,17 +120,19 @@ def allocate(settings: Settings, interface: Interface, width: int) -> Net:
     def lanes(kind: Any = dtype) -> Any:
         return zeros((), width, kind)
 
-    whole = np.uint32
+    whole, out = np.uint32, column(n)
     net = Net(
         w_out=column(n, interface.n_in + 1), w_in=column(n), w_cell=column(n), d_in=column(n), d_cell=column(n),
         dw_out=column(n, interface.n_in + 1) if waits else column(0, 0),
         dw_in=column(n if waits else 0), dw_cell=column(n if waits else 0),
-        y_k=column(n), e_k=column(n), is_output=column(n), symbol=lanes(whole), goal=lanes(whole),
+        z=column(1), back=column(1), out=out, y_k=out, e_k=column(n), is_output=column(n), n_out=lanes(),
+        symbol=lanes(whole), goal=lanes(whole),
         net_in=lanes(), net_c=lanes(), at_gate=lanes(), at_cell=lanes(), s=lanes(), y_c=lanes(), slope=lanes(),
         grown=lanes(whole), sequences=lanes(whole), error=lanes(np.float64), before=lanes(np.float64),
         rate=lanes(), absolute=lanes(), square=lanes(), worst=lanes(),
     )  # fmt: skip
     net.is_output[: interface.n_out] = 1
+    net.n_out[:] = interface.n_out
     return net
 
 
@@ -153,20 +159,9 @@ def facts(net: Net, lane: int) -> dict[str, int]:
 
 def build(settings: Settings, interface: Interface, width: int) -> Learner:
     """Compile the learner for ``width`` lanes."""
-    from repro.kernels import maths
+    from repro.kernels import maths, outputs
     from repro.kernels.jit import kernel
-    from repro.kernels.lanes import (
-        RUN,
-        highest,
-        load_run,
-        loader,
-        maximum,
-        select,
-        splat,
-        store,
-        store_run,
-        total,
-    )  # fmt: skip
+    from repro.kernels.lanes import RUN, load_run, loader, select, splat, store, store_run
 
     load = loader(width)
     calculus = maths.build(settings.precision)
@@ -174,9 +169,9 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     squash_g = maths.squashing(*settings.g, calculus)
     squash_h = maths.identity if settings.h == "identity" else maths.squashing(*settings.h, calculus)
     plain_error, waits = settings.output_error == "plain", settings.update == "sequence"
+    layer = outputs.build(logistic, symbols=True, goals=True, waits=waits, plain_error=plain_error)
+    layer_respond, layer_assess, layer_descend, layer_settle, layer_finite = layer
     grow_after, grow_to = settings.grow_after, 1 - settings.grow_below
-    number = np.dtype(settings.precision).type
-    zero, one = number(0), number(1)
 
     @kernel
     def step(net):
@@ -203,29 +198,14 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def respond(net):
-        w, cell = net.w_out, net.w_out.shape[1] - 1
         for lane in range(width):
-            m, y_c = np.int64(net.symbol[lane]), net.y_c[lane]
-            for k in range(0, w.shape[0], RUN):
-                store_run(net.y_k, logistic(load_run(w, k, m, lane) + load_run(w, k, cell, lane) * y_c), k, lane)
+            net.z[0, lane] = net.y_c[lane]
+            layer_respond(net, lane)
 
     @kernel
     def assess(net):
-        y_k, e_k, n_out = net.y_k, net.e_k, net.w_out.shape[1] - 1
         for lane in range(width):
-            goal = np.int64(net.goal[lane])
-            for k in range(0, e_k.shape[0], RUN):
-                store_run(e_k, 0.0 - load_run(y_k, k, lane) * load_run(net.is_output, k, lane), k, lane)
-            e_k[goal, lane] = one - y_k[goal, lane]
-            absolute = splat(0.0, load_run(e_k, 0, lane))
-            square, worst = absolute, absolute
-            for k in range(0, e_k.shape[0], RUN):
-                error = load_run(e_k, k, lane)
-                size = select(error < 0.0, 0.0 - error, error)
-                absolute, square, worst = absolute + size, square + error * error, maximum(worst, size)
-            net.absolute[lane] = total(absolute) / number(n_out)
-            net.square[lane] = total(square) / number(n_out)
-            net.worst[lane] = highest(worst)
+            layer_assess(net, lane)
 
     @kernel
     def learn_cell(net, lane, e_s):
@@ -239,24 +219,11 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def learn(net):
-        w, to, cell = net.w_out, net.w_out, net.w_out.shape[1] - 1
-        if waits:
-            to = net.dw_out
         for lane in range(width):
-            rate = net.rate[lane]
-            if rate > zero:
-                m, y_c = np.int64(net.symbol[lane]), net.y_c[lane]
-                back = splat(0.0, load_run(w, 0, cell, lane))
-                for k in range(0, net.e_k.shape[0], RUN):
-                    y_k, e_k = load_run(net.y_k, k, lane), load_run(net.e_k, k, lane)
-                    if not plain_error:
-                        e_k = y_k * (1.0 - y_k) * e_k  # eq 19
-                    back = back + load_run(w, k, cell, lane) * e_k
-                    e_k = e_k * rate
-                    store_run(to, load_run(to, k, m, lane) + e_k, k, m, lane)  # eq 22
-                    store_run(to, load_run(to, k, cell, lane) + e_k * y_c, k, cell, lane)
+            if net.rate[lane] > 0:
+                layer_descend(net, lane)
                 if grow_after == 0 or net.grown[lane] > 0:
-                    learn_cell(net, lane, net.slope[lane] * total(back))  # eq 23
+                    learn_cell(net, lane, net.slope[lane] * net.back[0, lane])  # eq 23
 
     @kernel
     def grow(net, lane, mean_error):
@@ -278,12 +245,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
                 net.w_cell[k, lane] += net.dw_cell[k, lane]
                 net.dw_in[k, lane] = 0
                 net.dw_cell[k, lane] = 0
-            blank = splat(0.0, load_run(net.w_in, 0, lane))
-            for m in range(net.w_out.shape[1]):
-                for k in range(0, net.w_out.shape[0], RUN):
-                    change = load_run(net.dw_out, k, m, lane)
-                    store_run(net.w_out, load_run(net.w_out, k, m, lane) + change, k, m, lane)
-                    store_run(net.dw_out, blank, k, m, lane)
+            layer_settle(net, lane)
         if grow_after > 0 and net.grown[lane] == 0:
             grow(net, lane, mean_error)
 
@@ -300,9 +262,6 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
         for k in range(net.w_in.shape[0]):
             if not (np.isfinite(net.w_in[k, lane]) and np.isfinite(net.w_cell[k, lane])):
                 return False
-            for m in range(net.w_out.shape[1]):
-                if not np.isfinite(net.w_out[k, m, lane]):
-                    return False
-        return True
+        return layer_finite(net, lane)
 
     return Learner(step, respond, assess, learn, settle, reset, finite)
