@@ -1,9 +1,22 @@
 """What every group of settings has in common: strict types, no unknown keys, no NaN, and never changed once read."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Settings(BaseModel):
     """A frozen, strictly validated group of settings."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class RecurrentNet(Settings):
+    """What configurations say of every simple recurrent net, whatever its learning rule."""
+
+    hidden: int = Field(ge=1, le=256, description="hidden units")
+    biased: Literal["none", "all"] = Field(description="units that have a bias")
+    error_factor: Literal[1, 2] = Field(1, description="2 for the gradient of the sum of squares without its half")
+    init: float = Field(gt=0, le=100, description="weights are drawn uniformly from -init to init")
+    learning_rate: float = Field(gt=0, le=1000)
+    precision: Literal["float32", "float64"] = "float32"

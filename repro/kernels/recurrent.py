@@ -1,0 +1,274 @@
+"""Simple recurrent nets of logistic units, without a learning rule: RTRL, BPTT and Elman nets are these with one each.
+
+With sources z(t), which are the inputs at t, the recurrent units at t - 1 and 1 for a bias::
+
+    y_u(t) = f(net_u),   net_u = sum_m w_um z_m(t)        recurrent units u, y(0) = 0
+    y_k(t) = f(net_k)                                      outputs of a layered net: see `kernels.outputs`
+
+In a full net the outputs are the last of the recurrent units, so an input at t reaches them at t through one layer of
+weights (Williams & Zipser 1989: their y(t+1) from x(t) and y(t)). A rule is given the errors at the activations of the
+recurrent units: sum_k w_ku e_k in a layered net, target less output at the outputs of a full one, with
+E = 1/2 sum_k (target_k - y_k)^2 summed over time steps.
+
+The wide axis is within a net, the trials follow each other: sources side by side in memory for the weights of a
+recurrent unit, outputs for those of an output. One-hot inputs given by their index stand in z too, but only the rules
+look at all of z. Each lane is on its own, so all functions here are for one lane.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from repro.kernels import maths, outputs
+from repro.kernels.contract import Learner
+from repro.kernels.jit import kernel
+from repro.kernels.lanes import RUN, columns, load_run, padded, splat, store_run, total, zeros
+from repro.kernels.recurrent_shape import Rule, Shape
+
+
+class Net(NamedTuple):
+    """The arrays of a crew of nets, each with the lanes as an extra last axis; those not needed have size 0.
+
+    Sources, recurrent units and outputs that come first are padded to whole runs, and are `columns`.
+    """
+
+    w: Any  # (sources, recurrent) weights to the recurrent units
+    dw: Any  # likewise: changes that wait for the end of the sequence
+    w_out: Any  # (outputs, sources by index and others) weights to the outputs
+    dw_out: Any  # likewise
+    x: Any  # (sources,) z: inputs, recurrent units a step ago, 1
+    net_u: Any  # (recurrent,) scratch: net inputs
+    y: Any  # (recurrent,) activations
+    slope: Any  # (recurrent,) their derivatives
+    e: Any  # (recurrent,) errors at the activations
+    delta: Any  # (recurrent,) scratch of a rule: errors at the net inputs
+    p: Any  # (sources, recurrent, recurrent) of RTRL: d y_u / d w_im at [m, u, i]
+    fresh: Any  # (RUN, recurrent) scratch of RTRL
+    past: Any  # (kept, time steps) of BPTT: the sequence so far
+    clock: Any  # () its time steps
+    z: Any  # (others,) what the outputs see beside a source given by its index
+    back: Any  # (others,) errors that come back from the outputs
+    out: Any  # (outputs,) outputs
+    e_k: Any  # (outputs,) target less output, then errors at the outputs
+    is_output: Any  # (outputs,) 1, but 0 in the padding
+    source: Any  # (inputs,) what the task presents, if not by index
+    symbol: Any  # () the input's index
+    before: Any  # () that of the time step before
+    goal: Any  # () the target's index
+    target: Any  # (out,) targets that are not given by index
+    y_k: Any  # (out,) outputs, the lanes side by side; with targets given by index the same as `out`
+    inputs: Any  # () their number
+    n_out: Any  # () number of outputs, as a floating-point number
+    rate: Any  # () learning rate, 0 in lanes that do not learn now
+    absolute: Any  # () mean |error| of the outputs
+    square: Any  # () mean squared error
+    worst: Any  # () largest |error|
+
+
+def allocate(shape: Shape, width: int, precision: str, *, sensitivities: bool = False, longest: int = 0) -> Net:
+    """The arrays of ``width`` nets, all zero but for the constants.
+
+    With ``sensitivities`` there is room for RTRL's p, with ``longest`` for a sequence of so many time steps.
+    """
+    dtype, whole = np.dtype(precision), np.uint32
+    n, r, n_out = padded(shape.sources), shape.recurrent, padded(shape.n_out)
+    w_out = (0, 0) if shape.full else (n_out, shape.by_index + shape.seen)
+    units = padded(r)
+
+    def column(*axes: int) -> Any:
+        return columns(axes, width, dtype)
+
+    def lanes(kind: Any, *axes: int) -> Any:
+        return zeros(axes, width, kind)
+
+    out = column(n_out)
+    net = Net(
+        w=column(n, r), dw=column(n, r) if shape.waits else column(0, 0),
+        w_out=column(*w_out), dw_out=column(*w_out) if shape.waits else column(0, 0),
+        x=column(n), net_u=column(units), y=column(units), slope=column(units), e=column(units), delta=column(units),
+        p=column(n, r, r) if sensitivities else column(0, 0, 0), fresh=column(RUN, r if sensitivities else 0),
+        past=column((RUN if shape.symbols else n) + 2 * units if longest else 0, longest), clock=lanes(whole),
+        z=column(shape.seen), back=column(shape.seen), out=out, e_k=column(n_out), is_output=column(n_out),
+        source=lanes(dtype, 0 if shape.symbols else shape.n_in), symbol=lanes(whole), before=lanes(whole),
+        goal=lanes(whole), target=lanes(dtype, 0 if shape.goals else shape.n_out),
+        y_k=out if shape.goals else lanes(dtype, shape.n_out),
+        inputs=lanes(whole), n_out=lanes(dtype),
+        rate=lanes(dtype), absolute=lanes(dtype), square=lanes(dtype), worst=lanes(dtype),
+    )  # fmt: skip
+    net.is_output[: shape.n_out] = 1
+    net.inputs[:] = shape.n_in
+    net.n_out[:] = shape.n_out
+    if shape.biased:
+        net.x[shape.sources - 1] = 1
+        net.z[shape.seen - 1] = 1
+    return net
+
+
+def weights(shape: Shape, net: Net, lane: int) -> list[np.ndarray]:
+    """One lane's weights as views, unit by unit: to recurrent units (from inputs, these, bias), then to outputs."""
+    to_recurrent = [net.w[: shape.sources, u, lane] for u in range(shape.recurrent)]
+    return to_recurrent + ([] if shape.full else [net.w_out[k, :, lane] for k in range(shape.n_out)])
+
+
+def draw(rows: list[np.ndarray], init: float, uniform: Any) -> None:
+    """Fill ``rows``, one after the other, from -init to init; ``uniform()`` gives numbers from 0 to 1."""
+    for row in rows:
+        for m in range(len(row)):
+            row[m] = init * (2 * uniform() - 1)
+
+
+class Kernels(NamedTuple):
+    """Compiled functions of a net and one of its lanes; `Learner` says what they do."""
+
+    step: Any
+    respond: Any
+    assess: Any
+    learn: Any
+    settle: Any
+    reset: Any
+    finite: Any
+
+
+def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> Kernels:
+    """Compile a net with its learning rule; without ``forgets`` all sequences are one to it."""
+    logistic = maths.build(precision).logistic
+    layer = outputs.build(logistic, shape.by_index > 0, shape.goals, shape.waits)
+    layer_respond, layer_assess, layer_descend, layer_settle, layer_finite = layer
+    keep, rule_learn, rule_settle, rule_reset = rule
+    n, hidden, full, biased, symbols, goals, waits = (
+        shape.recurrent, shape.hidden, shape.full, shape.biased, shape.symbols, shape.goals, shape.waits,
+    )  # fmt: skip
+    dense_to_outputs = shape.direct and not symbols
+    number = np.dtype(precision).type
+    zero, one = number(0), number(1)
+
+    @kernel
+    def net_inputs_of_symbol(net, lane, n_in):
+        """Of all inputs only one is 1."""
+        m = np.int64(net.symbol[lane])
+        net.x[np.int64(net.before[lane]), lane] = zero
+        net.x[m, lane] = one
+        net.before[lane] = m
+        for u in range(n):
+            net_u = net.w[m, u, lane]
+            for i in range(n + biased):
+                net_u = net_u + net.w[n_in + i, u, lane] * net.x[n_in + i, lane]
+            net.net_u[u, lane] = net_u
+
+    @kernel
+    def net_inputs(net, lane, n_in):
+        for m in range(n_in):
+            net.x[m, lane] = net.source[m, lane]
+        for u in range(n):
+            net_u = load_run(net.w, 0, u, lane) * load_run(net.x, 0, lane)
+            for m in range(RUN, net.x.shape[0], RUN):
+                net_u = net_u + load_run(net.w, m, u, lane) * load_run(net.x, m, lane)
+            net.net_u[u, lane] = total(net_u)
+
+    @kernel
+    def step(net, lane):
+        n_in = np.int64(net.inputs[lane])
+        for u in range(n):
+            net.x[n_in + u, lane] = net.y[u, lane]
+        if symbols:
+            net_inputs_of_symbol(net, lane, n_in)
+        else:
+            net_inputs(net, lane, n_in)
+        for u in range(0, net.y.shape[0], RUN):
+            y = logistic(load_run(net.net_u, u, lane))
+            store_run(net.y, y, u, lane)
+            store_run(net.slope, y * (1.0 - y), u, lane)
+        keep(net, lane)
+
+    @kernel
+    def respond(net, lane):
+        if full:
+            for k in range(net.target.shape[0]):
+                net.out[k, lane] = net.y[hidden + k, lane]
+        else:
+            first = 0
+            if dense_to_outputs:
+                first = np.int64(net.inputs[lane])
+                for m in range(first):
+                    net.z[m, lane] = net.x[m, lane]
+            for h in range(hidden):
+                net.z[first + h, lane] = net.y[h, lane]
+            layer_respond(net, lane)
+        if not goals:
+            for k in range(net.target.shape[0]):
+                net.y_k[k, lane] = net.out[k, lane]
+
+    @kernel
+    def learn(net, lane):
+        if full:
+            for u in range(hidden):
+                net.e[u, lane] = zero
+            for k in range(net.target.shape[0]):
+                net.e[hidden + k, lane] = net.e_k[k, lane]
+        else:
+            layer_descend(net, lane)
+            first = net.z.shape[0] - biased - hidden
+            for h in range(hidden):
+                net.e[h, lane] = net.back[first + h, lane]
+        rule_learn(net, lane)
+
+    @kernel
+    def settle(net, lane):
+        rule_settle(net, lane)
+        if waits:
+            blank = splat(0.0, load_run(net.x, 0, lane))
+            for u in range(n):
+                for m in range(0, net.w.shape[0], RUN):
+                    change = load_run(net.dw, m, u, lane)
+                    store_run(net.w, load_run(net.w, m, u, lane) + change, m, u, lane)
+                    store_run(net.dw, blank, m, u, lane)
+            layer_settle(net, lane)
+
+    @kernel
+    def reset(net, lane):
+        if forgets:
+            for u in range(n):
+                net.y[u, lane] = zero
+            rule_reset(net, lane)
+
+    @kernel
+    def finite(net, lane):
+        for u in range(n):
+            for m in range(net.w.shape[0]):
+                if not np.isfinite(net.w[m, u, lane]):
+                    return False
+        return layer_finite(net, lane)
+
+    return Kernels(step, respond, layer_assess, learn, settle, reset, finite)
+
+
+def crew(kernels: Kernels, width: int) -> Learner:
+    """The net as the training loop wants it: lanes one after the other."""
+    step_one, respond_one, assess_one, learn_one, settle_one, reset, finite = kernels
+
+    @kernel
+    def step(net):
+        for lane in range(width):
+            step_one(net, lane)
+
+    @kernel
+    def respond(net):
+        for lane in range(width):
+            respond_one(net, lane)
+
+    @kernel
+    def assess(net):
+        for lane in range(width):
+            assess_one(net, lane)
+
+    @kernel
+    def learn(net):
+        for lane in range(width):
+            if net.rate[lane] > 0:
+                learn_one(net, lane)
+
+    @kernel
+    def settle(net, lane, mean_error):
+        settle_one(net, lane)
+
+    return Learner(step, respond, assess, learn, settle, reset, finite)

@@ -1,0 +1,152 @@
+"""Back-propagation through time, the exact gradient over whole sequences, for the nets of `learners.rtrl`.
+
+Time steps are kept until the sequence ends. Then the errors e_u(t) at the activations of the recurrent units (from the
+outputs of the same time step) go back through all of them (Hochreiter & Schmidhuber 1997, section 3.1)::
+
+    delta_u(t) = f'(net_u(t)) (e_u(t) + sum_i w_iu delta_i(t+1))        dw_um = lr sum_t delta_u(t) z_m(t)
+
+and the weights change, once in a sequence. The sum equals that of RTRL.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from repro.kernels.contract import Interface, Learner
+from repro.kernels.recurrent_shape import Rule, Shape
+from repro.settings import RecurrentNet
+
+WIDEST = 8  # trials side by side: they follow each other, and more would only crowd the processor's cache
+
+
+class Settings(RecurrentNet):
+    """What a configuration says of the net."""
+
+    name: Literal["bptt"]
+    net: Literal["layered", "full"]
+    direct: bool = Field(True, description="do the outputs of a layered net see the inputs too")
+
+
+def refuses(settings: Settings, interface: Interface) -> str:
+    """Why the learner cannot take a task; nothing if it can."""
+    by_index = interface.target_symbols and settings.net == "full"
+    return "the outputs of a full net are not made for targets given by their index" if by_index else ""
+
+
+def _shape(settings: Settings, interface: Interface) -> Shape:
+    return Shape(
+        interface.n_in, interface.n_out, settings.hidden, settings.net == "full", settings.direct,
+        settings.biased == "all", interface.input_symbols, interface.target_symbols, waits=True,
+    )  # fmt: skip
+
+
+def n_weights(settings: Settings, interface: Interface) -> int:
+    """The number of weights, biases included."""
+    return _shape(settings, interface).n_weights
+
+
+def allocate(settings: Settings, interface: Interface, width: int) -> Any:
+    """The arrays of ``width`` nets, a `kernels.recurrent.Net`."""
+    from repro.kernels import recurrent
+
+    return recurrent.allocate(_shape(settings, interface), width, settings.precision, longest=interface.longest)
+
+
+def weights(settings: Settings, net: Any, interface: Interface, lane: int) -> list[np.ndarray]:
+    """One lane's weights as views, unit by unit: recurrent units, then the outputs of a layered net."""
+    from repro.kernels import recurrent
+
+    return recurrent.weights(_shape(settings, interface), net, lane)
+
+
+def initialise(settings: Settings, net: Any, interface: Interface, lane: int, uniform: Any) -> None:
+    """Draw one lane's initial weights with ``uniform()``, numbers from 0 to 1."""
+    from repro.kernels import recurrent
+
+    recurrent.draw(weights(settings, net, interface, lane), settings.init, uniform)
+
+
+def build(settings: Settings, interface: Interface, width: int) -> Learner:
+    """Compile the learner for ``width`` lanes."""
+    from repro.kernels import recurrent
+
+    shape = _shape(settings, interface)
+    return recurrent.crew(recurrent.build(shape, _rule(shape, settings.precision), settings.precision), width)
+
+
+def _rule(shape: Shape, precision: str) -> Rule:
+    """A time step is kept in ``past`` as its sources, activations and errors; of one-hot inputs the index alone."""
+    from repro.kernels.jit import kernel
+    from repro.kernels.lanes import RUN, load_run, splat, store_run
+
+    n, biased, symbols = shape.recurrent, shape.biased, shape.symbols
+    number = np.dtype(precision).type
+    zero = number(0)
+
+    @kernel
+    def keep(net, lane):
+        past, units = net.past, net.y.shape[0]
+        t = min(np.int64(net.clock[lane]), past.shape[1] - 1)  # in lanes that idle
+        at_y, at_e = past.shape[0] - 2 * units, past.shape[0] - units
+        if symbols:
+            past[0, t, lane] = net.symbol[lane]
+        else:
+            for m in range(0, at_y, RUN):
+                store_run(past, load_run(net.x, m, lane), m, t, lane)
+        for u in range(0, units, RUN):
+            y = load_run(net.y, u, lane)
+            store_run(past, y, at_y + u, t, lane)
+            store_run(past, splat(0.0, y), at_e + u, t, lane)
+        net.clock[lane] = t + 1
+
+    @kernel
+    def learn(net, lane):
+        t, at_e = np.int64(net.clock[lane]) - 1, net.past.shape[0] - net.y.shape[0]
+        for u in range(n):
+            net.past[at_e + u, t, lane] = net.e[u, lane]
+
+    @kernel
+    def go_back(net, t, lane):
+        """delta(t) from delta(t+1)."""
+        past, units, delta = net.past, net.y.shape[0], net.delta
+        n_in, at_y, at_e = np.int64(net.inputs[lane]), past.shape[0] - 2 * units, past.shape[0] - units
+        for u in range(n):
+            error = past[at_e + u, t, lane]
+            for i in range(n):
+                error = error + net.w[n_in + u, i, lane] * delta[i, lane]
+            net.e[u, lane] = error
+        for u in range(0, units, RUN):
+            y = load_run(past, at_y + u, t, lane)
+            store_run(delta, y * (1.0 - y) * load_run(net.e, u, lane), u, lane)
+
+    @kernel
+    def change(net, u, t, lane):
+        """Changes of the weights to unit u."""
+        past, dw, step = net.past, net.dw, net.rate[lane] * net.delta[u, lane]
+        if symbols:
+            n_in, at_y = np.int64(net.inputs[lane]), past.shape[0] - 2 * net.y.shape[0]
+            dw[np.int64(past[0, t, lane]), u, lane] += step
+            if t > 0:
+                for i in range(n):
+                    dw[n_in + i, u, lane] += step * past[at_y + i, t - 1, lane]
+            if biased:
+                dw[n_in + n, u, lane] += step
+        else:
+            for m in range(0, dw.shape[0], RUN):
+                store_run(dw, load_run(dw, m, u, lane) + load_run(past, m, t, lane) * step, m, u, lane)
+
+    @kernel
+    def settle(net, lane):
+        for u in range(n):
+            net.delta[u, lane] = zero
+        for t in range(np.int64(net.clock[lane]) - 1, -1, -1):
+            go_back(net, t, lane)
+            for u in range(n):
+                change(net, u, t, lane)
+
+    @kernel
+    def reset(net, lane):
+        net.clock[lane] = 0
+
+    return Rule(keep, learn, settle, reset)

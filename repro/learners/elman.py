@@ -1,0 +1,100 @@
+"""The simple recurrent net of Elman, a competitor of experiment 1 (Cleeremans, Servan-Schreiber & McClelland 1989).
+
+Hidden units see the inputs and a copy of the hidden units of the time step before, the context; outputs see the hidden
+units. The context counts as one more input: errors go back to it and no further, so this is back-propagation through
+time that is cut after one step. Activations and errors are those of `kernels.recurrent`::
+
+    delta_h(t) = f'(net_h(t)) sum_k w_kh e_k(t)        dw_hm = lr delta_h(t) z_m(t)
+
+Weights change at every time step with a target, or at the end of the sequence. With ``direct`` the outputs see the
+inputs too, as those of 2a and 2b do.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from repro.kernels.contract import Interface, Learner
+from repro.kernels.recurrent_shape import Rule, Shape
+from repro.settings import RecurrentNet
+
+WIDEST = 8  # trials side by side: they follow each other, and more would only crowd the processor's cache
+
+
+class Settings(RecurrentNet):
+    """What a configuration says of the net."""
+
+    name: Literal["elman"]
+    direct: bool = Field(False, description="do the outputs see the inputs too")
+    update: Literal["step", "sequence"] = Field("step", description="when weights change")
+
+
+def refuses(settings: Settings, interface: Interface) -> str:
+    """Why the learner cannot take a task: it takes them all."""
+    return ""
+
+
+def _shape(settings: Settings, interface: Interface) -> Shape:
+    return Shape(
+        interface.n_in, interface.n_out, settings.hidden, full=False, direct=settings.direct,
+        biased=settings.biased == "all", symbols=interface.input_symbols, goals=interface.target_symbols,
+        waits=settings.update == "sequence" and interface.every_step,
+    )  # fmt: skip
+
+
+def n_weights(settings: Settings, interface: Interface) -> int:
+    """The number of weights, biases included."""
+    return _shape(settings, interface).n_weights
+
+
+def allocate(settings: Settings, interface: Interface, width: int) -> Any:
+    """The arrays of ``width`` nets, a `kernels.recurrent.Net`."""
+    from repro.kernels import recurrent
+
+    return recurrent.allocate(_shape(settings, interface), width, settings.precision)
+
+
+def weights(settings: Settings, net: Any, interface: Interface, lane: int) -> list[np.ndarray]:
+    """One lane's weights as views, unit by unit: hidden units, then outputs."""
+    from repro.kernels import recurrent
+
+    return recurrent.weights(_shape(settings, interface), net, lane)
+
+
+def initialise(settings: Settings, net: Any, interface: Interface, lane: int, uniform: Any) -> None:
+    """Draw one lane's initial weights with ``uniform()``, numbers from 0 to 1."""
+    from repro.kernels import recurrent
+
+    recurrent.draw(weights(settings, net, interface, lane), settings.init, uniform)
+
+
+def build(settings: Settings, interface: Interface, width: int) -> Learner:
+    """Compile the learner for ``width`` lanes."""
+    from repro.kernels import recurrent
+
+    shape = _shape(settings, interface)
+    return recurrent.crew(recurrent.build(shape, _rule(shape), settings.precision), width)
+
+
+def _rule(shape: Shape) -> Rule:
+    from repro.kernels.jit import kernel
+    from repro.kernels.lanes import RUN, load_run, store_run
+
+    n, waits = shape.recurrent, shape.waits
+
+    @kernel
+    def learn(net, lane):
+        to, rate = net.w, net.rate[lane]
+        if waits:
+            to = net.dw
+        for u in range(n):
+            step = rate * (net.slope[u, lane] * net.e[u, lane])
+            for m in range(0, to.shape[0], RUN):
+                store_run(to, load_run(to, m, u, lane) + load_run(net.x, m, lane) * step, m, u, lane)
+
+    @kernel
+    def nothing(net, lane):
+        return
+
+    return Rule(nothing, learn, nothing, nothing)
