@@ -79,10 +79,34 @@ def test_what_may_follow_agrees_with_the_automaton():
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("distinct", [False, True])
-def test_sets_equal_the_twins(seed, distinct):
+@pytest.mark.parametrize("leave", [50, 75])
+def test_sets_equal_the_twins(seed, distinct, leave):
     words = np.random.default_rng(seed).integers(0, 2**32, (4, 1), dtype=np.uint32)
-    training, test = twin.reber_sets(Stream(words[:, 0]).below, 60, 50, distinct)
-    assert texts(grammar(60, 50, distinct_test=distinct), whole(words)) == training + test
+    training, test = twin.reber_sets(Stream(words[:, 0]).below, 60, 50, distinct, leave)
+    assert texts(grammar(60, 50, distinct_test=distinct, leave=leave), whole(words)) == training + test
+
+
+@pytest.mark.parametrize("leave", [50, 75, 90])
+def test_strings_are_shorter_the_more_often_they_are_left(leave):
+    """The expected length follows from the ways out: n_s symbols from state s, n_s = 1 + (n of the next state)."""
+    stay, go = 1 - leave / 100, leave / 100
+    ways = {1: (1, 3), 2: (2, 4), 3: (2, 5), 4: (3, 5)}
+    matrix, ones = np.eye(4), np.ones(4)
+    for state, (back, on) in ways.items():
+        matrix[state - 1, back - 1] -= stay
+        if on < 5:
+            matrix[state - 1, on - 1] -= go
+    from_each = np.linalg.solve(matrix, ones)
+    expected = 2 + 1 + 1 + (from_each[0] + from_each[1]) / 2 + 1 + 2  # B, T or P; B; first way; the rest; E; T or P, E
+    assert leave != 50 or expected == pytest.approx(12.0)  # protocol 1.1
+    lengths = np.array([len(text) for text in texts(grammar(10_000, 0, leave=leave), fast_random.Random(9).randrange)])
+    assert abs(lengths.mean() - expected) < 4 * lengths.std() / 100
+
+
+@pytest.mark.parametrize("leave", [9, 91, 50.0])
+def test_strings_must_be_able_to_end_and_to_differ(leave):
+    with pytest.raises(ValidationError, match="leave"):
+        grammar(leave=leave)
 
 
 def test_what_may_follow_equals_the_twins():
@@ -106,6 +130,24 @@ def test_training_sequences_equal_the_twins(settings, precision):
             inputs, targets = twin.reber(training[stream.below(40)], settings.target)
             assert sequence.inputs.tolist() == inputs
             assert sequence.targets.tolist() == targets
+
+
+def test_training_strings_in_their_order():
+    """Again and again, without a random number."""
+    played = play(reber, grammar(order="cycle"), 1500, 11)
+    assert (played.streams_after == played.streams).all()
+    for lane, sequences in enumerate(played.lanes):
+        training, _ = twin.reber_sets(Stream(played.pairs[:, lane]).below, 40, 30, False)
+        assert len(sequences) > 85
+        assert [text_of(sequence) for sequence in sequences] == [training[k % 40] for k in range(len(sequences))]
+
+
+def test_a_new_trial_starts_with_the_first_string():
+    settings = grammar(order="cycle")
+    state = reber.allocate(settings, WIDTH, "float32")
+    state.turn[:] = 7
+    reber.prepare(settings, state, 3, fast_random.Random(5).randrange)
+    assert state.turn.tolist() == [7, 7, 7, 0, 7, 7, 7, 7]
 
 
 @pytest.mark.parametrize(("settings", "precision"), CASES)

@@ -431,6 +431,7 @@ def test_streams_differ_by_what_they_are_for_and_by_trial_row_settings_and_seed(
         made_cell(task, learner, stop),
         made_cell(task, learner, stop, seed=1),
         made_cell(task, learner, stop, row="made/otherwise"),
+        made_cell({**task, "order": "cycle"}, learner, stop),
         made_cell({**task, "test_strings": 5}, learner, stop),
         made_cell(task, {**learner, "learning_rate": 0.25}, stop),
         made_cell(task, learner, {**stop, "tolerance": 0.25}),
@@ -464,6 +465,7 @@ def test_pairs_follow_from_task_seed_and_number_alone():
         made_cell(task, {**learner, "blocks": 4, "output_gate_bias": "random"}, stop),
         made_cell(task, learner, {**stop, "exam_every": 9}),
         made_cell(task, learner, stop, row="made/otherwise"),
+        made_cell({**task, "order": "cycle"}, learner, stop),
         Cell(cell.experiment, cell.row, "other", cell.settings, cell.identity),
     ]
     for other in others:

@@ -8,13 +8,18 @@ alone, so a string takes one time step less than it has symbols.
 A trial learns from a fixed set of training strings, one of which is drawn for each presentation, and is tested on all
 of them and on the test strings, which are not among them. Both sets are drawn once for each pair; trial n has pair
 n mod ``pairs``. A time step is right if every symbol that may follow is more active than every one that may not.
+Learners that learn by epochs are shown the training strings in their order, again and again (``order``).
+
+Smith and Zipser (1989) made short strings more probable, in a way that is not known here. ``leave`` does so: in each of
+the four states in which a string may go round, the probability of the way out that leads on to its end.
 
 Readings where the text is silent: neither set is freed of duplicates (``distinct_test`` frees the test set). Strings of
 more than 127 symbols are drawn again (probability 1e-16), so that every string has a longest length.
 
 From the random stream of its pair each string takes: T (0) or P (1), then one number below 2 for each choice of the
-inner grammar, the first way out listed below being 0. Training strings come first. From the stream of training each
-presentation takes one number below the number of training strings.
+inner grammar, the first way out listed below being 0; or, if ``leave`` is not 50, one below 100 for each choice but the
+first. Training strings come first. From the stream of training each presentation takes one number below the number of
+training strings, if they do not come in order.
 """
 
 from collections.abc import Callable
@@ -27,7 +32,7 @@ from repro.kernels.contract import Interface, Task
 from repro.settings import Settings as _Settings
 
 SYMBOLS = "BTPSXVE"
-_INNER = (  # the ways out of each state: symbol, next state
+_INNER = (  # the ways out of each state: symbol, next state; the second one leads on to the end, but in the first state
     (("T", 1), ("P", 2)),
     (("S", 1), ("X", 3)),
     (("T", 2), ("V", 4)),
@@ -47,6 +52,8 @@ class Settings(_Settings):
     pairs: int = Field(ge=1, le=1_000_000, description="pairs of training and test set, among which trials are shared")
     distinct_test: bool = Field(False, description="is no string twice in the test set")
     target: Literal["next", "legal"] = Field("next", description="the next symbol, or all that may follow")
+    order: Literal["random", "cycle"] = Field("random", description="training strings drawn, or all in turn")
+    leave: int = Field(50, ge=10, le=90, description="probability, in percent, of the way out that shortens a string")
 
 
 def interface(settings: Settings) -> Interface:
@@ -54,7 +61,7 @@ def interface(settings: Settings) -> Interface:
     return Interface(n_in=len(SYMBOLS), n_out=len(SYMBOLS), longest=_LONGEST - 1, every_step=True, judged_at_end=False)
 
 
-def string(below: Callable[[int], int]) -> tuple[str, list[str]]:
+def string(below: Callable[[int], int], leave: int = 50) -> tuple[str, list[str]]:
     """A string, and for each of its symbols but the last what may follow; ``below(n)`` draws from 0 to n - 1."""
     outer = "TP"[below(2)]
     text, legal = "B" + outer + "B", ["TP", "B"]
@@ -62,7 +69,7 @@ def string(below: Callable[[int], int]) -> tuple[str, list[str]]:
     while state != _LAST:
         ways = _INNER[state]
         legal.append("".join(symbol for symbol, _ in ways))
-        symbol, state = ways[below(2)]
+        symbol, state = ways[below(2) if leave == 50 or state == 0 else below(100) < leave]
         text += symbol
     return text + "E" + outer + "E", [*legal, "E", outer, "E"]
 
@@ -72,7 +79,7 @@ def strings(settings: Settings, below: Callable[[int], int]) -> list[tuple[str, 
     found: list[tuple[str, list[str]]] = []
     avoided: set[str] = set()
     while len(found) < settings.training_strings + settings.test_strings:
-        one = string(below)
+        one = string(below, settings.leave)
         if len(one[0]) <= _LONGEST and one[0] not in avoided:
             found.append(one)
             if settings.distinct_test and len(found) > settings.training_strings:
@@ -89,6 +96,7 @@ class State(NamedTuple):
     legal: Any  # (longest, strings) what may follow each of them: bit k for symbol k
     length: Any  # (strings,) time steps
     now: Any  # () the current string
+    turn: Any  # () the training string whose turn it is, if they come in order
     clock: Any  # () time step, from 0
     symbol: Any  # () scratch: the symbol of this time step
     next: Any  # () the next one
@@ -101,12 +109,13 @@ def allocate(settings: Settings, width: int, precision: str) -> State:
 
     n = settings.training_strings + settings.test_strings
     text, legal = (columns((_LONGEST, n), width, np.uint8) for _ in range(2))
-    scratch = (zeros((), width, np.uint32) for _ in range(5))
+    scratch = (zeros((), width, np.uint32) for _ in range(6))
     return State(text, legal, columns((n,), width, np.uint32), *scratch)
 
 
 def prepare(settings: Settings, state: State, lane: int, below: Callable[[int], int]) -> None:
     """Give a lane the strings of a pair; ``below(n)`` draws from the pair's stream."""
+    state.turn[lane] = 0
     for k, (text, legal) in enumerate(strings(settings, below)):
         state.length[k, lane] = len(text) - 1
         for t, symbol in enumerate(text):
@@ -124,11 +133,17 @@ def build(settings: Settings, width: int, precision: str) -> Task:
     load = loader(width)
     n_symbols, n_training = len(SYMBOLS), settings.training_strings
     n_strings = n_training + settings.test_strings
-    all_legal = settings.target == "legal"
+    all_legal, in_order = settings.target == "legal", settings.order == "cycle"
 
     @kernel
     def begin(state, stream, lane, number):
-        k = number % n_strings if number >= 0 else below(stream, lane, n_training)
+        if number >= 0:
+            k = number % n_strings
+        elif in_order:
+            k = np.int64(state.turn[lane])
+            state.turn[lane] = (k + 1) % n_training
+        else:
+            k = below(stream, lane, n_training)
         state.now[lane] = k
         state.clock[lane] = 0
         return np.int64(state.length[k, lane])
