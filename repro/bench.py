@@ -9,20 +9,26 @@ from repro.kernels.jit import entry
 
 Line = tuple[str, int, float, float]  # what, lanes, million time steps a second, nanoseconds a trial and step
 
-ROWS = (  # what is measured if nothing else is said
+ROWS = (  # what is measured if nothing else is said, each with its learner
     "1/lstm/3x2,lr=0.1", "2a/lstm/p=100", "2c/lstm/q=1000,p=50", "2c/lstm/q=1000,p=1000", "3a/lstm/T=1000,N=3",
     "6b/lstm", "4/lstm/T=100", "4/lstm/T=500", "4/lstm/T=1000",
+    "1/rtrl/hidden=3,lr=0.05", "1/rtrl/hidden=12,lr=0.1", "2a/rtrl/p=4,lr=1", "2a/rtrl/p=100,lr=1", "4/rtrl/T=100",
+    "2a/bptt/p=100,lr=1", "4/bptt/T=100", "1/elman/hidden=15", "4/elman/T=100", "2a/chunker/p=100",
 )  # fmt: skip
+_LANES = 16
 _ROUNDS = 5
 _ROUND_S = 0.4
 
 
-def training(rows: Sequence[config.Row], lanes: int) -> list[Line]:
-    """Time steps a second of training, exams included."""
-    return [_line(f"full training, {row.name}", lanes, _Team(row.cell(), lanes).advance) for row in rows]
+def training(rows: Sequence[config.Row], lanes: int | None = None) -> list[Line]:
+    """Time steps a second of training, exams included; with 16 trials side by side, or fewer if that does as well."""
+    teams = [_Team(row.cell(), lanes) for row in rows]
+    return [
+        _line(f"full training, {row.name}", team.lanes, team.advance) for row, team in zip(rows, teams, strict=True)
+    ]
 
 
-def kernel(row: config.Row, lanes: int) -> Line:
+def kernel(row: config.Row, lanes: int | None = None) -> Line:
     """Time steps a second of a row's kernel alone: no task, no updates, no stop rule."""
     team = _Team(row.cell(), lanes)
     step = team.crew.kernels()[1].step
@@ -33,17 +39,19 @@ def kernel(row: config.Row, lanes: int) -> Line:
         return n
 
     loop = entry(steps)
-    return _line(f"kernel alone, {row.name}", lanes, lambda n: int(loop(n, team.crew.net)))
+    return _line(f"kernel alone, {row.name}", team.lanes, lambda n: int(loop(n, team.crew.net)))
 
 
 class _Team:
     """A crew in which a new trial takes the place of each one that ends."""
 
-    def __init__(self, cell: Any, lanes: int) -> None:
-        self.crew = crew.Crew(cell, lanes)
-        for lane in range(lanes):
+    def __init__(self, cell: Any, lanes: int | None) -> None:
+        self.name = cell.row
+        self.lanes = lanes or crew.width_for(_LANES, crew.widest(cell))
+        self.crew = crew.Crew(cell, self.lanes)
+        for lane in range(self.lanes):
             self.crew.enlist(lane, lane)
-        self._next = lanes
+        self._next = self.lanes
 
     def advance(self, ticks: int) -> int:
         done = self.crew.advance(ticks)

@@ -82,21 +82,29 @@ def _show_warning(
 
 
 @main.command("list")
+@_option("--matrix", "as_matrix", is_flag=True, help="Which learner takes which experiment, instead.")
 @results_option
 @format_option
-def list_(results: Path, form: str) -> None:
+def list_(as_matrix: bool, results: Path, form: str) -> None:
     """List the rows: learner, weights, trials, and what the paper reports."""
-    from repro import campaign, config, tables
+    from repro import campaign, config, matrix, tables
     from repro.store import Store
 
     rows = list(config.load().values())
+    if as_matrix:
+        heads, cells, reasons = matrix.matrix(rows)
+        click.echo(tables.listing(heads, cells, form))
+        if form == "text":
+            click.echo("\npaper, ours: there is a row. can: there is none, but the learner takes the task.")
+            click.echo("\n".join(f"-, {learner}: {reason}" for learner, reason in reasons.items()))
+        return
     plan = campaign.plan(campaign.items([(row, None) for row in rows]), Store(results))
     headers = ("row", "experiment", "learner", "weights", "table", "paper: success after", "trials", "done")
     body = [
         (
             item.row.name, item.row.title, item.row.learner, item.row.setup().n_weights,
             ", ".join(sorted({str(line.table) for line in item.row.published})),
-            next((line.sequences for line in reversed(item.row.published) if line.sequences), None),
+            next((line.sequences for line in reversed(item.row.published) if line.sequences and not line.beyond), None),
             item.n_trials, len(plan.done[item.cell.key]),
         )
         for item in plan.items
@@ -238,12 +246,12 @@ def table(select: tuple[str, ...], results: Path, form: str) -> None:
 
 
 @main.command()
-@click.argument("learner", type=click.Choice(["lstm"]))
+@click.argument("learner")
 @click.argument("select", nargs=-1)
-@_option("--lanes", type=click.IntRange(1, 64), default=16, show_default=True, help="Trials side by side.")
+@_option("--lanes", type=click.IntRange(1, 64), help="Trials side by side, instead of 16 or the learner's best.")
 @format_option
-def bench(learner: str, select: tuple[str, ...], lanes: int, form: str) -> None:
-    """Measure the speed of a learner on one core: full training, and the kernel alone.
+def bench(learner: str, select: tuple[str, ...], lanes: int | None, form: str) -> None:
+    """Measure the speed of LEARNER (lstm, rtrl, ...) on one core: full training, and the kernel alone.
 
     Full training is a row as `repro run` does it: sequences drawn, targets, updates, stop rule, exams. SELECT names the
     rows; without it, one or more of each experiment. The kernel alone is time steps without any of that, on inputs that
@@ -253,5 +261,8 @@ def bench(learner: str, select: tuple[str, ...], lanes: int, form: str) -> None:
     from repro import config, selection, tables
 
     rows = [row for row, _ in selection.select(select or measure.ROWS, config.load()) if row.learner == learner]
+    if not rows:
+        known = dict.fromkeys(row.learner for row in config.load().values())
+        raise config.ConfigError(f"no such row of a learner '{learner}'; learners are {', '.join(known)}.")
     lines = [*measure.training(rows, lanes), *(measure.kernel(row, lanes) for row in rows[-1:])]
     click.echo(tables.listing(("what", "lanes", "million time steps/s", "ns per trial and step"), lines, form))

@@ -69,26 +69,38 @@ class Stop(Settings):
 
 
 class Published(Settings):
-    """A line of a table of the paper, or of its text."""
+    """A line of a table of the paper, or of its text; or, without numbers, of our own rows."""
 
-    table: int | Literal["text"]
+    table: int | Literal["text", "ours"]
     line: int
     stage: str = Field(description="the stage of the stop rule that the line is about")
     weights: int | None = None
-    success: float | None = Field(None, description="trials that succeed, in percent")
+    success: float | Literal["some"] | None = Field(None, description="trials that succeed, in percent")
     sequences: int | None = Field(None, description="'success after', in training sequences")
+    beyond: bool = Field(False, description="no success after so many sequences")
     test_wrong: int | None = Field(None, description="of the test sequences")
     test_fraction: float | None = Field(None, description="of the test sequences that are wrong")
     test_error: float | None = None
     note: str = ""
 
 
+_Names = Annotated[tuple[str, ...], Field(strict=False)]
+
+
 class Reading(Settings):
     """A way to read what the paper leaves open."""
 
     note: str
-    choices: tuple[str, ...] = Field((), strict=False)
+    learners: _Names = Field((), description="that it is about; none: all")
+    choices: _Names = ()
     set: dict[str, Any] = Field(default_factory=dict)
+
+
+class _Choices(Settings):
+    """Choices of the printed reading that are about some of the learners."""
+
+    learners: _Names
+    choices: _Names
 
 
 class _Row(Settings):
@@ -108,6 +120,7 @@ class _File(Settings):
     learners: dict[str, dict[str, Any]]
     stop: dict[str, Any]
     readings: dict[str, Reading]
+    choices: tuple[_Choices, ...] = Field((), strict=False)
     rows: tuple[_Row, ...] = Field(strict=False, min_length=1)
 
 
@@ -122,8 +135,7 @@ class Setup:
     @property
     def n_weights(self) -> int:
         """The number of weights of the net."""
-        task, learner = _module("tasks", self.task.name), _module("learners", self.learner.name)
-        return int(learner.n_weights(self.learner, task.interface(self.task)))
+        return int(_module("learners", self.learner.name).n_weights(self.learner, interface_of(self.task)))
 
 
 @dataclass(frozen=True)
@@ -211,9 +223,24 @@ def similar(name: str, names: Iterable[str]) -> str:
     return f". Did you mean {' or '.join(close)}?" if close else "."
 
 
+def modules(folder: str) -> list[str]:
+    """The names of all learners or tasks: the folder is the registry."""
+    return sorted(p.stem for p in (Path(__file__).parent / folder).glob("*.py") if p.stem != "__init__")
+
+
+def interface_of(task: Any) -> Any:
+    """What a task of these settings looks like to a learner."""
+    return _module("tasks", task.name).interface(task)
+
+
+def learner_refuses(learner: Any, interface: Any) -> str:
+    """Why a learner of these settings cannot take a task; nothing if it can."""
+    return str(_module("learners", learner.name).refuses(learner, interface))
+
+
 def _module(folder: str, name: str) -> Any:
-    """The learner or task of that name; the folder is the registry."""
-    known = sorted(p.stem for p in (Path(__file__).parent / folder).glob("*.py") if p.stem != "__init__")
+    """The learner or task of that name."""
+    known = modules(folder)
     if name not in known:
         raise ConfigError(f"there is no {folder[:-1]} '{name}'{similar(name, known)}")
     return import_module(f"repro.{folder}.{name}")
@@ -252,6 +279,14 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
         name: learner for name, learner in file.learners.items() if name not in {row.learner for row in file.rows}
     }
     problems += _wrong_parts({"task": file.task, "learners": unused, "stop": file.stop})
+    about = {f"readings.{name}": reading.learners for name, reading in file.readings.items()}
+    about |= {f"choices.{n}": choices.learners for n, choices in enumerate(file.choices)}
+    problems += [
+        f"{where}.learners: there is no learners.{name}{similar(name, file.learners)}"
+        for where, names in about.items()
+        for name in names
+        if name not in file.learners
+    ]
     rows = []
     for n, raw in enumerate(file.rows):
         where = f"rows.{n} ({raw.name})"
@@ -264,7 +299,8 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
         problems += [f"{where}.set: {problem}" for problem in wrong]
         _, common = _setup(base, {}, {})
         problems += common
-        for name, reading in file.readings.items():
+        readings = _readings(file, raw.learner)
+        for name, reading in readings.items():
             _, wrong = _setup(base, reading.set, {})
             problems += [f"readings.{name}: {problem}" for problem in wrong if problem not in common]
         stages = [stage.get("name") for stage in base["stop"].get("stages", ()) if isinstance(stage, dict)]
@@ -273,7 +309,7 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
             for k, line in enumerate(raw.published)
             if line.stage not in stages
         ]
-        problems += [f"{where}.quick: there is no reading '{q}'" for q in raw.quick if q not in file.readings]
+        problems += [f"{where}.quick: there is no reading '{q}'" for q in raw.quick if q not in readings]
         rows.append(
             Row(
                 raw.name,
@@ -284,12 +320,21 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
                 raw.trials,
                 raw.quick,
                 raw.published,
-                file.readings,
+                readings,
                 base,
                 path,
             )
         )
     return rows, problems
+
+
+def _readings(file: _File, learner: str) -> dict[str, Reading]:
+    """The readings that are about a learner, the printed one with all choices about it."""
+    mine = {name: r for name, r in file.readings.items() if not r.learners or learner in r.learners}
+    if PRINTED in mine:
+        more = [choice for part in file.choices if learner in part.learners for choice in part.choices]
+        mine[PRINTED] = mine[PRINTED].model_copy(update={"choices": (*more, *mine[PRINTED].choices)})
+    return mine
 
 
 def _wrong_parts(content: Mapping[str, Any]) -> list[str]:
@@ -345,7 +390,10 @@ def _setup(
         except ValidationError as error:
             problems += _messages(error, group, kind)
     if not problems:
-        task, learner = (_module(folder, groups[group].name) for group, folder in _FOLDERS)
-        reason = learner.refuses(groups["learner"], task.interface(groups["task"]))
+        learner = _module("learners", groups["learner"].name)
+        reason = learner_refuses(groups["learner"], interface_of(groups["task"]))
         problems += [f"learner: {groups['learner'].name} cannot take this task: {reason}"] if reason else []
+        if hasattr(learner, "disagrees"):
+            reason = learner.disagrees(groups["learner"], groups["task"], groups["stop"])
+            problems += [f"learner: {groups['learner'].name}: {reason}"] if reason else []
     return (None, problems) if problems else (Setup(**groups), [])

@@ -57,9 +57,15 @@ def _uninterrupted() -> Iterator[None]:
             signal.raise_signal(caught_number)
 
 
-def width_for(n_trials: int) -> int:
-    """The number of lanes for so many trials: the next power of two, up to `WIDEST`."""
-    return min(WIDEST, 1 << max(0, n_trials - 1).bit_length())
+def width_for(n_trials: int, widest: int = WIDEST) -> int:
+    """The number of lanes for so many trials: the next power of two, up to ``widest``."""
+    return min(widest, 1 << max(0, n_trials - 1).bit_length())
+
+
+def widest(cell: Cell) -> int:
+    """The most lanes that pay for a cell: fewer where its learner's nets fill the vectors by themselves."""
+    learner = import_module(f"repro.learners.{cell.settings['learner']['name']}")
+    return int(getattr(learner, "WIDEST", WIDEST))
 
 
 _loops: dict[str, Any] = {}  # compiled training loops by name
@@ -88,6 +94,12 @@ def _rules(stop: Mapping[str, Any]) -> driver.Rules:
         test_sequences=each("test_sequences", stop["test_sequences"]),
         max_sequences=one(stop["max_sequences"]),
     )
+
+
+def _arrays(group: Any) -> Iterator[np.ndarray]:
+    """All arrays of a group that may have groups in it: some learners have two nets."""
+    for member in group:
+        yield from _arrays(member) if isinstance(member, tuple) else (member,)
 
 
 class Crew:
@@ -132,12 +144,14 @@ class Crew:
         weights, training, test = self.cell.streams(trial)
         net = self._learner.allocate(self.learner, self.interface, 1)
         self._learner.initialise(self.learner, net, self.interface, 0, random.uniform(weights.reshape(4, 1)))
-        for crew, one in zip(self.net, net, strict=True):
+        for crew, one in zip(_arrays(self.net), _arrays(net), strict=True):
             crew[..., lane] = one[..., 0]
         pair = self.cell.pair(trial)
         if pair is not None:
             self._task.prepare(self.task, self.state, lane, random.whole(pair.reshape(4, 1)))
-        rate = self.learner.learning_rate * self.learner.error_factor
+        if hasattr(self._task, "enter"):
+            self._task.enter(self.task, self.state, lane)
+        rate = getattr(self.learner, "learning_rate", 1.0) * getattr(self.learner, "error_factor", 1)
         driver.enlist(self.book, self.streams, lane, rate, training, test)
         self.trials[lane] = trial
         self.cpu_s[lane] = 0.0
@@ -157,7 +171,7 @@ class Crew:
 
     def arrays(self) -> tuple[np.ndarray, ...]:
         """All arrays that have the lanes as their last axis."""
-        return (*self.net, *self.state, *self.streams, *self.tally)
+        return tuple(_arrays((self.net, self.state, self.streams, self.tally)))
 
     def narrowed(self, width: int) -> "Crew":
         """The running trials in a crew of fewer lanes; not one bit of theirs changes."""
@@ -217,7 +231,7 @@ class Crew:
 
 def run(cell: Cell, trials: Sequence[int], width: int | None = None) -> Iterator[Record | Progress]:
     """Run trials of a cell, yielding each record as its trial ends, and progress in between."""
-    crew = Crew(cell, width or width_for(len(trials)))
+    crew = Crew(cell, width or width_for(len(trials), widest(cell)))
     waiting = list(reversed(trials))
     ticks = 1000
     last_end = time.perf_counter()

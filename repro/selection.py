@@ -11,7 +11,8 @@ from repro.config import ConfigError, Row, similar
 def select(patterns: Iterable[str], rows: Mapping[str, Row]) -> list[tuple[Row, Mapping[str, int] | None]]:
     """The rows that any of the patterns means, with the trials to run by reading; None where a pattern leaves it open.
 
-    A pattern is a row's name or a glob of it, an experiment, ``table:9``, ``@quick`` or ``@paper``.
+    A pattern is a row's name or a glob of it, an experiment, ``table:9``, ``@quick`` or ``@paper``, which leaves out
+    the rows that are ours.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def one(name: str, rows: Mapping[str, Row]) -> Row:
 
 def _means(pattern: str, row: Row) -> bool:
     if pattern == "@paper":
-        return True
+        return any(line.table != "ours" for line in row.published)
     if pattern == "@quick":
         return bool(row.quick)
     if pattern.startswith("table:"):

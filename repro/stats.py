@@ -92,6 +92,7 @@ class Summary:
     max_error: float | None
     cpu_s: float | None  # mean CPU seconds of a trial, failures included
     outcomes: dict[str, int]
+    facts: dict[str, float]  # what learners tell of their nets: means over the trials that passed the stage and tell it
 
 
 def summarise(records: Sequence[Record], stage: str) -> Summary:
@@ -118,7 +119,13 @@ def summarise(records: Sequence[Record], stage: str) -> Summary:
         max_error=_largest(passed),
         cpu_s=fmean(record.cpu_s for record in records) if records else None,
         outcomes=outcomes,
+        facts=_facts([record for record in records if any(s.name == stage for s in record.stages)]),
     )
+
+
+def _facts(records: Sequence[Record]) -> dict[str, float]:
+    names = dict.fromkeys(name for record in records for name in record.facts)
+    return {name: fmean(record.facts[name] for record in records if name in record.facts) for name in names}
 
 
 def _fraction(passed: Sequence[StageRecord]) -> float | None:

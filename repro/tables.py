@@ -41,8 +41,9 @@ class Line:
             "weights_published": p.weights, "weights": self.n_weights,
             "test_wrong_published": p.test_wrong, "test_wrong": m.wrong, "test_wrong_most": m.wrong_most,
             "test_fraction_published": p.test_fraction, "test_fraction": m.fraction_wrong,
-            "success_percent_published": p.success,
-            "sequences_published": p.sequences, **parts("sequences", m.sequences),
+            "success_percent_published": None if p.success == "some" else p.success,
+            "sequences_published": p.sequences, "sequences_published_is_bound": p.beyond,
+            **parts("sequences", m.sequences), **{f"mean_{name}": value for name, value in m.facts.items()},
             "trials_target": self.n_target, "trials": m.n, "solved": m.n_solved, **parts("success_rate", m.rate),
             "test_error_published": p.test_error, "mean_absolute_error": m.mean_absolute_error,
             "mean_squared_error": m.mean_squared_error, "max_error": m.max_error,
@@ -81,13 +82,13 @@ def lines(rows: Iterable[Row], store: Store, table: int | str | None = None) -> 
     return sorted(result, key=lambda line: (_order(line.published.table), line.published.line, line.reading != PRINTED))
 
 
-def _order(table: int | str) -> tuple[bool, int | str]:
-    """Tables by their number, then what the paper says in its text."""
-    return isinstance(table, str), table
+def _order(table: int | str) -> tuple[bool, bool, int | str]:
+    """Tables by their number, then what the paper says in its text, then our own rows."""
+    return table == "ours", isinstance(table, str), table
 
 
 def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -> list[Line]:
-    """The lines of tables named by their number or ``text``, and of rows as `selection.select` takes them; each once.
+    """The lines of tables named by number, ``text`` or ``ours``, and of rows as `select` takes them; each once.
 
     Raises
     ------
@@ -166,6 +167,14 @@ def _with_interval(estimate: Estimate | None) -> str:
     return _whole(estimate.value) + (f" [{_whole(estimate.low)}, {_whole(estimate.high)}]" if estimate.low else "")
 
 
+def _published_sequences(published: Published) -> str:
+    return (">" if published.beyond else "") + _whole(published.sequences)
+
+
+def _published_success(published: Published) -> str:
+    return "some" if published.success == "some" else _whole(published.success)
+
+
 def _solved(measured: Summary) -> str:
     if measured.rate is None:
         return "-"
@@ -194,9 +203,14 @@ _COLUMNS = (
     _Column("", "test error:\npaper", lambda line: _decimal(line.published.test_error), "test_error"),
     _Column("", "mean abs.\nerror", lambda line: _decimal(line.measured.mean_absolute_error), "test_error"),
     _Column("", "mean sq.\nerror", lambda line: _decimal(line.measured.mean_squared_error), "test_error"),
-    _Column("success after:", "paper", lambda line: _whole(line.published.sequences), "sequences"),
-    _Column("success after:", "ours [95 %]", lambda line: _with_interval(line.measured.sequences), "sequences"),
-    _Column("", "% success:\npaper", lambda line: _whole(line.published.success), "success"),
+    _Column(
+        "success after:",
+        "paper",
+        lambda line: _published_sequences(line.published),
+        "sequences",
+    ),
+    _Column("success after:", "ours [95 %]", lambda line: _with_interval(line.measured.sequences)),
+    _Column("", "% success:\npaper", lambda line: _published_success(line.published), "success"),
     _Column("", "success rate\n[95 %]", lambda line: _solved(line.measured)),
     _Column("", "CPU s\na trial", lambda line: _one_decimal(line.measured.cpu_s)),
 )
@@ -216,6 +230,9 @@ def render(table_lines: Sequence[Line], form: str) -> str:
     )
 
 
+_PLACES = {"text": "Reported in the paper's text", "ours": "Not in the paper: rows of our own"}
+
+
 def _one(table_lines: Sequence[Line], number: int | str, form: str) -> str:
     columns = [
         column for column in _COLUMNS
@@ -225,7 +242,7 @@ def _one(table_lines: Sequence[Line], number: int | str, form: str) -> str:
         columns = [column for column in columns if column.head != "stop"]
     body = [[column.value(line) for column in columns] for line in table_lines]
     titles = dict.fromkeys(f"{line.row.title} (experiment {line.row.experiment})" for line in table_lines)
-    place = f"Table {number}" if isinstance(number, int) else "Reported in the paper's text"
+    place = f"Table {number}" if isinstance(number, int) else _PLACES[number]
     title = f"{place}. {'; '.join(titles)}"
     notes = _notes(table_lines)
     align = ["left" if column.head in ("row", "stop", "reading") else "right" for column in columns]
@@ -281,6 +298,8 @@ def _notes(table_lines: Sequence[Line]) -> list[str]:
                 f"{name}, {reading}: {n} trials missing, and those that end first are the quick ones: mean and rate "
                 f"are not final; `repro run '{name}'{option}` runs them."
             )
+        for fact, value in line.measured.facts.items():
+            notes.append(f"{name}, {reading}: {fact.replace('_', ' ')}: {value:,.1f} on average.")
         if line.n_other:
             notes.append(f"{name}, {reading}: {line.n_other} records of other settings or other source do not count.")
     if any(line.measured.n_solved < line.measured.n for line in table_lines):
