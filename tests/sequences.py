@@ -21,7 +21,7 @@ AT_RUN_TIME = {
     long_lag: {"p": 10, "judged": "end"},
     reber: {"pairs": 1, "distinct_test": False},
     temporal_order: {},
-    two_sequence: {"length": 100, "informative": 3},
+    two_sequence: {"length": 100, "longest": None, "informative": 3},
 }
 
 

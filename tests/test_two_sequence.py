@@ -1,16 +1,17 @@
 """Sequences of experiments 3a, 3b and 3c equal the slow twin's, and are distributed as the protocol says."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 from scipy.stats import kstest, norm
-from sequences import check_lengths, many, play, share_deviation
+from sequences import Net, Sequence, check_lengths, many, play, play_kernel, share_deviation, without_jit
 from twins import tasks as twin
 from twins.random import Stream
 
+from repro.kernels.lanes import zeros
 from repro.tasks import two_sequence
 
 KINDS = {
@@ -20,9 +21,9 @@ KINDS = {
 }
 
 
-def noisy(kind, length=100, informative=3, variance=0.2):
+def noisy(kind, length=100, informative=3, variance=0.2, **others):
     return two_sequence.Settings(
-        name="two_sequence", length=length, informative=informative, variance=variance, **KINDS[kind]
+        name="two_sequence", length=length, informative=informative, variance=variance, **KINDS[kind] | others
     )
 
 
@@ -68,6 +69,131 @@ def test_what_a_kind_leaves_out_does_not_move_the_others_numbers():
         assert one.targets.tolist() == other.targets.tolist()
 
 
+@pytest.mark.parametrize("longest", [100, 120, 131])
+def test_sequences_of_other_lengths_equal_the_twin(longest):
+    settings = noisy("3a", longest=longest)
+    assert two_sequence.interface(settings).longest == longest
+    played = play(two_sequence, settings, 600, longest)
+    for lane, sequences in enumerate(played.lanes):
+        stream = Stream(played.streams[:, lane])
+        for sequence in sequences:
+            inputs, target, _ = twin.two_sequence(stream, 100, 3, 0.2, **KINDS["3a"], longest=longest)
+            assert sequence.inputs.shape == (len(inputs), 1)
+            assert np.allclose(sequence.inputs[:, 0], inputs, rtol=1e-6, atol=1e-6)
+            assert sequence.targets[0, 0] == target
+
+
+def test_a_longest_length_of_a_tenth_more_changes_nothing():
+    one, other = (play(two_sequence, noisy("3a", longest=longest), 600, 5) for longest in (None, 110))
+    assert (one.streams_after == other.streams_after).all()
+    for a, b in zip(one.all(), other.all(), strict=True):
+        assert a.inputs.tobytes() == b.inputs.tobytes()
+
+
+# ---------------------------------------------------------------------------------------- a fixed training set
+
+
+def same(one, other):
+    return one.inputs.tobytes() == other.inputs.tobytes() and one.targets.tobytes() == other.targets.tobytes()
+
+
+def check_against_set(settings, lanes, streams, n):
+    """All sequences of all lanes are those of the twin's set, again and again."""
+    how = {name: getattr(settings, name) for name in ("length", "longest", "informative", "variance")}
+    for lane, sequences in enumerate(lanes):
+        wanted = twin.two_sequence_set(Stream(streams[:, lane]), n, **how, **KINDS["3c"])
+        assert [which for _, _, which in wanted] == [1 + k % 2 for k in range(n)]
+        assert len(sequences) >= 2 * n + 2
+        for k, sequence in enumerate(sequences):
+            inputs, target, _ = wanted[k % n]
+            assert sequence.inputs.shape == (len(inputs), 1)
+            assert np.allclose(sequence.inputs[:, 0], inputs, rtol=1e-6, atol=1e-6)
+            assert abs(sequence.targets[0, 0] - target) < 1e-6
+            assert same(sequence, sequences[k % n])  # to the last bit, the target's noise too
+
+
+def test_a_fixed_set_comes_again_and_again():
+    """In the same order, class 1 and class 2 in turn."""
+    settings = noisy("3c", 20, training_sequences=5)
+    played = play(two_sequence, settings, 300, 3)
+    check_against_set(settings, played.lanes, played.streams, 5)
+    firsts = {sequence.inputs.tobytes() for sequences in played.lanes for sequence in sequences[:5]}
+    assert len(firsts) == 8 * 5  # no two of a set are the same, and every lane has a set of its own
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_sets_of_any_size_come_again_and_again(monkeypatch, n):
+    without_jit(monkeypatch)
+    settings = noisy("3c", 10, training_sequences=n)
+    played = play(two_sequence, settings, 200, n, "float64", kernel=play_kernel(two_sequence, settings, "float64"))
+    check_against_set(settings, played.lanes, played.streams, n)
+
+
+class Lane(NamedTuple):
+    """A lane in plain Python, to which sequences come one by one."""
+
+    task: Any
+    state: Any
+    net: Any
+
+    def sequence(self, stream, number=-1):
+        """The next one, from ``stream``; ``number`` as in `contract.Task`."""
+        n, inputs = self.task.begin(self.state, stream, 0, number), []
+        for _ in range(n):
+            self.task.present(self.state, stream, self.net)
+            inputs.append(self.net.source.copy()[0])
+        self.task.target(self.state, self.net)
+        return Sequence(np.array(inputs), self.net.target.copy())
+
+
+def lane_of(settings):
+    """With functions that are built without the JIT."""
+    rows = (zeros((1,), 1, np.float32), zeros((), 1, np.uint32), zeros((1,), 1, np.float32), zeros((), 1, np.uint32))
+    return Lane(two_sequence.build(settings, 1, "float32"), two_sequence.allocate(settings, 1, "float32"), Net(*rows))
+
+
+def stream_of(seed):
+    return np.random.default_rng(seed).integers(0, 2**32, (4, 1), dtype=np.uint32)
+
+
+def test_tests_do_not_disturb_the_fixed_set(monkeypatch):
+    """Their sequences are those of a task without one: fresh, of random classes, their targets without noise."""
+    without_jit(monkeypatch)
+    settings = noisy("3c", 10, training_sequences=4)
+    undisturbed, lane, usual = (lane_of(s) for s in (settings, settings, noisy("3c", 10)))
+    training, alone, test, also_test = (stream_of(seed) for seed in (1, 1, 2, 2))
+    shown, classes = [], []
+    for k in range(11):  # goes round twice; tests come before the first one, within and between rounds
+        for number in range(k % 4 + (k == 4)):
+            tested = lane.sequence(test, number)
+            assert same(tested, usual.sequence(also_test, number))
+            classes.append(round(float(tested.targets[0, 0]), 3))
+        shown.append(lane.sequence(training))
+        assert same(shown[-1], undisturbed.sequence(alone))
+        assert same(shown[-1], shown[k % 4])
+    assert set(classes) == {0.2, 0.8}
+    assert classes != ([0.2, 0.8] * 20)[: len(classes)]
+
+
+def test_a_new_trial_in_a_lane_has_a_set_of_its_own(monkeypatch):
+    """Wherever in its set the trial before has stopped."""
+    without_jit(monkeypatch)
+    settings = noisy("3a", 10, training_sequences=3)
+    for stopped in range(1, 8):
+        lane, fresh = lane_of(settings), lane_of(settings)
+        old, new, control = stream_of(stopped), stream_of(99), stream_of(99)
+        before = [lane.sequence(old) for _ in range(stopped)]
+        two_sequence.enter(settings, lane.state, 0)
+        after = [lane.sequence(new) for _ in range(7)]
+        assert all(same(a, b) for a, b in zip(after, [fresh.sequence(control) for _ in range(7)], strict=True))
+        assert not any(same(a, b) for a in after for b in before)
+
+
+def test_without_a_fixed_set_no_sequence_comes_twice():
+    sequences = play(two_sequence, noisy("3a"), 2000, 4).all()
+    assert len({sequence.inputs.tobytes() for sequence in sequences}) == len(sequences) > 100
+
+
 # ------------------------------------------------------------------------------------------------ distribution
 
 
@@ -99,6 +225,10 @@ def check_gaussian(values, mean, variance):
 @pytest.mark.parametrize("kind", KINDS)
 def test_lengths_are_uniform(kind):
     check_lengths(many(two_sequence, noisy(kind)), 100, 110)
+
+
+def test_lengths_are_uniform_up_to_the_longest():
+    check_lengths(many(two_sequence, noisy("3a", longest=120)), 100, 120)
 
 
 @pytest.mark.parametrize("kind", ["3a", "3c"])
@@ -164,6 +294,13 @@ def test_interface():
     assert (interface.n_in, interface.n_out, interface.longest) == (1, 1, 115)
     assert not (interface.input_symbols or interface.target_symbols or interface.every_step)
     assert interface.judged_at_end
+    assert two_sequence.interface(noisy("3a", 500, longest=600)).longest == 600
+
+
+def test_the_longest_sequence_is_not_shorter_than_the_shortest():
+    assert noisy("3a", 500, longest=500).longest == 500
+    with pytest.raises(ValidationError, match="longest is 499"):
+        noisy("3a", 500, longest=499)
 
 
 @pytest.mark.parametrize(
@@ -184,6 +321,12 @@ def test_interface():
         ("targets", 1.0),
         ("target_variance", -0.1),
         ("deviation", 0.2),
+        ("longest", 9),
+        ("longest", 120.5),
+        ("longest", 1_100_001),
+        ("training_sequences", 0),
+        ("training_sequences", 1_000_001),
+        ("training_sequences", True),
     ],
 )
 def test_bad_settings_are_refused_by_name(field, value):

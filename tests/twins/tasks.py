@@ -79,26 +79,32 @@ INNER = {0: "T1 P2", 1: "S1 X3", 2: "T2 V4", 3: "X2 S5", 4: "P3 V5"}
 LEGAL = re.compile("B([TP])B(?:TS*XS|(?:TS*XX|P)T*V(?:PXT*V)*(?:V|PS))E\\1E")
 
 
-def reber_string(below):
-    """A string of the embedded grammar; ``below(n)`` draws from 0 to n - 1."""
+def reber_string(below, leave=50):
+    """A string of the embedded grammar; ``below(n)`` draws from 0 to n - 1.
+
+    With ``leave`` percent it takes, in states 1 to 4, the way out that does not lead back.
+    """
     while True:
         outer = "TP"[below(2)]
         inner, state = "", 0
         while state != 5:
-            symbol, state = INNER[state].split()[below(2)]
+            if leave != 50 and state != 0:
+                symbol, state = INNER[state].split()[1 if below(100) < leave else 0]
+            else:
+                symbol, state = INNER[state].split()[below(2)]
             inner, state = inner + symbol, int(state)
         text = "B" + outer + "B" + inner + "E" + outer + "E"
         if len(text) <= 127:
             return text
 
 
-def reber_sets(below, n_training, n_test, distinct_test):
+def reber_sets(below, n_training, n_test, distinct_test, leave=50):
     """The training strings and the test strings of a pair."""
     training, test = [], []
     while len(training) < n_training:
-        training.append(reber_string(below))
+        training.append(reber_string(below, leave))
     while len(test) < n_test:
-        text = reber_string(below)
+        text = reber_string(below, leave)
         if text not in training and not (distinct_test and text in test):
             test.append(text)
     return training, test
@@ -176,10 +182,14 @@ def standard_normal(bits):
     return size if bits % 2 == 1 else -size
 
 
-def two_sequence(stream, length, informative, variance, noisy_signal, targets, target_variance=0.0, testing=False):
-    """Inputs of each time step, the target, and the class, 1 or 2."""
-    n = length + stream.below(length // 10 + 1)
-    which = 1 + stream.below(2)
+def two_sequence(
+    stream, length, informative, variance, noisy_signal, targets, target_variance=0.0, testing=False, longest=None,
+    which=None,
+):  # fmt: skip
+    """Inputs of each time step, the target, and the class, 1 or 2, which is drawn if it is not given."""
+    longest = longest or length + length // 10
+    n = length + stream.below(longest - length + 1)
+    which = which or 1 + stream.below(2)
     target = targets[which - 1]
     if target_variance > 0:
         noise = target_variance**0.5 * standard_normal(stream.draw())
@@ -196,3 +206,8 @@ def two_sequence(stream, length, informative, variance, noisy_signal, targets, t
         else:
             inputs.append(signal)
     return inputs, target, which
+
+
+def two_sequence_set(stream, n, **how):
+    """A fixed training set of ``n`` sequences, of class 1 and class 2 in turn."""
+    return [two_sequence(stream, **how, which=1 + i % 2) for i in range(n)]
