@@ -133,7 +133,12 @@ def description(row: Row, reading: str) -> list[tuple[str, str]]:
     for line in row.published:
         values = line.model_dump(exclude_none=True, exclude={"table", "line"})
         place = f"table {line.table}" if isinstance(line.table, int) else line.table
-        pairs.append((f"paper, {place}", ", ".join(f"{k} {v}" for k, v in values.items() if v != "")))
+        pairs.append(
+            (
+                f"paper, {place}",
+                ", ".join(f"{k} {v}" for k, v in values.items() if v not in ("", None) and v is not False),
+            )
+        )
     for name, other in row.readings.items():
         shown = " (shown here)" if name == reading else ""
         changes = ", ".join(f"{key} = {json.dumps(value)}" for key, value in other.set.items())

@@ -55,6 +55,24 @@ def test_list_shows_every_row():
     assert "31,390" in said
 
 
+def test_the_matrix_says_who_takes_what():
+    said = repro("list", "--matrix").stdout
+    heads, _, *lines = (line.split() for line in said.split("\n\n")[0].splitlines())
+    cells = {line[0]: dict(zip(heads[1:], line[1:], strict=True)) for line in lines}
+    assert list(cells) == ["1", "2a", "2b", "2c", "3a", "3b", "3c", "4", "5", "6a", "6b"]
+    assert cells["1"]["lstm"] == cells["1"]["rtrl"] == cells["2a"]["chunker"] == "paper"
+    assert cells["4"]["rtrl"] == cells["6b"]["elman"] == "ours"
+    assert cells["2c"]["rtrl"] == cells["1"]["bptt"] == "can"
+    assert cells["2a"]["lstm"] == cells["6a"]["chunker"] == "-"
+    assert "-, lstm: its outputs are not made for targets given by their index" in said
+    rows = config.load().values()
+    for experiment, learners in cells.items():
+        for learner, cell in learners.items():
+            mine = [row for row in rows if row.experiment == experiment and row.setup().learner.name == learner]
+            assert bool(mine) == (cell in ("paper", "ours"))
+    assert json.loads(repro("list", "--matrix", "--format", "json").stdout)[0]["experiment"] == "1"
+
+
 def test_show_has_settings_readings_and_published_values():
     said = repro("show", "4/lstm/T=100", "--reading", "linear").stdout
     assert re.search('learner.output +"linear"', said)
@@ -118,7 +136,7 @@ def test_records_with_other_settings_are_not_in_the_papers_table(tmp_path):
         (["run", "6a/lstm", "-j", "0"], "Invalid value for '-j'"),
         (["run", "6a/lstm", "--workers", "2"], "No such option"),
         (["table", "77"], "no row is in Table 77"),
-        (["show", "4/*"], "'4/*' means 3 rows, and one is wanted: 4/lstm/T=100, 4/lstm/T=500"),
+        (["show", "4/lstm/*"], "'4/lstm/*' means 3 rows, and one is wanted: 4/lstm/T=100, 4/lstm/T=500"),
         (["run", "6a/lstm", "--set", "x=" + "[" * 5000], "6a/lstm: x: "),
         (["run", "6a/lstm", "--results", "/proc/x"], "cannot be written"),
         (["show", "9/x"], "no row is called '9/x'"),
@@ -268,3 +286,8 @@ def test_bench_measures():
     said = json.loads(repro("bench", "lstm", "6a/lstm", "--lanes", "4", "--format", "json").stdout)
     assert [line["what"] for line in said] == ["full training, 6a/lstm", "kernel alone, 6a/lstm"]
     assert all(float(line["million time steps/s"]) > 0.1 for line in said)
+
+
+def test_bench_names_the_learners():
+    assert "learners are rtrl, elman, " in repro("bench", "lstn", code=2).output
+    assert "no such row of a learner 'rtrl'" in repro("bench", "rtrl", "6a/lstm", code=2).output

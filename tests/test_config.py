@@ -198,6 +198,8 @@ def test_limits_are_the_papers_or_ten_times_the_published_mean(row):
         rows = config.load()
         longest = max(line.sequences for line in rows[row.name.replace(f"/{row.learner}", "/lstm")].published)
     limit = 5_000_000 if row.experiment.startswith("2") else 10 * longest
+    if row.learner == "guessing":
+        limit = 10_000_000
     assert row.setup().stop.max_sequences == limit
 
 
@@ -337,7 +339,7 @@ def test_no_edit_of_a_config_makes_a_traceback(tmp_path_factory, place, text, cu
         ("6a", ["6a/lstm", "6a/rtrl", "6a/bptt", "6a/elman"]),
         ("4/lstm", ["4/lstm/T=100", "4/lstm/T=500", "4/lstm/T=1000"]),
         ("table:9", ["6a/lstm", "6b/lstm"]),
-        ("table:text", [f"2b/{learner}/p=100" for learner in ("lstm", "chunker", "rtrl", "bptt")]),
+        ("2b", [f"2b/{learner}/p=100" for learner in ("lstm", "chunker", "rtrl", "bptt")]),
     ],
 )
 def test_selection(pattern, names):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 from test_stats import stage
@@ -95,13 +96,60 @@ def test_trials_beyond_the_papers_number_are_no_other_records(store):
 
 
 def test_a_number_is_a_table(store):
-    with pytest.raises(config.ConfigError, match="no row is in Table 10; there are 1, 2, 3, 4, 5, 6, 7, 8, 9, text"):
+    with pytest.raises(
+        config.ConfigError, match="no row is in Table 10; there are 1, 2, 3, 4, 5, 6, 7, 8, 9, text, ours"
+    ):
         lines(store, "10")
-    assert [line.row.name for line in lines(store, "text")] == ["2b/lstm/p=100"]
+    assert {line.row.experiment for line in lines(store, "text")} >= {"2b"}
+    assert {line.published.table for line in lines(store, "ours")} == {"ours"}
+
+
+@pytest.mark.parametrize("number", range(1, 10))
+def test_every_line_of_the_papers_tables_is_there_in_its_order(store, number):
+    found = [line.published.line for line in lines(store, str(number))]
+    assert found == sorted(found)
+    assert set(found) == set(range(1, {1: 9, 2: 8, 3: 9, 4: 3, 5: 3, 6: 2, 7: 3, 8: 2, 9: 2}[number] + 1))
+
+
+def test_numbers_that_are_bounds_or_words_are_shown_as_printed(store):
+    shown = tables.render(lines(store, "1"), "text")
+    elman, rtrl = (
+        next(line for line in shown.splitlines() if line.startswith(f"1/{name}")) for name in ("elman", "rtrl")
+    )
+    assert ">200,000" in elman
+    assert re.search(r"173,000 .* some +-", rtrl)
+    data = next(line.data() for line in lines(store, "1") if line.row.learner == "elman")
+    assert (data["sequences_published"], data["sequences_published_is_bound"]) == (200_000, True)
+    assert tables.render(lines(store, "2"), "text").count(">5,000,000") == 9  # three learning rates on each of 3 lines
+
+
+def test_rows_of_ours_are_shown_apart(store):
+    fill(store, "6a/rtrl", [[stage("ST3(.1)", 30_000)]] * 3)
+    shown = tables.render(lines(store, "6a"), "text")
+    table_9, ours = shown.split("\n\nNot in the paper: rows of our own. ")
+    assert "6a/rtrl" not in table_9
+    assert re.search(r"6a/rtrl .* 30,000 ", ours)
+    assert "6a/rtrl" not in tables.render(lines(store, "9"), "text")
+    assert "6a/lstm" not in ours
+
+
+def test_facts_of_nets_are_told(store):
+    cell = config.load()["6a/bptt"].cell()
+    for trial, facts in enumerate([{"guesses": 3}, {"guesses": 6}, {}]):
+        store.append(
+            record(
+                trial, experiment="6a", row="6a/bptt", cell=cell.key, source=source_of(cell), facts=facts,
+                outcome="solved", stages=[stage("ST3(.1)", 10)] if facts else [],
+            )
+        )  # fmt: skip
+    (line,) = lines(store, "6a/bptt")
+    assert line.measured.facts == {"guesses": 4.5}
+    assert "6a/bptt, printed: guesses: 4.5 on average." in tables.render([line], "text")
+    assert line.data()["mean_guesses"] == 4.5
 
 
 def test_a_line_that_is_asked_for_twice_comes_once(store):
-    assert lines(store, "9", "6a/lstm", "table:9", "6*") == lines(store, "9")
+    assert lines(store, "9", "6a/lstm", "table:9", "6?/lstm") == lines(store, "9")
 
 
 def test_text(store):
@@ -145,7 +193,7 @@ def test_latex_has_no_bare_special_characters(store):
 def test_tables_do_not_depend_on_the_order_of_records(store, tmp_path):
     other = Store(tmp_path / "other")
     fill(other, "6a/lstm", [[stage("ST3(.1)", 20_000 + 1000 * n, n % 3)] for n in range(19)] + [[]], order=reversed)
-    assert tables.render(lines(other, "6a"), "text") == tables.render(lines(store, "6a"), "text")
+    assert tables.render(lines(other, "6a/lstm"), "text") == tables.render(lines(store, "6a/lstm"), "text")
 
 
 def test_selection_of_quick_rows(store):
