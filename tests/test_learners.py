@@ -1,0 +1,210 @@
+"""What every learner in the folder owes the training loop: it is asked of whatever is there.
+
+Each learner has an example here, small and quick to learn; the trials are run in plain Python, by one process.
+"""
+
+import importlib
+import math
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from conftest import made_cell, result
+from lessons import without_jit
+from pydantic import ValidationError
+
+from repro import config, crew
+from repro.kernels import random
+from repro.kernels.contract import Interface
+
+CLASSES = {  # an input of 1 or of -1 for ten time steps, and the class is to be told: one unit could do it
+    "name": "two_sequence", "length": 10, "informative": 10, "variance": 0.0, "noisy_signal": False,
+    "targets": [0.9, 0.1],
+}  # fmt: skip
+SYMBOLS = {"name": "long_lag", "kind": "fixed", "p": 2, "judged": "end"}  # x a x or y a y
+
+SMALL = {"hidden": 2, "biased": "all", "init": 0.3, "learning_rate": 3.0}
+EXAMPLES = {
+    "lstm": (CLASSES, {"blocks": 1, "size": 1, "biased": "all", "init": 0.3, "learning_rate": 2.0}),
+    "layered_lstm": (SYMBOLS, {"grow_after": 0, "init": 0.3, "learning_rate": 4.0}),
+    "rtrl": (CLASSES, {**SMALL, "net": "layered"}),
+    "bptt": (CLASSES, {**SMALL, "net": "layered"}),
+    "elman": (CLASSES, SMALL),
+    "chunker": (SYMBOLS, {"hidden": 1, "init": 0.3, "learning_rate": 4.0, "failure": 0.3, "judged": "either"}),
+    "cascade": (CLASSES, {"epoch": 4, "max_units": 2, "candidates": 3, "output_epsilon": 3.0}),
+    "guessing": ({**CLASSES, "training_sequences": 10}, {"architecture": "A1", "hidden": 1, "tolerance": 0.3}),
+}
+TARGET = {"guessing": [1.0, 0.0]}  # what a saturated unit can reach
+STOP = {"window": 10, "tolerance": 0.3, "max_sequences": 600, "test_sequences": 3}
+STAGE = {"name": "learnt", "max_wrong": 0}
+WIDTHS = (1, 4)
+LEARNERS = config.modules("learners")
+
+
+def cell_of(name):
+    task, learner = EXAMPLES[name]
+    task = {**task, "targets": TARGET[name]} if name in TARGET else task
+    return made_cell(task, {"name": name, **learner}, {**STOP, "stages": (STAGE,)})
+
+
+def parts_of(name):
+    """Module, settings, and the task as the learner sees it."""
+    cell = cell_of(name)
+    module = importlib.import_module(f"repro.learners.{name}")
+    task = importlib.import_module(f"repro.tasks.{cell.settings['task']['name']}")
+    settings = module.Settings.model_validate(cell.settings["learner"])
+    return module, settings, task.interface(task.Settings.model_validate(cell.settings["task"]))
+
+
+def records_of(cell, trials, width):
+    return [result(event) for event in crew.run(cell, trials, width) if not isinstance(event, crew.Progress)]
+
+
+def all_results():
+    """By learner: what comes of three trials, one after the other and side by side, and of the first one alone."""
+    found = {}
+    for name in LEARNERS:
+        cell = cell_of(name)
+        runs = [records_of(cell, range(3), width) for width in WIDTHS]
+        found[name] = [sorted(run, key=lambda record: record["trial"]) for run in [*runs, records_of(cell, [0], 1)]]
+    return found
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    return without_jit("test_learners", tmp_path_factory.mktemp("plain"))
+
+
+def test_every_learner_has_an_example():
+    assert set(EXAMPLES) == set(LEARNERS)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_it_learns_what_is_easy(records, name):
+    """In all trials, with finite weights, each in its own time or to weights of its own."""
+    for record in records[name][0]:
+        assert record["outcome"] == "solved", record
+        assert 0 < record["sequences"] < 600
+    assert len({record["weights_digest"] for record in records[name][0]}) == 3
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_trial_is_the_same_in_any_company(records, name):
+    one_by_one, side_by_side, alone = records[name]
+    assert one_by_one == side_by_side
+    assert alone == one_by_one[:1]
+
+
+@lru_cache(maxsize=None)
+def net_of(name, width):
+    """Nets with initial weights, drawn lane by lane."""
+    module, settings, interface = parts_of(name)
+    net = module.allocate(settings, interface, width)
+    for lane in range(width):
+        words = np.array([[1], [2], [3], [4 + lane]], np.uint32)
+        module.initialise(settings, net, interface, lane, random.uniform(words))
+    return net
+
+
+def weights_of(name, net, lane):
+    module, settings, interface = parts_of(name)
+    return np.concatenate(module.weights(settings, net, interface, lane))
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_every_array_has_the_lanes_last(name):
+    found = list(crew._arrays(net_of(name, 3)))
+    assert len(found) > 5
+    assert {array.shape[-1] for array in found} == {3}
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_weights_are_finite_counted_and_each_lanes_own(name):
+    module, settings, interface = parts_of(name)
+    net = net_of(name, 3)
+    lanes = [weights_of(name, net, lane) for lane in range(3)]
+    for weights in lanes:
+        assert np.isfinite(weights).all()
+        assert len(weights) == module.n_weights(settings, interface) or (
+            name == "cascade" and len(weights) < module.n_weights(settings, interface)  # it grows up to them
+        )
+        assert weights.dtype == settings.precision
+        assert np.ptp(weights) > 0
+    assert len({weights.tobytes() for weights in lanes}) == 3
+    assert weights_of(name, net_of(name, 1), 0).tobytes() == lanes[0].tobytes()  # as many lanes as there are
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_weights_are_views(name):
+    module, settings, interface = parts_of(name)
+    net = module.allocate(settings, interface, 2)
+    for row in module.weights(settings, net, interface, 1):
+        row[...] = 7
+    assert (weights_of(name, net, 1) == 7).all()
+    assert not (weights_of(name, net, 0) == 7).any()
+
+
+INTERFACES = [
+    Interface(n_in, n_out, 5, input_symbols=a, target_symbols=b, every_step=c, judged_at_end=d)
+    for n_in, n_out in ((2, 1), (5, 5), (5, 2))
+    for a in (False, True) for b in (False, True) for c in (False, True) for d in (False, True)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_it_says_what_it_can_take_in_a_sentence(name):
+    module, settings, interface = parts_of(name)
+    assert module.refuses(settings, interface) == ""
+    reasons = {module.refuses(settings, other) for other in INTERFACES} - {""}
+    assert all(len(reason) > 20 and not reason.endswith(".") for reason in reasons)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_what_it_does_not_take_is_refused_before_a_run(name):
+    """A row with such a task is an error of its file."""
+    settings = parts_of(name)[1]
+    rows = config.load()
+    seen = 0
+    for row in rows.values():
+        reason = config.learner_refuses(settings, config.interface_of(row.setup().task))
+        if reason:
+            seen += 1
+            base = {**row.base, "learner": settings.model_dump(mode="json", exclude_none=True)}
+            _, problems = config._setup(base, {}, {})
+            assert f"learner: {name} cannot take this task: {reason}" in problems
+    assert seen > 0 or name == "elman" or name == "rtrl" or name == "bptt"
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_bad_settings_are_refused_by_name(name):
+    module, settings, _ = parts_of(name)
+    good = settings.model_dump()
+    module.Settings(**good)
+    with pytest.raises(ValidationError, match="hiden"):
+        module.Settings(**good, hiden=1)
+    n_checked = 0
+    for field, value in good.items():
+        kinds = [bad for bad in (math.nan, math.inf, -1, -1.5, "1", [], None) if type(bad) is not type(value)]
+        if isinstance(value, float) and not isinstance(value, bool):
+            kinds = [math.nan, math.inf, -1.0, "1"]
+        elif isinstance(value, int) and not isinstance(value, bool):
+            kinds = [-1, 1.5, "1", math.nan]
+        elif isinstance(value, str):
+            kinds = ["nonsense", 1]
+        else:
+            continue
+        for bad in kinds:
+            with pytest.raises(ValidationError, match=rf"(?m)(^|\W){field}\b"):
+                module.Settings(**good | {field: bad})
+        n_checked += 1
+    assert n_checked >= 5
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_missing_settings_are_named(name):
+    module, settings, _ = parts_of(name)
+    needed = [field for field, info in module.Settings.model_fields.items() if info.is_required()]
+    assert "name" in needed
+    for field in needed:
+        with pytest.raises(ValidationError, match=rf"(?m)^{field}$"):
+            module.Settings(**{key: value for key, value in settings.model_dump().items() if key != field})
