@@ -152,7 +152,7 @@ def run(
 
     \b
     repro run 6a/lstm
-    repro run '4/*' --reading linear
+    repro run '4/lstm/*' --reading linear
     repro run 6a/lstm --set learning_rate=0.1 --trials 50
     """
     from repro import campaign, config, engine, selection
@@ -232,7 +232,8 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 def table(select: tuple[str, ...], results: Path, form: str) -> None:
     r"""Print a table of the paper with the measured numbers beside it.
 
-    SELECT is the number of a table, 'text' (what the paper reports in no table), or rows as `repro run` takes them.
+    SELECT is the number of a table, 'text' (what the paper reports in no table), 'ours' (rows that are not in the paper),
+    or rows as `repro run` takes them.
 
     \b
     repro table 9
