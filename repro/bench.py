@@ -14,6 +14,7 @@ ROWS = (  # what is measured if nothing else is said, each with its learner
     "6b/lstm", "4/lstm/T=100", "4/lstm/T=500", "4/lstm/T=1000",
     "1/rtrl/hidden=3,lr=0.05", "1/rtrl/hidden=12,lr=0.1", "2a/rtrl/p=4,lr=1", "2a/rtrl/p=100,lr=1", "4/rtrl/T=100",
     "2a/bptt/p=100,lr=1", "4/bptt/T=100", "1/elman/hidden=15", "4/elman/T=100", "2a/chunker/p=100",
+    "1/cascade", "3a/guessing/A1,T=100,N=3", "3a/guessing/A2,T=100,N=3",
 )  # fmt: skip
 _LANES = 16
 _ROUNDS = 5

@@ -285,7 +285,7 @@ def test_errors_of_several_files_come_together(tmp_path):
         ('name = "adding"', 'name = "__init__"', "task.name: there is no task '__init__'"),
         ('learner = "lstm"', 'learner = "elmann"', "rows.0 (5/lstm).learner: there is no learners.elmann"),
         ('["rtrl", "bptt", "elman"]', '["rtrl", "bttp"]', "choices.1.learners: there is no learners.bttp"),
-        ('learners = ["lstm"]\nset', 'learners = ["ltsm"]\nset', "plain-error.learners: there is no learners.ltsm"),
+        ('learners = ["lstm"]\nset', 'learners = ["ltsm"]\nset', "readings.plain-error.learners: there is no"),
         ('name = "5/lstm"', 'name = "6a/lstm"', "a name starts with its experiment, '5/'"),
         ('name = "5/lstm"', 'name = "5/../../x"', "rows.0.name: String should match pattern"),
         ("[readings.printed]", "[readings.other]", "readings: there is no reading 'printed'"),
