@@ -232,8 +232,8 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 def table(select: tuple[str, ...], results: Path, form: str) -> None:
     r"""Print a table of the paper with the measured numbers beside it.
 
-    SELECT is the number of a table, 'text' (what the paper reports in no table), 'ours' (rows that are not in the paper),
-    or rows as `repro run` takes them.
+    SELECT is the number of a table, 'text' (what the paper reports in no table), 'ours' (rows that are not in the
+    paper), or rows as `repro run` takes them.
 
     \b
     repro table 9

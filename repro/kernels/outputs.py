@@ -9,15 +9,18 @@ one-hot inputs a time step touches the weights of one of them alone. All functio
 other. A net has these arrays, outputs padded to whole runs, sources by index first::
 
     w_out  (outputs, sources)     dw_out  the same, changes that wait for the end of the sequence
-    z, back  (other sources,)     out, e_k, is_output  (outputs,); is_output is 1, but 0 in what is no output
+    z, back  (other sources,)
+    out, wanted, e_k, is_output  (outputs,); wanted are the targets, is_output is 1, but 0 in what is no output
 
-and, for each lane, ``symbol``, ``goal`` or ``target``, ``rate``, ``n_out``, ``absolute``, ``square``, ``worst``.
+and, for each lane, ``symbol``, ``goal`` and ``aimed`` (the one before) or ``target``, ``rate``, ``n_out``,
+``absolute``, ``square``, ``worst``.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from repro.kernels import maths
 from repro.kernels.jit import kernel
 from repro.kernels.lanes import RUN, highest, load_run, maximum, select, splat, store_run, total
 
@@ -25,19 +28,34 @@ from repro.kernels.lanes import RUN, highest, load_run, maximum, select, splat, 
 class Outputs(NamedTuple):
     """Compiled functions of a net and a lane."""
 
+    aim: Any  # the targets into `wanted`; long before `assess`, as the processor waits for one number of a vector
     respond: Any  # the outputs
-    assess: Any  # target less output into e_k; mean |error|, mean squared error, largest |error|
+    assess: Any  # targets less outputs into e_k; mean |error|, mean squared error, largest |error|
     descend: Any  # from e_k, which becomes the error at the net input: errors that go back, changes of weights
     settle: Any  # a training sequence has ended: what waited is added
     finite: Any  # are all weights finite
 
 
-def build(logistic: Any, symbols: bool, goals: bool, waits: bool, plain_error: bool = False) -> Outputs:
+def build(precision: str, symbols: bool, goals: bool, waits: bool, plain_error: bool = False) -> Outputs:
     """Compile the layer.
 
     ``symbols``: is there a source given by its index. ``goals``: are targets given by theirs. ``waits``: do changes
     wait for the end of the sequence. ``plain_error``: is f' left out of e_k.
     """
+    logistic = maths.build(precision).logistic
+    number = np.dtype(precision).type
+    zero, one = number(0), number(1)
+
+    @kernel
+    def aim(net, lane):
+        if goals:
+            goal = np.int64(net.goal[lane])
+            net.wanted[np.int64(net.aimed[lane]), lane] = zero
+            net.wanted[goal, lane] = one
+            net.aimed[lane] = goal
+        else:
+            for k in range(net.target.shape[0]):
+                net.wanted[k, lane] = net.target[k, lane]
 
     @kernel
     def respond(net, lane):
@@ -54,19 +72,11 @@ def build(logistic: Any, symbols: bool, goals: bool, waits: bool, plain_error: b
 
     @kernel
     def assess(net, lane):
-        out, e_k = net.out, net.e_k
-        for k in range(0, e_k.shape[0], RUN):
-            store_run(e_k, 0.0 - load_run(out, k, lane) * load_run(net.is_output, k, lane), k, lane)
-        if goals:
-            goal = np.int64(net.goal[lane])
-            e_k[goal, lane] = net.is_output[goal, lane] - out[goal, lane]
-        else:
-            for k in range(net.target.shape[0]):
-                e_k[k, lane] = net.target[k, lane] - out[k, lane]
-        absolute = splat(0.0, load_run(e_k, 0, lane))
+        absolute = splat(0.0, load_run(net.out, 0, lane))
         square, worst = absolute, absolute
-        for k in range(0, e_k.shape[0], RUN):
-            error = load_run(e_k, k, lane)
+        for k in range(0, net.e_k.shape[0], RUN):
+            error = load_run(net.wanted, k, lane) - load_run(net.out, k, lane) * load_run(net.is_output, k, lane)
+            store_run(net.e_k, error, k, lane)
             size = select(error < 0.0, 0.0 - error, error)
             absolute, square, worst = absolute + size, square + error * error, maximum(worst, size)
         net.absolute[lane] = total(absolute) / net.n_out[lane]
@@ -114,4 +124,4 @@ def build(logistic: Any, symbols: bool, goals: bool, waits: bool, plain_error: b
                     return False
         return True
 
-    return Outputs(respond, assess, descend, settle, finite)
+    return Outputs(aim, respond, assess, descend, settle, finite)

@@ -50,11 +50,13 @@ class Net(NamedTuple):
     back: Any  # (others,) errors that come back from the outputs
     out: Any  # (outputs,) outputs
     e_k: Any  # (outputs,) target less output, then errors at the outputs
+    wanted: Any  # (outputs,) targets
     is_output: Any  # (outputs,) 1, but 0 in the padding
     source: Any  # (inputs,) what the task presents, if not by index
     symbol: Any  # () the input's index
     before: Any  # () that of the time step before
     goal: Any  # () the target's index
+    aimed: Any  # () that of the time step before
     target: Any  # (out,) targets that are not given by index
     y_k: Any  # (out,) outputs, the lanes side by side; with targets given by index the same as `out`
     inputs: Any  # () their number
@@ -88,9 +90,10 @@ def allocate(shape: Shape, width: int, precision: str, *, sensitivities: bool = 
         x=column(n), net_u=column(units), y=column(units), slope=column(units), e=column(units), delta=column(units),
         p=column(n, r, r) if sensitivities else column(0, 0, 0), fresh=column(RUN, r if sensitivities else 0),
         past=column((RUN if shape.symbols else n) + 2 * units if longest else 0, longest), clock=lanes(whole),
-        z=column(shape.seen), back=column(shape.seen), out=out, e_k=column(n_out), is_output=column(n_out),
+        z=column(shape.seen), back=column(shape.seen), out=out, e_k=column(n_out), wanted=column(n_out),
+        is_output=column(n_out),
         source=lanes(dtype, 0 if shape.symbols else shape.n_in), symbol=lanes(whole), before=lanes(whole),
-        goal=lanes(whole), target=lanes(dtype, 0 if shape.goals else shape.n_out),
+        goal=lanes(whole), aimed=lanes(whole), target=lanes(dtype, 0 if shape.goals else shape.n_out),
         y_k=out if shape.goals else lanes(dtype, shape.n_out),
         inputs=lanes(whole), n_out=lanes(dtype),
         rate=lanes(dtype), absolute=lanes(dtype), square=lanes(dtype), worst=lanes(dtype),
@@ -121,6 +124,7 @@ class Kernels(NamedTuple):
     """Compiled functions of a net and one of its lanes; `Learner` says what they do."""
 
     step: Any
+    aim: Any  # the targets become known
     respond: Any
     assess: Any
     learn: Any
@@ -132,8 +136,8 @@ class Kernels(NamedTuple):
 def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> Kernels:
     """Compile a net with its learning rule; without ``forgets`` all sequences are one to it."""
     logistic = maths.build(precision).logistic
-    layer = outputs.build(logistic, shape.by_index > 0, shape.goals, shape.waits)
-    layer_respond, layer_assess, layer_descend, layer_settle, layer_finite = layer
+    layer = outputs.build(precision, shape.by_index > 0, shape.goals, shape.waits)
+    aim, layer_respond, layer_assess, layer_descend, layer_settle, layer_finite = layer
     keep, rule_learn, rule_settle, rule_reset = rule
     n, hidden, full, biased, symbols, goals, waits = (
         shape.recurrent, shape.hidden, shape.full, shape.biased, shape.symbols, shape.goals, shape.waits,
@@ -239,12 +243,12 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
                     return False
         return layer_finite(net, lane)
 
-    return Kernels(step, respond, layer_assess, learn, settle, reset, finite)
+    return Kernels(step, aim, respond, layer_assess, learn, settle, reset, finite)
 
 
 def crew(kernels: Kernels, width: int) -> Learner:
     """The net as the training loop wants it: lanes one after the other."""
-    step_one, respond_one, assess_one, learn_one, settle_one, reset, finite = kernels
+    step_one, aim_one, respond_one, assess_one, learn_one, settle_one, reset, finite = kernels
 
     @kernel
     def step(net):
@@ -254,6 +258,7 @@ def crew(kernels: Kernels, width: int) -> Learner:
     @kernel
     def respond(net):
         for lane in range(width):
+            aim_one(net, lane)
             respond_one(net, lane)
 
     @kernel

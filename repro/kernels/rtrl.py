@@ -3,12 +3,13 @@
 import numpy as np
 
 from repro.kernels.jit import kernel
-from repro.kernels.lanes import RUN, load_run, splat, store_run
+from repro.kernels.lanes import RUN, load_run, select, splat, store_run
 from repro.kernels.recurrent_shape import Rule, Shape
 
 
 def build(shape: Shape, teacher_forcing: bool = False) -> Rule:
     """Compile for a net of ``shape``."""
+    tiny = 1e-20  # what is smaller changes no weight, and soon would be a subnormal number, at which processors are slow
     n, hidden, waits = shape.recurrent, shape.hidden, shape.waits
 
     @kernel
@@ -22,6 +23,8 @@ def build(shape: Shape, teacher_forcing: bool = False) -> Rule:
             if u == i:
                 change = change + load_run(net.x, m, lane)
             change = change * net.slope[u, lane]
+            size = select(change < 0.0, 0.0 - change, change)
+            change = select(size < tiny, 0.0, change)
             if n == 1:
                 store_run(p, change, m, u, i, lane)
             else:

@@ -112,8 +112,8 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     from repro.kernels.jit import kernel
 
     a, c = (recurrent.build(shape, rtrl.build(shape), settings.precision) for shape in _shapes(settings, interface))
-    step_a, respond_a, assess_a, learn_a, settle_a, reset_a, finite_a = a
-    step_c, respond_c, assess_c, learn_c, settle_c, reset_c, finite_c = c
+    step_a, aim_a, respond_a, assess_a, learn_a, settle_a, reset_a, finite_a = a
+    step_c, aim_c, respond_c, assess_c, learn_c, settle_c, reset_c, finite_c = c
     n_out, hidden, predict_state = interface.n_out, settings.hidden, settings.predict_state
     either = settings.judged == "either"
     failure = np.dtype(settings.precision).type(settings.failure)
@@ -130,6 +130,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     @kernel
     def respond(net):
         for lane in range(width):
+            aim_a(net.automatizer, lane)
             respond_a(net.automatizer, lane)
 
     @kernel
@@ -138,8 +139,10 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
             assess_a(net.automatizer, lane)
             worst = net.automatizer.worst[lane]
             net.passed[lane] = 0 if worst < failure else 1  # a NaN fails
-            net.chunker.goal[lane] = net.goal[lane]
-            assess_c(net.chunker, lane)
+            if either or net.passed[lane] == 1:
+                net.chunker.goal[lane] = net.goal[lane]
+                aim_c(net.chunker, lane)
+                assess_c(net.chunker, lane)
             if either and net.chunker.worst[lane] < worst:
                 worst = net.chunker.worst[lane]
             net.worst[lane] = worst

@@ -86,10 +86,12 @@ class Net(NamedTuple):
     out: Any  # (symbols,) outputs; `columns`
     y_k: Any  # the same
     e_k: Any  # (symbols,) scratch: target less output, then errors at the outputs; `columns`
+    wanted: Any  # (symbols,) targets; `columns`
     is_output: Any  # (symbols,) 1, but 0 in the padding; `columns`
     n_out: Any  # () number of outputs, as a floating-point number
     symbol: Any  # () the input
     goal: Any  # () the target
+    aimed: Any  # () that of the time step before
     net_in: Any  # () scratch: net inputs of gate and cell
     net_c: Any  # ()
     at_gate: Any  # () scratch: what d_in and d_cell of the input grow by
@@ -125,8 +127,8 @@ def allocate(settings: Settings, interface: Interface, width: int) -> Net:
         w_out=column(n, interface.n_in + 1), w_in=column(n), w_cell=column(n), d_in=column(n), d_cell=column(n),
         dw_out=column(n, interface.n_in + 1) if waits else column(0, 0),
         dw_in=column(n if waits else 0), dw_cell=column(n if waits else 0),
-        z=column(1), back=column(1), out=out, y_k=out, e_k=column(n), is_output=column(n), n_out=lanes(),
-        symbol=lanes(whole), goal=lanes(whole),
+        z=column(1), back=column(1), out=out, y_k=out, e_k=column(n), wanted=column(n), is_output=column(n),
+        n_out=lanes(), symbol=lanes(whole), goal=lanes(whole), aimed=lanes(whole),
         net_in=lanes(), net_c=lanes(), at_gate=lanes(), at_cell=lanes(), s=lanes(), y_c=lanes(), slope=lanes(),
         grown=lanes(whole), sequences=lanes(whole), error=lanes(np.float64), before=lanes(np.float64),
         rate=lanes(), absolute=lanes(), square=lanes(), worst=lanes(),
@@ -169,8 +171,8 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     squash_g = maths.squashing(*settings.g, calculus)
     squash_h = maths.identity if settings.h == "identity" else maths.squashing(*settings.h, calculus)
     plain_error, waits = settings.output_error == "plain", settings.update == "sequence"
-    layer = outputs.build(logistic, symbols=True, goals=True, waits=waits, plain_error=plain_error)
-    layer_respond, layer_assess, layer_descend, layer_settle, layer_finite = layer
+    layer = outputs.build(settings.precision, symbols=True, goals=True, waits=waits, plain_error=plain_error)
+    layer_aim, layer_respond, layer_assess, layer_descend, layer_settle, layer_finite = layer
     grow_after, grow_to = settings.grow_after, 1 - settings.grow_below
 
     @kernel
@@ -199,6 +201,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     @kernel
     def respond(net):
         for lane in range(width):
+            layer_aim(net, lane)
             net.z[0, lane] = net.y_c[lane]
             layer_respond(net, lane)
 
