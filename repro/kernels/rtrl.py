@@ -9,7 +9,8 @@ from repro.kernels.recurrent_shape import Rule, Shape
 
 def build(shape: Shape, teacher_forcing: bool = False) -> Rule:
     """Compile for a net of ``shape``."""
-    tiny = 1e-20  # what is smaller changes no weight, and soon would be a subnormal number, at which processors are slow
+    # What is smaller changes no weight, and soon would be a subnormal number, at which processors are slow.
+    tiny = 1e-20
     n, hidden, waits = shape.recurrent, shape.hidden, shape.waits
 
     @kernel
