@@ -96,7 +96,7 @@ def list_(as_matrix: bool, results: Path, form: str) -> None:
         click.echo(tables.listing(heads, cells, form))
         if form == "text":
             click.echo("\npaper, ours: there is a row. can: there is none, but the learner takes the task.")
-            click.echo("\n".join(f"-, {learner}: {reason}" for learner, reason in reasons.items()))
+            click.echo("\n".join(f"-, {learner}: {'; '.join(why)}" for learner, why in sorted(reasons.items())))
         return
     plan = campaign.plan(campaign.items([(row, None) for row in rows]), Store(results))
     headers = ("row", "experiment", "learner", "weights", "table", "paper: success after", "trials", "done")

@@ -233,9 +233,13 @@ def interface_of(task: Any) -> Any:
     return _module("tasks", task.name).interface(task)
 
 
-def learner_refuses(learner: Any, interface: Any) -> str:
-    """Why a learner of these settings cannot take a task; nothing if it can."""
-    return str(_module("learners", learner.name).refuses(learner, interface))
+def learner_refuses(learner: Any, task: Any, stop: Any) -> str:
+    """Why a learner of these settings cannot take a task under a stop rule; nothing if it can."""
+    module = _module("learners", learner.name)
+    reason = module.refuses(learner, interface_of(task))
+    if not reason and hasattr(module, "disagrees"):
+        reason = module.disagrees(learner, task, stop)
+    return str(reason)
 
 
 def _module(folder: str, name: str) -> Any:
@@ -390,10 +394,6 @@ def _setup(
         except ValidationError as error:
             problems += _messages(error, group, kind)
     if not problems:
-        learner = _module("learners", groups["learner"].name)
-        reason = learner_refuses(groups["learner"], interface_of(groups["task"]))
+        reason = learner_refuses(**groups)
         problems += [f"learner: {groups['learner'].name} cannot take this task: {reason}"] if reason else []
-        if hasattr(learner, "disagrees"):
-            reason = learner.disagrees(groups["learner"], groups["task"], groups["stop"])
-            problems += [f"learner: {groups['learner'].name}: {reason}"] if reason else []
     return (None, problems) if problems else (Setup(**groups), [])

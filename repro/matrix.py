@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from repro.config import Row, interface_of, learner_refuses, modules
+from repro.config import Row, learner_refuses, modules
 
 
-def matrix(rows: Iterable[Row]) -> tuple[list[str], list[list[str]], dict[str, str]]:
+def matrix(rows: Iterable[Row]) -> tuple[list[str], list[list[str]], dict[str, list[str]]]:
     """Experiments against learners.
 
     Returns
@@ -14,25 +14,27 @@ def matrix(rows: Iterable[Row]) -> tuple[list[str], list[list[str]], dict[str, s
     takes the task as any of its rows configures it, and ``-`` where it does not; and why learners do not, by learner.
 
     """
-    rows = list(rows)
     setups = [(row, row.setup()) for row in rows]
     learners = modules("learners")
-    lines: dict[str, list[str]] = {}
-    reasons: dict[str, str] = {}
-    for experiment in dict.fromkeys(row.experiment for row in rows):
-        interface = next(interface_of(setup.task) for row, setup in setups if row.experiment == experiment)
-        lines[experiment] = [experiment]
+    lines = []
+    reasons: dict[str, list[str]] = {}
+    for experiment in dict.fromkeys(row.experiment for row, _ in setups):
+        there = next(setup for row, setup in setups if row.experiment == experiment)
+        lines.append([experiment])
         for learner in learners:
             mine = [row for row, setup in setups if row.experiment == experiment and setup.learner.name == learner]
-            found = [learner_refuses(setup.learner, interface) for _, setup in setups if setup.learner.name == learner]
+            settings = dict.fromkeys(setup.learner for _, setup in setups if setup.learner.name == learner)
+            refused = [learner_refuses(one, there.task, there.stop) for one in settings]
             if any(line.table != "ours" for row in mine for line in row.published):
                 cell = "paper"
             elif mine:
                 cell = "ours"
-            elif "" in found:
+            elif "" in refused:
                 cell = "can"
             else:
                 cell = "-"
-                reasons[learner] = next(iter(found), "it is in no configuration")
-            lines[experiment].append(cell)
-    return ["experiment", *learners], list(lines.values()), reasons
+                reason = refused[0].partition("; ")[0] if refused else "it is in no configuration"  # the first of many
+                if reason not in reasons.setdefault(learner, []):
+                    reasons[learner].append(reason)
+            lines[-1].append(cell)
+    return ["experiment", *learners], lines, reasons

@@ -166,7 +166,7 @@ def test_what_it_does_not_take_is_refused_before_a_run(name):
     rows = config.load()
     seen = 0
     for row in rows.values():
-        reason = config.learner_refuses(settings, config.interface_of(row.setup().task))
+        reason = config.learner_refuses(settings, row.setup().task, row.setup().stop)
         if reason:
             seen += 1
             base = {**row.base, "learner": settings.model_dump(mode="json", exclude_none=True)}
