@@ -19,7 +19,7 @@ def test_few_rows_are_split_among_the_workers(tmp_path):
 
 def test_of_many_rows_each_is_one_job_and_low_limits_come_first(tmp_path):
     rows = config.load()
-    made = jobs(tmp_path, 2, "4", "6b/lstm")
+    made = jobs(tmp_path, 2, "4/lstm", "6b/lstm")
     assert [(job.cell.row, len(job.trials)) for job in made] == [
         ("4/lstm/T=100", 10), ("4/lstm/T=500", 10), ("6b/lstm", 10), ("4/lstm/T=1000", 10),
     ]  # fmt: skip
