@@ -84,12 +84,12 @@ def player(learner, settings, interface, width):
     @compiled
     def play(net, inputs, targets, ends, rates, mean_errors, resets, answers, errors):
         for t in range(ends.shape[0]):
-            put(net, inputs, t)
-            step(net)
             any_ends = False
             for lane in range(width):
                 any_ends = any_ends or ends[t, lane]
                 net.rate[lane] = rates[t, lane] if every_step or ends[t, lane] else 0.0
+            put(net, inputs, t)
+            step(net)
             if every_step or any_ends:
                 react(net, t, targets, answers, errors)
             for lane in range(width):

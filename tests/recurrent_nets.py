@@ -80,6 +80,8 @@ def _others():
     for (name, way), (net, kind), every_step in product(ways, kinds, (True, False)):
         if name == "elman" and net == "full":
             continue
+        if way == STEP | REMEMBERS and not every_step:
+            continue
         hidden, n_in, n_out = sizes[n % len(sizes)]
         if net == "full" and n_out == 17:
             hidden, n_in, n_out = 15, 2, 2

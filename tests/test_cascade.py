@@ -689,7 +689,9 @@ def test_epochs_must_be_those_of_the_task():
 
     assert disagrees(training_strings=256, order="cycle") == ""
     assert disagrees(length=100) == ""
-    assert "255 training strings" in disagrees(training_strings=255, order="cycle")
+    assert "the training set has 255" in disagrees(training_strings=255, order="cycle")
+    assert "the training set has 255" in disagrees(training_sequences=255)
+    assert disagrees(training_sequences=256) == disagrees(training_sequences=None) == ""
     assert "task.order = 'cycle'" in disagrees(training_strings=256, order="random")
 
 

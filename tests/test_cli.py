@@ -140,7 +140,7 @@ def test_records_with_other_settings_are_not_in_the_papers_table(tmp_path):
         (["run", "6a/lstm", "--set", "x=" + "[" * 5000], "6a/lstm: x: "),
         (["run", "6a/lstm", "--results", "/proc/x"], "cannot be written"),
         (["show", "9/x"], "no row is called '9/x'"),
-        (["run", "1/cascade", "--set", "epoch=100"], "cascade cannot take this task: learner.epoch is 100"),
+        (["run", "1/cascade", "--set", "epoch=100"], "learner.epoch is 100, but the training set has 256"),
         (["run", "1/cascade", "--set", "order=random"], "it learns by epochs, which needs task.order = 'cycle'"),
         (["run", "3a/guessing/A1,T=100,N=3", "--set", "stop.tolerance=1"], "tolerance is 1.0, the learner's 0.1"),
         (["run", "2a/rtrl/p=4,lr=1", "--set", "net=full"], "a full net are not made for targets given by their index"),

@@ -91,7 +91,7 @@ def test_the_twin_learns_what_can_be_learnt(name):
             continue
         seen = np.ones(net.n_in, bool)
         if case.interface.input_symbols:
-            shown = np.concatenate([lesson.x for lesson in lessons if lesson.rate > 0 or not net.forgets])
+            shown = np.concatenate([lesson.x for lesson in lessons if lesson.rate > 0])
             seen = np.isin(np.arange(net.n_in), shown)
         for unit, (row, old) in enumerate(zip(rows, start, strict=True)):
             moved = np.abs(row - old) > 1e-10

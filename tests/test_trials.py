@@ -438,7 +438,7 @@ def test_streams_differ_by_what_they_are_for_and_by_trial_row_settings_and_seed(
     ]
     streams = [stream.tobytes() for cell in cells for trial in range(5) for stream in cell.streams(trial)]
     pairs = [pair.tobytes() for cell in cells for pair in map(cell.pair, range(2))]
-    assert len(set(streams)) == len(streams) == 6 * 5 * 3
+    assert len(set(streams)) == len(streams) == 7 * 5 * 3
     assert not set(streams) & set(pairs)
 
 

@@ -44,6 +44,9 @@ class Net(NamedTuple):
     delta: Any  # (recurrent,) scratch of a rule: errors at the net inputs
     p: Any  # (sources, recurrent, recurrent) of RTRL: d y_u / d w_im at [m, u, i]
     fresh: Any  # (RUN, recurrent) scratch of RTRL
+    left_y: Any  # (recurrent,) of a net that does not forget: y where training was left for a test
+    left_p: Any  # (sources, recurrent, recurrent) and p
+    away: Any  # () is it in a test, 0 or 1
     past: Any  # (kept, time steps) of BPTT: the sequence so far
     clock: Any  # () its time steps
     z: Any  # (others,) what the outputs see beside a source given by its index
@@ -67,10 +70,13 @@ class Net(NamedTuple):
     worst: Any  # () largest |error|
 
 
-def allocate(shape: Shape, width: int, precision: str, *, sensitivities: bool = False, longest: int = 0) -> Net:
+def allocate(
+    shape: Shape, width: int, precision: str, *, sensitivities: bool = False, longest: int = 0, forgets: bool = True
+) -> Net:
     """The arrays of ``width`` nets, all zero but for the constants.
 
-    With ``sensitivities`` there is room for RTRL's p, with ``longest`` for a sequence of so many time steps.
+    With ``sensitivities`` there is room for RTRL's p, with ``longest`` for a sequence of so many time steps, without
+    ``forgets`` for what training comes back to after a test.
     """
     dtype, whole = np.dtype(precision), np.uint32
     n, r, n_out = padded(shape.sources), shape.recurrent, padded(shape.n_out)
@@ -89,6 +95,8 @@ def allocate(shape: Shape, width: int, precision: str, *, sensitivities: bool = 
         w_out=column(*w_out), dw_out=column(*w_out) if shape.waits else column(0, 0),
         x=column(n), net_u=column(units), y=column(units), slope=column(units), e=column(units), delta=column(units),
         p=column(n, r, r) if sensitivities else column(0, 0, 0), fresh=column(RUN, r if sensitivities else 0),
+        left_y=column(0 if forgets else units), left_p=column(0, 0, 0) if forgets else column(n, r, r),
+        away=lanes(whole),
         past=column((RUN if shape.symbols else n) + 2 * units if longest else 0, longest), clock=lanes(whole),
         z=column(shape.seen), back=column(shape.seen), out=out, e_k=column(n_out), wanted=column(n_out),
         is_output=column(n_out),
@@ -134,7 +142,10 @@ class Kernels(NamedTuple):
 
 
 def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> Kernels:
-    """Compile a net with its learning rule; without ``forgets`` all sequences are one to it."""
+    """Compile a net with its learning rule.
+
+    Without ``forgets`` all training sequences are one to it; a test starts from where training is, and leaves it there.
+    """
     logistic = maths.build(precision).logistic
     layer = outputs.build(precision, shape.by_index > 0, shape.goals, shape.waits)
     aim, layer_respond, layer_assess, layer_descend, layer_settle, layer_finite = layer
@@ -170,7 +181,30 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
             net.net_u[u, lane] = total(net_u)
 
     @kernel
+    def leave_training(net, lane):
+        for u in range(n):
+            net.left_y[u, lane] = net.y[u, lane]
+            for i in range(n):
+                for m in range(0, net.x.shape[0], RUN):
+                    store_run(net.left_p, load_run(net.p, m, u, i, lane), m, u, i, lane)
+        net.away[lane] = 1
+
+    @kernel
+    def come_back(net, lane):
+        for u in range(n):
+            net.y[u, lane] = net.left_y[u, lane]
+            for i in range(n):
+                for m in range(0, net.x.shape[0], RUN):
+                    store_run(net.p, load_run(net.left_p, m, u, i, lane), m, u, i, lane)
+        net.away[lane] = 0
+
+    @kernel
     def step(net, lane):
+        if not forgets:
+            if net.rate[lane] == zero and net.away[lane] == 0:
+                leave_training(net, lane)
+            elif net.rate[lane] != zero and net.away[lane] == 1:
+                come_back(net, lane)
         n_in = np.int64(net.inputs[lane])
         for u in range(n):
             net.x[n_in + u, lane] = net.y[u, lane]

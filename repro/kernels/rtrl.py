@@ -6,11 +6,12 @@ from repro.kernels.jit import kernel
 from repro.kernels.lanes import RUN, load_run, select, splat, store_run
 from repro.kernels.recurrent_shape import Rule, Shape
 
+_TINY = {"float32": 1e-30, "float64": 1e-250}  # what is smaller soon becomes subnormal: processors are slow at it
 
-def build(shape: Shape, teacher_forcing: bool = False) -> Rule:
+
+def build(shape: Shape, precision: str, teacher_forcing: bool = False) -> Rule:
     """Compile for a net of ``shape``."""
-    # What is smaller changes no weight, and soon would be a subnormal number, at which processors are slow.
-    tiny = 1e-20
+    tiny = _TINY[precision]
     n, hidden, waits = shape.recurrent, shape.hidden, shape.waits
 
     @kernel

@@ -80,8 +80,9 @@ def refuses(settings: Settings, interface: Interface) -> str:
 
 def disagrees(settings: Settings, task: Any, stop: Any) -> str:
     """Why its epochs are not those of a task; nothing if they are. A task without a training set gives fresh ones."""
-    if getattr(task, "training_strings", settings.epoch) != settings.epoch:
-        return f"learner.epoch is {settings.epoch}, but there are {task.training_strings} training strings"
+    n = getattr(task, "training_strings", None) or getattr(task, "training_sequences", None)
+    if n not in (None, settings.epoch):
+        return f"learner.epoch is {settings.epoch}, but the training set has {n} sequences"
     if getattr(task, "order", "cycle") != "cycle":
         return "it learns by epochs, which needs task.order = 'cycle'"
     return ""

@@ -14,7 +14,8 @@ layered nets of `kernels.recurrent`, their outputs see the inputs too, without b
    is what follows its own latest input.
 
 In tests A and C work together as in training, without learning. ``judged``: what counts is A alone, which is to have
-learnt it all in the end, or the better of both. There is no time code that would tell C how long ago its input was.
+learnt it all in the end, or at each time step the better of both, as if one knew which to believe. There is no time
+code that would tell C how long ago its input was.
 """
 
 from typing import Any, Literal, NamedTuple
@@ -23,10 +24,10 @@ import numpy as np
 from pydantic import Field
 
 from repro.kernels.contract import Interface, Learner
-from repro.kernels.recurrent_shape import Shape
+from repro.kernels.recurrent_shape import NARROW, Shape
 from repro.settings import RecurrentNet
 
-WIDEST = 8  # trials side by side: they follow each other, and more would only crowd the processor's cache
+WIDEST = NARROW
 
 
 class Settings(RecurrentNet):
@@ -111,7 +112,10 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     from repro.kernels import recurrent, rtrl
     from repro.kernels.jit import kernel
 
-    a, c = (recurrent.build(shape, rtrl.build(shape), settings.precision) for shape in _shapes(settings, interface))
+    a, c = (
+        recurrent.build(shape, rtrl.build(shape, settings.precision), settings.precision)
+        for shape in _shapes(settings, interface)
+    )
     step_a, aim_a, respond_a, assess_a, learn_a, settle_a, reset_a, finite_a = a
     step_c, aim_c, respond_c, assess_c, learn_c, settle_c, reset_c, finite_c = c
     n_out, hidden, predict_state = interface.n_out, settings.hidden, settings.predict_state

@@ -10,16 +10,15 @@ Weights change at every time step with a target, or at the end of the sequence. 
 inputs too, as those of 2a and 2b do.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from repro.kernels.contract import Interface, Learner
-from repro.kernels.recurrent_shape import Rule, Shape
+from repro.kernels.recurrent_shape import NARROW, Rule, Shape, functions
 from repro.settings import RecurrentNet
 
-WIDEST = 8  # trials side by side: they follow each other, and more would only crowd the processor's cache
+WIDEST = NARROW
 
 
 class Settings(RecurrentNet):
@@ -43,30 +42,7 @@ def _shape(settings: Settings, interface: Interface) -> Shape:
     )  # fmt: skip
 
 
-def n_weights(settings: Settings, interface: Interface) -> int:
-    """The number of weights, biases included."""
-    return _shape(settings, interface).n_weights
-
-
-def allocate(settings: Settings, interface: Interface, width: int) -> Any:
-    """The arrays of ``width`` nets, a `kernels.recurrent.Net`."""
-    from repro.kernels import recurrent
-
-    return recurrent.allocate(_shape(settings, interface), width, settings.precision)
-
-
-def weights(settings: Settings, net: Any, interface: Interface, lane: int) -> list[np.ndarray]:
-    """One lane's weights as views, unit by unit: hidden units, then outputs."""
-    from repro.kernels import recurrent
-
-    return recurrent.weights(_shape(settings, interface), net, lane)
-
-
-def initialise(settings: Settings, net: Any, interface: Interface, lane: int, uniform: Any) -> None:
-    """Draw one lane's initial weights with ``uniform()``, numbers from 0 to 1."""
-    from repro.kernels import recurrent
-
-    recurrent.draw(weights(settings, net, interface, lane), settings.init, uniform)
+n_weights, allocate, weights, initialise = functions(_shape, lambda *_: {})
 
 
 def build(settings: Settings, interface: Interface, width: int) -> Learner:

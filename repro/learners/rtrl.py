@@ -11,19 +11,22 @@ activations a net carries along how each depends on each weight w_ij to a recurr
 That is the exact gradient as long as weights do not change within a sequence (``update = "sequence"``); on line,
 changed at every step, they are assumed to change slowly. With ``teacher_forcing`` the outputs of a full net are
 replaced by their targets before the next time step, and their p by 0, in training sequences. Without ``forgets``
-neither activations nor p start anew with a sequence: Smith and Zipser's nets were told no string boundaries.
+neither activations nor p start anew with a sequence: Smith and Zipser's nets were told no string boundaries. (Tests
+start from where training is, and training goes on from there after them.)
+
+Numbers p of less than 1e-30 (1e-250 in double precision) count as 0: soon they would be subnormal, at which processors
+are slow.
 """
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from repro.kernels.contract import Interface, Learner
-from repro.kernels.recurrent_shape import Shape
+from repro.kernels.recurrent_shape import NARROW, Shape, functions
 from repro.settings import RecurrentNet
 
-WIDEST = 8  # trials side by side: they follow each other, and more would only crowd the processor's cache
+WIDEST = NARROW
 
 
 class Settings(RecurrentNet):
@@ -45,8 +48,11 @@ class Settings(RecurrentNet):
 
 def refuses(settings: Settings, interface: Interface) -> str:
     """Why the learner cannot take a task; nothing if it can."""
-    by_index = interface.target_symbols and settings.net == "full"
-    return "the outputs of a full net are not made for targets given by their index" if by_index else ""
+    if interface.target_symbols and settings.net == "full":
+        return "the outputs of a full net are not made for targets given by their index"
+    if not interface.every_step and not settings.forgets:
+        return "without forgets it needs a target at every time step: that tells it training from tests"
+    return ""
 
 
 def _shape(settings: Settings, interface: Interface) -> Shape:
@@ -57,30 +63,9 @@ def _shape(settings: Settings, interface: Interface) -> Shape:
     )  # fmt: skip
 
 
-def n_weights(settings: Settings, interface: Interface) -> int:
-    """The number of weights, biases included."""
-    return _shape(settings, interface).n_weights
-
-
-def allocate(settings: Settings, interface: Interface, width: int) -> Any:
-    """The arrays of ``width`` nets, a `kernels.recurrent.Net`."""
-    from repro.kernels import recurrent
-
-    return recurrent.allocate(_shape(settings, interface), width, settings.precision, sensitivities=True)
-
-
-def weights(settings: Settings, net: Any, interface: Interface, lane: int) -> list[np.ndarray]:
-    """One lane's weights as views, unit by unit: recurrent units, then the outputs of a layered net."""
-    from repro.kernels import recurrent
-
-    return recurrent.weights(_shape(settings, interface), net, lane)
-
-
-def initialise(settings: Settings, net: Any, interface: Interface, lane: int, uniform: Any) -> None:
-    """Draw one lane's initial weights with ``uniform()``, numbers from 0 to 1."""
-    from repro.kernels import recurrent
-
-    recurrent.draw(weights(settings, net, interface, lane), settings.init, uniform)
+n_weights, allocate, weights, initialise = functions(
+    _shape, lambda settings, _: {"sensitivities": True, "forgets": settings.forgets}
+)
 
 
 def build(settings: Settings, interface: Interface, width: int) -> Learner:
@@ -88,5 +73,5 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     from repro.kernels import recurrent, rtrl
 
     shape = _shape(settings, interface)
-    rule = rtrl.build(shape, settings.teacher_forcing)
+    rule = rtrl.build(shape, settings.precision, settings.teacher_forcing)
     return recurrent.crew(recurrent.build(shape, rule, settings.precision, forgets=settings.forgets), width)

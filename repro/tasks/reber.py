@@ -53,7 +53,7 @@ class Settings(_Settings):
     distinct_test: bool = Field(False, description="is no string twice in the test set")
     target: Literal["next", "legal"] = Field("next", description="the next symbol, or all that may follow")
     order: Literal["random", "cycle"] = Field("random", description="training strings drawn, or all in turn")
-    leave: int = Field(50, ge=10, le=90, description="probability, in percent, of the way out that shortens a string")
+    leave: int = Field(50, ge=50, le=90, description="probability, in percent, of the way out that shortens a string")
 
 
 def interface(settings: Settings) -> Interface:
