@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 help:
 	@echo "make reproduce   install, rerun a part of the paper (a minute or two), print the tables"
-	@echo "make paper       rerun everything there is, with the paper's trials, into results/ (hours)"
+	@echo "make paper       rerun every row of the paper, with the paper's trials, into results/ (many hours)"
 	@echo "make test        install, run the tests"
 	@echo "make lint types  check style and types"
 	@echo "make bench       measure the speed"

@@ -1,5 +1,6 @@
 """What a ``run`` command does: find what is missing, have it run, and put every finished trial on disk."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,12 +86,18 @@ def items(
 ) -> tuple[Item, ...]:
     """Items for the selected rows; a reading or a number of trials that is asked for goes before the selection's own.
 
+    Rows that a reading is not about are left out, with a warning.
+
     Raises
     ------
     repro.config.ConfigError
-        If there is no such reading, or an override does not fit.
+        If no row has such a reading, or an override does not fit.
 
     """
+    without = [row.name for row, _ in selected if reading and reading not in row.readings]
+    if without and len(without) < len(selected):
+        warnings.warn(f"reading '{reading}' is not about {', '.join(without)}: left out", stacklevel=2)
+        selected = [(row, quick) for row, quick in selected if row.name not in without]
     return tuple(
         Item(row, row.cell(name, overrides, seed), trials or n, overrides or {})
         for row, quick in selected

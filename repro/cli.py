@@ -95,7 +95,7 @@ def list_(as_matrix: bool, results: Path, form: str) -> None:
         heads, cells, reasons = matrix.matrix(rows)
         click.echo(tables.listing(heads, cells, form))
         if form == "text":
-            click.echo("\npaper, ours: there is a row. can: there is none, but the learner takes the task.")
+            click.echo("\npaper, ours: there is a row. can: there is none, but the learner takes the task: write one.")
             click.echo("\n".join(f"-, {learner}: {'; '.join(why)}" for learner, why in sorted(reasons.items())))
         return
     plan = campaign.plan(campaign.items([(row, None) for row in rows]), Store(results))
@@ -264,6 +264,6 @@ def bench(learner: str, select: tuple[str, ...], lanes: int | None, form: str) -
     rows = [row for row, _ in selection.select(select or measure.ROWS, config.load()) if row.learner == learner]
     if not rows:
         known = dict.fromkeys(row.learner for row in config.load().values())
-        raise config.ConfigError(f"no such row of a learner '{learner}'; learners are {', '.join(known)}.")
+        raise config.ConfigError(f"none of these rows has the learner '{learner}'; learners are {', '.join(known)}.")
     lines = [*measure.training(rows, lanes), *(measure.kernel(row, lanes) for row in rows[-1:])]
     click.echo(tables.listing(("what", "lanes", "million time steps/s", "ns per trial and step"), lines, form))

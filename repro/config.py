@@ -13,11 +13,12 @@ from difflib import get_close_matches
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError
 
 from repro.errors import ReproError
+from repro.schema import File, Published, Reading, Stop
 from repro.settings import Settings
 from repro.trial import Cell
 
@@ -27,101 +28,6 @@ _FOLDERS = (("task", "tasks"), ("learner", "learners"))
 
 class ConfigError(ReproError):
     """A configuration that cannot be used, or a name that is in none."""
-
-
-class Stage(Settings):
-    """A stage of the stop rule: conditions on the most recent training sequences, on an exam, or both."""
-
-    name: str
-    max_wrong: int | None = Field(None, ge=0, description="so many of the most recent ones may be wrong; null: any")
-    mean_error: float | None = Field(None, gt=0, description="their mean |error| must be below; null: no bound")
-    exam_max_wrong: int | None = Field(None, ge=0, description="so many sequences of the exam may be wrong; null: any")
-    exam_mean_error: float | None = Field(None, gt=0, description="their mean |error| must be below; null: no bound")
-    test_sequences: int | None = Field(None, ge=0, le=10**9, description="if not those of all stages")
-
-
-class Stop(Settings):
-    """When a trial ends, and how it is tested.
-
-    An exam that passes a stage without a test of its own is handed on to the next stage, which asks about it alone.
-    """
-
-    window: int = Field(1, ge=1, le=1_000_000, description="how many training sequences are the most recent ones")
-    tolerance: float = Field(ge=0, description="a sequence is right if the |error| of every output is below")
-    error: Literal["absolute", "squared"] = Field("absolute", description="what mean errors are the mean of")
-    max_sequences: int = Field(ge=1, le=10**12, description="training sequences after which a trial has failed")
-    exam_sequences: int = Field(0, ge=0, le=10**9, description="test sequences that decide on a stage; 0 for none")
-    exam_every: int = Field(1, ge=1, le=10**9, description="training sequences from one exam to the next, at least")
-    exam_set: Literal["fresh", "fixed"] = Field("fresh", description="do the exams of a trial share their sequences")
-    test_sequences: int = Field(ge=0, le=10**9, description="drawn after a stage, for the record")
-    stages: Annotated[tuple[Stage, ...], Field(strict=False, min_length=1)]
-
-    @model_validator(mode="after")
-    def _stages_ask_something(self) -> Self:
-        for stage in self.stages:
-            recent = stage.max_wrong is not None or stage.mean_error is not None
-            exam = stage.exam_max_wrong is not None or stage.exam_mean_error is not None
-            if exam and not self.exam_sequences:
-                raise ValueError(f"stage '{stage.name}' asks for an exam, but exam_sequences is 0")
-            if not exam and (self.exam_sequences or not recent):
-                raise ValueError(f"stage '{stage.name}' asks for nothing: max_wrong, exam_max_wrong or a mean error")
-        return self
-
-
-class Published(Settings):
-    """A line of a table of the paper, or of its text; or, without numbers, of our own rows."""
-
-    table: int | Literal["text", "ours"]
-    line: int
-    stage: str = Field(description="the stage of the stop rule that the line is about")
-    weights: int | None = None
-    success: float | Literal["some"] | None = Field(None, description="trials that succeed, in percent")
-    sequences: int | None = Field(None, description="'success after', in training sequences")
-    beyond: bool = Field(False, description="no success after so many sequences")
-    test_wrong: int | None = Field(None, description="of the test sequences")
-    test_fraction: float | None = Field(None, description="of the test sequences that are wrong")
-    test_error: float | None = None
-    note: str = ""
-
-
-_Names = Annotated[tuple[str, ...], Field(strict=False)]
-
-
-class Reading(Settings):
-    """A way to read what the paper leaves open."""
-
-    note: str
-    learners: _Names = Field((), description="that it is about; none: all")
-    choices: _Names = ()
-    set: dict[str, Any] = Field(default_factory=dict)
-
-
-class _Choices(Settings):
-    """Choices of the printed reading that are about some of the learners."""
-
-    learners: _Names
-    choices: _Names
-
-
-class _Row(Settings):
-    name: str = Field(pattern=r"^[0-9a-z]+/[0-9a-z_]+(/[0-9A-Za-z_.,=-]+)?$")
-    learner: str
-    trials: int = Field(ge=1)
-    set: dict[str, Any] = Field(default_factory=dict)
-    quick: dict[str, int] = Field(default_factory=dict, description="trials that @quick runs, by reading")
-    published: tuple[Published, ...] = Field((), strict=False)
-
-
-class _File(Settings):
-    experiment: str = Field(pattern="^[0-9a-z]+$")
-    title: str
-    section: str
-    task: dict[str, Any]
-    learners: dict[str, dict[str, Any]]
-    stop: dict[str, Any]
-    readings: dict[str, Reading]
-    choices: tuple[_Choices, ...] = Field((), strict=False)
-    rows: tuple[_Row, ...] = Field(strict=False, min_length=1)
 
 
 @dataclass(frozen=True)
@@ -233,13 +139,15 @@ def interface_of(task: Any) -> Any:
     return _module("tasks", task.name).interface(task)
 
 
-def learner_refuses(learner: Any, task: Any, stop: Any) -> str:
-    """Why a learner of these settings cannot take a task under a stop rule; nothing if it can."""
+def learner_refuses(learner: Any, task: Any) -> str:
+    """Why a learner of these settings cannot take a task; nothing if it can."""
+    return str(_module("learners", learner.name).refuses(learner, interface_of(task)))
+
+
+def learner_disagrees(learner: Any, task: Any, stop: Any) -> str:
+    """What of task and stop rule does not go with a learner that could take the task; nothing if all does."""
     module = _module("learners", learner.name)
-    reason = module.refuses(learner, interface_of(task))
-    if not reason and hasattr(module, "disagrees"):
-        reason = module.disagrees(learner, task, stop)
-    return str(reason)
+    return str(module.disagrees(learner, task, stop)) if hasattr(module, "disagrees") else ""
 
 
 def _module(folder: str, name: str) -> Any:
@@ -275,9 +183,9 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         return [], [f"not valid TOML: {error}"]
     try:
-        file = _File.model_validate(content)
+        file = File.model_validate(content)
     except ValidationError as error:
-        return [], _messages(error, "", _File) + _wrong_parts(content)
+        return [], _messages(error, "", File) + _wrong_parts(content)
     problems = [] if PRINTED in file.readings else [f"readings: there is no reading '{PRINTED}'"]
     unused = {
         name: learner for name, learner in file.learners.items() if name not in {row.learner for row in file.rows}
@@ -332,12 +240,14 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
     return rows, problems
 
 
-def _readings(file: _File, learner: str) -> dict[str, Reading]:
+def _readings(file: File, learner: str) -> dict[str, Reading]:
     """The readings that are about a learner, the printed one with all choices about it."""
     mine = {name: r for name, r in file.readings.items() if not r.learners or learner in r.learners}
     if PRINTED in mine:
-        more = [choice for part in file.choices if learner in part.learners for choice in part.choices]
-        mine[PRINTED] = mine[PRINTED].model_copy(update={"choices": (*more, *mine[PRINTED].choices)})
+        parts = [part for part in file.choices if learner in part.learners]
+        note = next((part.note for part in parts if part.note), mine[PRINTED].note)
+        choices = [choice for part in parts for choice in part.choices]
+        mine[PRINTED] = mine[PRINTED].model_copy(update={"note": note, "choices": (*choices, *mine[PRINTED].choices)})
     return mine
 
 
@@ -368,10 +278,17 @@ def _override(
     return result, problems
 
 
-def _full_key(key: str, kinds: Mapping[str, type[Settings]]) -> str:
-    """``learning_rate`` as ``learner.learning_rate``, where only one group has a setting of that name."""
-    groups = [group for group, kind in kinds.items() if key in kind.model_fields]
-    return f"{groups[0]}.{key}" if len(groups) == 1 else key
+def _full_key(key: str, kinds: Mapping[str, type[Settings]]) -> tuple[str, str]:
+    """``learning_rate`` as ``learner.learning_rate``, and what is wrong if not exactly one group has such a setting."""
+    if "." in key:
+        return key, ""
+    full = [f"{group}.{key}" for group, kind in kinds.items() if key in kind.model_fields]
+    if len(full) == 1:
+        return full[0], ""
+    if full:
+        return key, f"{key}: say which, {' or '.join(full)}"
+    names = [name for kind in kinds.values() for name in kind.model_fields]
+    return key, f"{key}: task, learner and stop rule have no such setting{similar(key, names)}"
 
 
 def _setup(
@@ -385,8 +302,15 @@ def _setup(
             kinds[group] = _module(folder, str(base[group].get("name"))).Settings
         except ConfigError as error:
             problems.append(f"{group}.name: {error}")
-    merged, wrong = _override(base, {_full_key(key, kinds): value for key, value in {**reading, **overrides}.items()})
-    problems += wrong
+    changes = {}
+    for key, value in {**reading, **overrides}.items():
+        full, wrong = _full_key(key, kinds)
+        if wrong:
+            problems.append(wrong)
+        else:
+            changes[full] = value
+    merged, unknown = _override(base, changes)
+    problems += unknown
     groups: dict[str, Any] = {}
     for group, kind in kinds.items():
         try:
@@ -394,6 +318,9 @@ def _setup(
         except ValidationError as error:
             problems += _messages(error, group, kind)
     if not problems:
-        reason = learner_refuses(**groups)
-        problems += [f"learner: {groups['learner'].name} cannot take this task: {reason}"] if reason else []
+        name = groups["learner"].name
+        if reason := learner_refuses(groups["learner"], groups["task"]):
+            problems.append(f"learner: {name} cannot take this task: {reason}")
+        elif reason := learner_disagrees(**groups):
+            problems.append(f"learner: {name} does not go with task and stop rule: {reason}")
     return (None, problems) if problems else (Setup(**groups), [])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from repro.config import Row, learner_refuses, modules
+from repro.config import Row, learner_disagrees, learner_refuses
 
 
 def matrix(rows: Iterable[Row]) -> tuple[list[str], list[list[str]], dict[str, list[str]]]:
@@ -10,21 +10,24 @@ def matrix(rows: Iterable[Row]) -> tuple[list[str], list[list[str]], dict[str, l
 
     Returns
     -------
-    The headings; a line for each experiment, with ``paper`` or ``ours`` where there is a row, ``can`` where a learner
-    takes the task as any of its rows configures it, and ``-`` where it does not; and why learners do not, by learner.
+    The headings; a line for each experiment, with ``paper`` or ``ours`` where there is a row, ``can`` where a learner,
+    with the settings of any of its rows, takes the task of the experiment's first row, and ``-`` where it does not; and
+    why learners do not, by learner.
 
     """
     setups = [(row, row.setup()) for row in rows]
-    learners = modules("learners")
+    learners = list(dict.fromkeys(row.learner for row, _ in setups))
     lines = []
     reasons: dict[str, list[str]] = {}
     for experiment in dict.fromkeys(row.experiment for row, _ in setups):
         there = next(setup for row, setup in setups if row.experiment == experiment)
         lines.append([experiment])
         for learner in learners:
-            mine = [row for row, setup in setups if row.experiment == experiment and setup.learner.name == learner]
-            settings = dict.fromkeys(setup.learner for _, setup in setups if setup.learner.name == learner)
-            refused = [learner_refuses(one, there.task, there.stop) for one in settings]
+            mine = [row for row, _ in setups if row.experiment == experiment and row.learner == learner]
+            settings = dict.fromkeys(setup.learner for row, setup in setups if row.learner == learner)
+            refused = [
+                learner_refuses(one, there.task) or learner_disagrees(one, there.task, there.stop) for one in settings
+            ]
             if any(line.table != "ours" for row in mine for line in row.published):
                 cell = "paper"
             elif mine:
@@ -33,7 +36,7 @@ def matrix(rows: Iterable[Row]) -> tuple[list[str], list[list[str]], dict[str, l
                 cell = "can"
             else:
                 cell = "-"
-                reason = refused[0].partition("; ")[0] if refused else "it is in no configuration"  # the first of many
+                reason = refused[0].partition("; ")[0]  # the first of several
                 if reason not in reasons.setdefault(learner, []):
                     reasons[learner].append(reason)
             lines[-1].append(cell)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from repro.campaign import current, source_of
-from repro.config import PRINTED, ConfigError, Published, Row
+from repro.config import PRINTED, ConfigError, Row
+from repro.schema import Published
 from repro.selection import select
 from repro.stats import Estimate, Summary, summarise
 from repro.store import Store
@@ -135,7 +136,7 @@ def description(row: Row, reading: str) -> list[tuple[str, str]]:
         place = f"table {line.table}" if isinstance(line.table, int) else line.table
         pairs.append(
             (
-                f"paper, {place}",
+                "ours, not the paper's" if place == "ours" else f"paper, {place}",
                 ", ".join(f"{k} {v}" for k, v in values.items() if v not in ("", None) and v is not False),
             )
         )
@@ -290,23 +291,31 @@ def _notes(table_lines: Sequence[Line]) -> list[str]:
         line.reading: line.row.readings[line.reading].note for line in table_lines if line.reading != PRINTED
     }
     notes += [f"Reading '{name}': {note}." for name, note in readings.items()]
+    about: dict[str, list[str]] = {}
     for line in table_lines:
         if line.published.note and line.reading == PRINTED:
-            notes.append(f"Paper, {line.row.name}, {line.published.stage}: {line.published.note}.")
+            about.setdefault(line.published.note, []).append(f"{line.row.name}, {line.published.stage}")
+    notes += [f"Paper, {'; '.join(places)}: {note}." for note, places in about.items()]
+    not_run = []
     for (name, reading), line in {(line.row.name, line.reading): line for line in table_lines}.items():
         n = line.n_target - line.measured.n
         option = "" if reading == PRINTED else f" --reading {reading}"
         if n == line.n_target:
-            notes.append(f"{name}, {reading}: not run yet; `repro run '{name}'{option}` runs it.")
+            not_run.append(f"'{name}'{option}")
         elif n:
             notes.append(
                 f"{name}, {reading}: {n} trials missing, and those that end first are the quick ones: mean and rate "
                 f"are not final; `repro run '{name}'{option}` runs them."
             )
         for fact, value in line.measured.facts.items():
-            notes.append(f"{name}, {reading}: {fact.replace('_', ' ')}: {value:,.1f} on average.")
+            notes.append(
+                f"{name}, {reading}: {fact.replace('_', ' ')}: {value:,.1f}, the mean of the trials that succeeded."
+            )
         if line.n_other:
             notes.append(f"{name}, {reading}: {line.n_other} records of other settings or other source do not count.")
+    if not_run:
+        which = "it" if len(not_run) == 1 else "the first"
+        notes.append(f"Not run yet: {', '.join(not_run)}. `repro run {not_run[0]}` runs {which}.")
     if any(line.measured.n_solved < line.measured.n for line in table_lines):
         notes.append("'Success after', wrong and errors are means over the trials that succeeded.")
     return notes

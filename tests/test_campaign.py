@@ -39,3 +39,18 @@ def test_the_factor_of_the_error_is_one_of_the_learning_rate(factor):
     team = crew.Crew(small_cell(**{"learner.error_factor": factor}), 1)
     team.enlist(0, 0)
     assert team.book.rate.tolist() == [0.5 * factor]
+
+
+def test_rows_that_a_reading_is_not_about_are_left_out_and_named(tmp_path):
+    with pytest.warns(UserWarning, match="'linear' is not about 4/rtrl/T=100, 4/bptt/T=100, 4/elman/T=100: left out"):
+        made = jobs(tmp_path, 1, "4/*/T=100", reading="linear")
+    assert [job.cell.row for job in made] == ["4/lstm/T=100"]
+    with pytest.raises(config.ConfigError, match="4/rtrl/T=100 has no reading 'linear'"):
+        jobs(tmp_path, 1, "4/rtrl/T=100", "4/bptt/T=100", reading="linear")
+
+
+def test_tables_that_have_no_number_are_run_by_their_names(tmp_path):
+    names = {name: {job.cell.row for job in jobs(tmp_path, 1, name)} for name in ("ours", "table:ours", "text")}
+    assert names["ours"] == names["table:ours"]
+    assert "6a/rtrl" in names["ours"]
+    assert "2b/lstm/p=100" in names["text"]

@@ -63,12 +63,14 @@ def test_the_matrix_says_who_takes_what():
     assert cells["1"]["lstm"] == cells["1"]["rtrl"] == cells["2a"]["chunker"] == "paper"
     assert cells["4"]["rtrl"] == cells["6b"]["elman"] == "ours"
     assert cells["2c"]["rtrl"] == cells["1"]["bptt"] == "can"
-    assert cells["2a"]["lstm"] == cells["6a"]["chunker"] == "-"
-    assert "-, lstm: its outputs are not made for targets given by their index" in said
+    assert cells["2a"]["lstm"] == "paper"
+    assert cells["6a"]["chunker"] == cells["4"]["guessing"] == "-"
+    assert "-, chunker: it predicts symbols, given by their index, at every time step" in said
+    assert "; the task has no fixed training set" in said
     rows = config.load().values()
     for experiment, learners in cells.items():
         for learner, cell in learners.items():
-            mine = [row for row in rows if row.experiment == experiment and row.setup().learner.name == learner]
+            mine = [row for row in rows if row.experiment == experiment and row.learner == learner]
             assert bool(mine) == (cell in ("paper", "ours"))
     assert json.loads(repro("list", "--matrix", "--format", "json").stdout)[0]["experiment"] == "1"
 
@@ -121,7 +123,7 @@ def test_records_with_other_settings_are_not_in_the_papers_table(tmp_path):
     assert [line["trials"] for line in lines] == [0, 0]
     said = repro("table", "9", "--results", str(tmp_path)).stdout
     assert "6a/lstm, printed: 3 records of other settings or other source do not count." in said
-    assert "6a/lstm, printed: not run yet; `repro run '6a/lstm'` runs it." in said
+    assert "Not run yet: '6a/lstm'. `repro run '6a/lstm'` runs it." in said
 
 
 @pytest.mark.parametrize(
@@ -145,6 +147,8 @@ def test_records_with_other_settings_are_not_in_the_papers_table(tmp_path):
         (["run", "3a/guessing/A1,T=100,N=3", "--set", "stop.tolerance=1"], "tolerance is 1.0, the learner's 0.1"),
         (["run", "2a/rtrl/p=4,lr=1", "--set", "net=full"], "a full net are not made for targets given by their index"),
         (["run", "1/lstm/4x1,lr=0.1", "--reading", "smith-zipser"], "has no reading 'smith-zipser'"),
+        (["run", "3a/guessing/A1,T=100,N=3", "--set", "tolerance=1"], "tolerance: say which, "),
+        (["run", "1/elman/hidden=15", "--set", "forgets=true"], "task, learner and stop rule have no such setting"),
         (["tabel"], "No such command 'tabel'"),
     ],
 )
@@ -295,4 +299,4 @@ def test_bench_measures():
 
 def test_bench_names_the_learners():
     assert "learners are rtrl, elman, " in repro("bench", "lstn", code=2).output
-    assert "no such row of a learner 'rtrl'" in repro("bench", "rtrl", "6a/lstm", code=2).output
+    assert "none of these rows has the learner 'rtrl'" in repro("bench", "rtrl", "6a/lstm", code=2).output

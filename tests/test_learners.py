@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 from conftest import made_cell, result
-from lessons import without_jit
+from lessons import give, random_lessons, without_jit
 from pydantic import ValidationError
 
 from repro import config, crew
@@ -60,9 +60,26 @@ def records_of(cell, trials, width):
     return [result(event) for event in crew.run(cell, trials, width) if not isinstance(event, crew.Progress)]
 
 
+def examined(name):
+    """Weights after the same lessons: without exams in lane 0, with some in lanes 1 and 2; then learning goes on."""
+    module, settings, interface = parts_of(name)
+    rng = np.random.default_rng(7)
+    training = random_lessons(rng, interface, 12, 0.5, (2, interface.longest + 1))
+    tests = [lesson._replace(rate=0.0) for lesson in random_lessons(rng, interface, 5, 0.0, (2, interface.longest + 1))]
+    twice = [*training[:9], *tests[:2], training[9], *tests, *training[10:]]
+    lanes = [training, [*training[:5], *tests, *training[5:]], twice]
+    net = module.allocate(settings, interface, 3)
+    for lane in range(3):
+        words = np.array([[1], [2], [3], [4]], np.uint32)
+        module.initialise(settings, net, interface, lane, random.uniform(words))
+    before = [np.concatenate(module.weights(settings, net, interface, lane)).tobytes() for lane in range(3)]
+    give(module, settings, interface, net, lanes)
+    return before, [np.concatenate(module.weights(settings, net, interface, lane)).tobytes() for lane in range(3)]
+
+
 def all_results():
     """By learner: what comes of three trials, one after the other and side by side, and of the first one alone."""
-    found = {}
+    found = {f"{name}, examined": examined(name) for name in LEARNERS}
     for name in LEARNERS:
         cell = cell_of(name)
         runs = [records_of(cell, range(3), width) for width in WIDTHS]
@@ -93,6 +110,14 @@ def test_a_trial_is_the_same_in_any_company(records, name):
     one_by_one, side_by_side, alone = records[name]
     assert one_by_one == side_by_side
     assert alone == one_by_one[:1]
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_exams_leave_no_trace(records, name):
+    before, after = records[f"{name}, examined"]
+    assert before[0] == before[1] == before[2]
+    assert before[0] != after[0]
+    assert after[0] == after[1] == after[2]
 
 
 @lru_cache(maxsize=None)
@@ -166,7 +191,7 @@ def test_what_it_does_not_take_is_refused_before_a_run(name):
     rows = config.load()
     seen = 0
     for row in rows.values():
-        reason = config.learner_refuses(settings, row.setup().task, row.setup().stop)
+        reason = config.learner_refuses(settings, row.setup().task)
         if reason:
             seen += 1
             base = {**row.base, "learner": settings.model_dump(mode="json", exclude_none=True)}

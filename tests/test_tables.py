@@ -80,7 +80,9 @@ def test_records_of_other_source_do_not_count_and_are_mentioned(store):
 
 def test_what_is_not_finished_says_so(store):
     shown = tables.render(lines(store, "7", "8"), "text")
-    assert "4/lstm/T=500, printed: not run yet; `repro run '4/lstm/T=500'` runs it." in shown
+    assert "Not run yet: '4/lstm/T=500', '4/lstm/T=1000'. `repro run '4/lstm/T=500'` runs the first." in shown
+    alone = tables.render(lines(store, "4/lstm/T=500"), "text")
+    assert "Not run yet: '4/lstm/T=500'. `repro run '4/lstm/T=500'` runs it." in alone
     assert "5/lstm, printed: 7 trials missing, and those that end first are the quick ones" in shown
     assert "4/lstm/T=100, " not in shown
 
@@ -133,6 +135,12 @@ def test_rows_of_ours_are_shown_apart(store):
     assert "6a/lstm" not in ours
 
 
+def test_a_note_about_several_rows_comes_once(store):
+    shown = tables.render(lines(store, "2"), "text")
+    assert shown.count("of 18 trials with learning rates from 1.0 to 10.0") == 1
+    assert "Paper, 2a/rtrl/p=10,lr=1, ABS(.25); 2a/rtrl/p=10,lr=4, ABS(.25); " in shown
+
+
 def test_facts_of_nets_are_told(store):
     cell = config.load()["6a/bptt"].cell()
     for trial, facts in enumerate([{"guesses": 3}, {"guesses": 6}, {}]):
@@ -144,7 +152,7 @@ def test_facts_of_nets_are_told(store):
         )  # fmt: skip
     (line,) = lines(store, "6a/bptt")
     assert line.measured.facts == {"guesses": 4.5}
-    assert "6a/bptt, printed: guesses: 4.5 on average." in tables.render([line], "text")
+    assert "6a/bptt, printed: guesses: 4.5, the mean of the trials that succeeded." in tables.render([line], "text")
     assert line.data()["mean_guesses"] == 4.5
 
 
