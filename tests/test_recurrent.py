@@ -310,3 +310,18 @@ def test_finite_sees_every_weight(plain, name):
 def test_outputs_that_are_no_numbers_are_seen(plain, name):
     """The mean error tells, wherever the NaN came from: the largest error need not."""
     assert not np.isfinite(plain[name]["bad errors"]).any()
+
+
+def test_what_is_too_small_to_count_is_0():
+    """A net of weak connections forgets fast: its p would soon be subnormal."""
+    case = COMPILED["rtrl, 16 lanes, single"]
+    net = new_net(case)
+    net.w[...] *= 1e-6
+    lesson = random_lessons(np.random.default_rng(3), case.interface, 1, 0.0, (LONGEST, LONGEST + 1))[0]
+    teach(case, net, [[lesson._replace(reset=False)]] * case.width)
+    size = np.abs(net.p[net.p != 0])
+    assert size.min() >= 1e-30
+    assert size.min() < 1e-25
+    shown = np.unique(lesson.x)
+    assert (net.p[lesson.x[0], 0, 0] == 0).all() or lesson.x[0] in lesson.x[1:]
+    assert len(shown) > 2
