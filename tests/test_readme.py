@@ -6,6 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+from repro import config
 from repro.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -17,6 +18,11 @@ def test_tables_are_todays(monkeypatch):
     script = runpy.run_path(str(ROOT / "scripts" / "readme.py"))
     assert "$ repro table" in README
     assert script["fresh"](README) == README, "run `make readme`"
+
+
+def test_a_quick_run_has_as_many_trials_as_it_shows():
+    n = sum(trials for row in config.load().values() for trials in row.quick.values())
+    assert f"{n} trials done ({n} run now, " in README
 
 
 def test_commands_exist():
