@@ -1,4 +1,5 @@
-"""Lessons for the nets in the lanes of a learner, and a loop that gives them as the training loop does.
+"""Lessons for the nets in the lanes of a learner, a loop that gives them as the training loop does, and what is asked
+of the nets thereafter, whatever the learner.
 
 Runs with and without the JIT.
 """
@@ -8,7 +9,7 @@ import pickle
 import subprocess
 import sys
 from functools import lru_cache
-from math import nan
+from math import inf, isfinite, nan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +36,10 @@ class Played(NamedTuple):
 
     answers: np.ndarray  # (n, n_out)
     errors: np.ndarray  # (n, 3): mean |error|, mean squared error, largest |error|
+
+    def bits(self, first=0):
+        """Of the answers and of the errors, from row ``first`` on."""
+        return self.answers[first:].tobytes(), self.errors[first:].tobytes()
 
 
 @lru_cache(maxsize=None)
@@ -149,6 +154,15 @@ def give(learner, settings, interface, net, lanes):
     return [script.lane(lane) for lane in range(len(lanes))]
 
 
+def outcome(learner, settings, interface, net, lanes):
+    """Weights, answers and errors of each lane of ``net`` after its lessons, by name."""
+    found = {}
+    for lane, played in enumerate(give(learner, settings, interface, net, lanes)):
+        found[f"weights {lane}"] = np.concatenate(learner.weights(settings, net, interface, lane))
+        found[f"answers {lane}"], found[f"errors {lane}"] = played
+    return found
+
+
 def fresh_net(learner, settings, interface, width, seed=0):
     net = learner.allocate(settings, interface, width)
     for lane in range(width):
@@ -194,3 +208,71 @@ def without_jit(module, folder):
     subprocess.run([sys.executable, "-W", "error", "-c", WITHOUT_JIT, module, str(path)], env=environment, check=True)
     with path.open("rb") as file:
         return pickle.load(file)
+
+
+# ------------------------------------------------------------------------------------------- what is asked of the nets
+
+
+def check_same_bits(found, expected):
+    """Two dictionaries have the same arrays: by name, type and bits."""
+    assert found.keys() == expected.keys(), sorted(found.keys() ^ expected.keys())
+    for name, array in found.items():
+        assert array.dtype == expected[name].dtype, name
+        assert array.tobytes() == expected[name].tobytes(), name
+
+
+def check_rows(rows, of_twin, start, lane):
+    """``rows`` are those ``of_twin``, and exactly what they were at the ``start`` where the twin's have not moved."""
+    for unit, (row, twin_row, old) in enumerate(zip(rows, of_twin, start, strict=True)):
+        assert np.abs(row - twin_row).max() < 1e-12, f"unit {unit} of lane {lane}"
+        still = twin_row == old
+        assert np.array_equal(row[still], old[still]), f"unit {unit} of lane {lane} unlearns"
+
+
+def errors_of(targets, answers):
+    """As `Played` has them: mean |error|, mean squared error and largest |error| of the outputs."""
+    apart = np.abs(targets - answers)
+    return np.stack([apart.mean(1), (apart**2).mean(1), apart.max(1)], 1)
+
+
+def central_difference(function, rows, unit, m):
+    """The slope of ``function``, of rows of weights, in weight ``m`` of a unit."""
+    values, step = [], 1e-5
+    for sign in (1, -1):
+        moved = [np.array(row) for row in rows]
+        moved[unit][m] += sign * step
+        values.append(function(moved))
+    return (values[0] - values[1]) / (2 * step)
+
+
+def finite_of(learner, settings, interface, width):
+    """A learner's `finite`, to be called from Python."""
+    finite = learner.build(settings, interface, width).finite
+
+    @compiled
+    def is_finite(net, lane):
+        return finite(net, lane)
+
+    return is_finite
+
+
+def weights_not_seen(learner, settings, interface, net, lane, most=inf):
+    """The weights of one lane of which `finite` does not see, in that lane alone, that they are no numbers.
+
+    Of those of a large net about ``most`` are tried, or fewer.
+    """
+    width = len(net.rate)
+    is_finite = finite_of(learner, settings, interface, width)
+
+    def lost():
+        return [n for n in range(width) if not is_finite(net, n)]
+
+    rows, missed = learner.weights(settings, net, interface, lane), []
+    stride = 1 + 2 * int(sum(map(len, rows)) / most)
+    for part, row in enumerate(rows):
+        for m in range(part % stride % len(row), len(row), stride):
+            for number in (nan, inf, -inf, row[m]):  # the last one is the weight as it was
+                row[m] = number
+                if lost() != ([] if isfinite(number) else [lane]):
+                    missed.append(f"part {part}, weight {m}: {number}")
+    return missed

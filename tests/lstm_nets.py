@@ -4,7 +4,7 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from lessons import Lesson, fresh_net, give, random_lessons
+from lessons import Lesson, fresh_net, give, outcome, random_lessons
 from twins import lstm as twin
 
 from repro.kernels.contract import Interface
@@ -159,17 +159,7 @@ def course(case):
 
 def taught(case):
     """What comes of the course: weights, answers and errors of each lane."""
-    net = fresh_net(lstm, *case)
-    played = give(lstm, case.settings, case.interface, net, course(case))
-    return {
-        f"{what} {lane}": array
-        for lane in range(case.width)
-        for what, array in (
-            ("weights", np.concatenate(lstm.weights(case.settings, net, case.interface, lane))),
-            ("answers", played[lane].answers),
-            ("errors", played[lane].errors),
-        )
-    }
+    return outcome(lstm, case.settings, case.interface, fresh_net(lstm, *case), course(case))
 
 
 def single_lesson(case):

@@ -4,7 +4,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
-from lessons import fresh_net, give, random_lessons
+from lessons import fresh_net, give, outcome, random_lessons, weights_not_seen
 from twins import recurrent as twin
 
 from repro.kernels.contract import Interface
@@ -166,13 +166,7 @@ def course(case):
 
 def taught(case):
     """What comes of the course: weights, answers and errors of each lane."""
-    net = new_net(case)
-    played = teach(case, net, course(case))
-    found = {}
-    for lane in range(case.width):
-        found[f"weights {lane}"] = weights_of(case, net, lane)
-        found[f"answers {lane}"], found[f"errors {lane}"] = played[lane]
-    return found
+    return outcome(case.learner, case.settings, case.interface, new_net(case), course(case))
 
 
 def single_lesson(case, steps=LONGEST):
@@ -197,23 +191,6 @@ def with_rule(case, name, **options):
     return case._replace(settings=settings(name, **config))
 
 
-def weights_not_seen(case):
-    """The weights of which `finite` does not see that they are not; some of them, in large nets."""
-    net = new_net(case)
-    finite = case.learner.build(case.settings, case.interface, case.width).finite
-    missed = [] if finite(net, 0) else ["all are finite"]
-    rows = case.learner.weights(case.settings, net, case.interface, 0)
-    stride = 1 + 2 * (sum(map(len, rows)) // 60)
-    for part, row in enumerate(rows):
-        for m in range(part % stride % len(row), len(row), stride):
-            for bad in (np.nan, np.inf, -np.inf):
-                old, row[m] = row[m], bad
-                if finite(net, 0) or not all(finite(net, lane) for lane in range(1, case.width)):
-                    missed.append(f"part {part}, weight {m}")
-                row[m] = old
-    return missed
-
-
 def errors_with_bad_weights(case):
     """The mean |error| at the end of a sequence, if the weights of a unit are NaN: of the first and the last unit."""
     lesson = single_lesson(case, 2)._replace(rate=0.0)
@@ -232,7 +209,7 @@ def all_results():
         found[name] = {
             "taught": taught(case),
             "update": one_update(case),
-            "not seen": weights_not_seen(case),
+            "not seen": weights_not_seen(case.learner, case.settings, case.interface, new_net(case), 0, most=60),
             "bad errors": errors_with_bad_weights(case),
         }
         if case.settings.name == "bptt":

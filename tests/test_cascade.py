@@ -9,10 +9,21 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from lessons import Lesson, bits, fresh_net, give, random_lessons, without_jit
+from lessons import (
+    Lesson,
+    bits,
+    central_difference,
+    check_same_bits,
+    finite_of,
+    fresh_net,
+    give,
+    outcome,
+    random_lessons,
+    weights_not_seen,
+    without_jit,
+)
 from pydantic import ValidationError
 from twins import cascade as twin
-from twins import compiled
 from twins.random import Stream
 
 from repro.kernels.contract import Interface
@@ -127,13 +138,10 @@ def course(case, exams=True):
 def taught(case, **others):
     """What comes of the course: weights, facts, answers and errors of each lane."""
     net = fresh_net(cascade, case.settings, case.interface, case.width)
-    played = give(cascade, case.settings, case.interface, net, course(case, **others))
-    found = {}
+    found = outcome(cascade, case.settings, case.interface, net, course(case, **others))
     for lane in range(case.width):
         found[f"facts {lane}"] = np.array(list(cascade.facts(net, lane).values()))
-        found[f"weights {lane}"] = np.concatenate(cascade.weights(case.settings, net, case.interface, lane))
         found[f"state {lane}"] = np.frombuffer(b"".join(state(net, lane)), np.uint8)
-        found[f"answers {lane}"], found[f"errors {lane}"] = played[lane]
         for k, row in enumerate(rows_of(case, net, lane)):
             found[f"row {lane} {k}"] = row
     return found
@@ -267,9 +275,8 @@ def among_others():
     case = NETS["at end, 1 lane"]
     net = fresh_net(cascade, case.settings, case.interface, 4)
     nothing = [Lesson(np.zeros((1, 2)), np.zeros((1, 1)))]
-    played = give(cascade, case.settings, case.interface, net, [course(case)[0], *[nothing] * 3])
-    weights = np.concatenate(cascade.weights(case.settings, net, case.interface, 0))
-    return {"weights 0": weights, "answers 0": played[0].answers, "errors 0": played[0].errors}
+    found = outcome(cascade, case.settings, case.interface, net, [course(case)[0], *[nothing] * 3])
+    return {name: found[name] for name in ("weights 0", "answers 0", "errors 0")}
 
 
 def all_results():
@@ -344,11 +351,7 @@ def test_the_courses_show_all_that_can_happen():
 
 @pytest.mark.parametrize("name", COMPILED)
 def test_jitted_and_plain_python_agree_bit_for_bit(plain, name):
-    python = plain["courses"][name]
-    assert jitted(name).keys() == python.keys()
-    for key, array in jitted(name).items():
-        assert array.dtype == python[key].dtype
-        assert array.tobytes() == python[key].tobytes(), key
+    check_same_bits(jitted(name), plain["courses"][name])
 
 
 def test_single_precision_agrees_with_double_while_it_can(plain):
@@ -365,15 +368,6 @@ def test_single_precision_agrees_with_double_while_it_can(plain):
 # ------------------------------------------------------------------------------------------------ slopes and steps
 
 
-def difference(function, rows, i, m, step=1e-6):
-    values = []
-    for sign in (1, -1):
-        moved = [np.array(row) for row in rows]
-        moved[i][m] += sign * step
-        values.append(function(moved))
-    return (values[0] - values[1]) / (2 * step)
-
-
 def at_targets(case, rows, lessons):
     """Answers of a net less targets, at the time steps that have one."""
     net = twin.Net(design(case), rows[len(rows) - case.interface.n_out :], None)
@@ -386,11 +380,13 @@ def at_targets(case, rows, lessons):
 def test_output_slopes_are_those_of_half_the_squared_error(plain, name):
     case, found = SLOPES[name], plain["slopes"][name]
     fixed = case.interface.n_in + case.settings.biased
+
+    def loss(rows):
+        return (at_targets(case, rows, found["lessons"]) ** 2).sum() / 2
+
     for k in range(case.interface.n_out):
         for m in range(fixed):
-            slope = difference(
-                lambda rows: (at_targets(case, rows, found["lessons"]) ** 2).sum() / 2, found["start"], k, m
-            )
+            slope = central_difference(loss, found["start"], k, m)
             assert abs(found["outputs"][k, m] - slope) < 1e-8
             assert abs(slope) > 1e-4
         assert not found["outputs"][k, fixed:].any()
@@ -422,7 +418,7 @@ def test_candidate_slopes_are_those_of_the_summed_correlations(plain, name):
     assert len(rows) == 1 + case.interface.n_out
     for c, candidate in enumerate(found["pool"]):
         for m in range(n):
-            slope = difference(score, [candidate[:n]], 0, m)
+            slope = central_difference(score, [candidate[:n]], 0, m)
             assert abs(found["candidates"][c, m] + slope) < 1e-8, f"candidate {c}, weight {m}"
             assert abs(slope) > 1e-5
         assert not candidate[n:].any()
@@ -568,7 +564,7 @@ def test_a_lane_depends_on_no_other(choosing):
         others = [lessons_of(case, rng, n) for _ in range(3)]
         played = give(cascade, case.settings, case.interface, net, [others[0], own, *others[1:]])[1]
         assert np.isfinite(played.answers).all()
-        results.append((state(net, 1), played.answers.tobytes(), played.errors.tobytes()))
+        results.append((state(net, 1), *played.bits()))
     assert results[0] == results[1]
 
 
@@ -584,50 +580,31 @@ def test_an_ended_sequence_is_forgotten():
     others = [[lesson, last] for lesson, last in zip(endless, long[8:], strict=True)]
     give(cascade, case.settings, case.interface, net, others)
     second = give(cascade, case.settings, case.interface, net, lanes)
-    for a, b in zip(first, second, strict=True):
-        assert a.answers.tobytes() == b.answers.tobytes()
+    assert [played.bits() for played in first] == [played.bits() for played in second]
 
 
 def test_a_net_is_the_same_alone_and_among_others(plain):
-    alone = plain["courses"]["at end, 1 lane"]
-    for key, array in plain["among others"].items():
-        assert array.tobytes() == alone[key].tobytes(), key
+    among, alone = plain["among others"], plain["courses"]["at end, 1 lane"]
+    check_same_bits(among, {name: alone[name] for name in among})
 
 
 # -------------------------------------------------------------------------------------------------- NaN and infinity
 
 
-def finite_of(case):
-    finite = cascade.build(*case[:3]).finite
-
-    @compiled
-    def is_finite(net, lane):
-        return finite(net, lane)
-
-    return is_finite
-
-
 def test_finite_sees_every_weight_of_the_net_and_no_candidate():
     case = COMPILED["every step"]
-    is_finite, net = finite_of(case), in_phase(case, 1)
+    net = in_phase(case, 1)
     rows = cascade.weights(case.settings, net, case.interface, 1)
     assert [len(row) for row in rows] == [4, 3, 1, 3, 1]
-    for part, row in enumerate(rows):
-        for m in range(len(row)):
-            for bad in (np.nan, np.inf, -np.inf):
-                old, row[m] = row[m], bad
-                assert not is_finite(net, 1), f"part {part}, weight {m}"
-                assert is_finite(net, 0)
-                row[m] = old
     net.w_live[2:, :, 1] = np.nan
-    assert is_finite(net, 1)
+    assert weights_not_seen(cascade, case.settings, case.interface, net, 1) == []
 
 
 @pytest.mark.parametrize("field", ["w", "w_live"])
 def test_a_lost_net_goes_on_and_is_seen(field):
     """Its phases end at the latest after their longest time, and what it installs is not finite either."""
     case = COMPILED["every step"]
-    is_finite, net = finite_of(case), in_phase(case, 0)
+    is_finite, net = finite_of(cascade, *case[:3]), in_phase(case, 0)
     getattr(net, field)[0, 0, 1] = np.nan
     lanes = [lessons_of(case, np.random.default_rng(lane), 3) * 40 for lane in range(4)]
     give(cascade, case.settings, case.interface, net, lanes)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from lessons import Lesson, fresh_net, give, without_jit
+from lessons import Lesson, check_rows, check_same_bits, fresh_net, give, outcome, weights_not_seen, without_jit
 from pydantic import ValidationError
 from twins import chunker as twin
 
@@ -114,13 +114,7 @@ def course(case):
 
 def taught(case):
     """What comes of the course: weights, answers and errors of each lane."""
-    net = fresh_net(chunker, *case)
-    played = teach(case, net, course(case))
-    found = {}
-    for lane in range(case.width):
-        found[f"weights {lane}"] = weights_of(case, net, lane)
-        found[f"answers {lane}"], found[f"errors {lane}"] = played[lane]
-    return found
+    return outcome(chunker, case.settings, case.interface, fresh_net(chunker, *case), course(case))
 
 
 def alone(case, half, failure):
@@ -151,29 +145,12 @@ def alone(case, half, failure):
     }
 
 
-def weights_not_seen(case):
-    """The weights of which `finite` does not see that they are not; some of them, in large nets."""
-    net = fresh_net(chunker, *case)
-    finite = chunker.build(*case).finite
-    missed = [] if finite(net, 0) else ["all are finite"]
-    rows = chunker.weights(case.settings, net, case.interface, 0)
-    stride = 1 + 2 * (sum(map(len, rows)) // 100)
-    for part, row in enumerate(rows):
-        for m in range(part % stride % len(row), len(row), stride):
-            for bad in (np.nan, np.inf, -np.inf):
-                old, row[m] = row[m], bad
-                if finite(net, 0) or not all(finite(net, lane) for lane in range(1, case.width)):
-                    missed.append(f"part {part}, weight {m}")
-                row[m] = old
-    return missed
-
-
 def all_results():
     """All that the tests ask of all nets."""
     return {
         name: {
             "taught": taught(case),
-            "not seen": weights_not_seen(case),
+            "not seen": weights_not_seen(chunker, *case[:2], fresh_net(chunker, *case), 0, most=100),
             "A alone": alone(case, 0, case.settings.failure),
             "C alone": alone(case, 1, 1e-9),
             "no failures": alone(case, 1, 1.0),
@@ -234,10 +211,7 @@ def test_learning_equals_the_twin(plain, name):
         assert np.abs(found[f"answers {lane}"] - of_twin.answers).max() < 1e-12
         assert np.abs(found[f"errors {lane}"] - of_twin.errors).max() < 1e-12
         rows = as_rows(case, found[f"weights {lane}"])
-        for unit, (row, twin_row, old) in enumerate(zip(rows, of_twin.rows, of_twin.start, strict=True)):
-            assert np.abs(row - twin_row).max() < 1e-12, f"unit {unit} of lane {lane}"
-            still = twin_row == old
-            assert np.array_equal(row[still], old[still]), f"unit {unit} of lane {lane} unlearns"
+        check_rows(rows, of_twin.rows, of_twin.start, lane)
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -270,11 +244,7 @@ def test_the_twin_shows_all_that_can_happen(name):
 
 @pytest.mark.parametrize("name", COMPILED)
 def test_jitted_and_plain_python_agree_bit_for_bit(plain, name):
-    jitted, python = taught(COMPILED[name]), plain[name]["taught"]
-    assert jitted.keys() == python.keys()
-    for key, array in jitted.items():
-        assert array.dtype == python[key].dtype
-        assert array.tobytes() == python[key].tobytes(), key
+    check_same_bits(taught(COMPILED[name]), plain[name]["taught"])
 
 
 @pytest.mark.parametrize("name", [name for name in NETS if name not in DOUBLE])
@@ -345,7 +315,7 @@ def test_a_lane_depends_on_no_other(name):
         played = teach(case, net, [others[0], own, *others[1:]])
         assert np.isfinite(played[0].errors[:, :2]).all() == (number != 12)
         assert np.isfinite(played[1].errors).all()
-        results.append((net_weights(case, net, 1), played[1].answers.tobytes(), played[1].errors.tobytes()))
+        results.append((net_weights(case, net, 1), *played[1].bits()))
     assert results[0] == results[1]
 
 
@@ -369,9 +339,7 @@ def test_an_ended_sequence_is_forgotten(name):
             row[...] = old
         silent = [[Lesson(last[0].x, last[0].targets)]] * (case.width - 1)
         played = teach(case, net, [lessons + last, *silent])[0]
-        steps = len(last[0].targets)
-        seen = (played.answers[-steps:].tobytes(), played.errors[-steps:].tobytes())
-        return net, (net_weights(case, net, 0), *seen)
+        return net, (net_weights(case, net, 0), *played.bits(-len(last[0].targets)))
 
     new = fresh_net(chunker, *case)
     learnt, _ = after(training, new)

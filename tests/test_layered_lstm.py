@@ -9,9 +9,21 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from lessons import Lesson, bits, fresh_net, give, random_lessons, without_jit
+from lessons import (
+    Lesson,
+    bits,
+    central_difference,
+    check_rows,
+    check_same_bits,
+    errors_of,
+    fresh_net,
+    give,
+    outcome,
+    random_lessons,
+    weights_not_seen,
+    without_jit,
+)
 from pydantic import ValidationError
-from twins import compiled
 from twins import layered_lstm as twin
 from twins.lstm import gradient
 
@@ -122,13 +134,9 @@ def course(case):
 def taught(case):
     """What comes of the course: weights, answers and errors of each lane, and when cells were added."""
     net = fresh_net(layered_lstm, *case)
-    played = give(layered_lstm, case.settings, case.interface, net, course(case))
+    found = outcome(layered_lstm, case.settings, case.interface, net, course(case))
     grown = [layered_lstm.facts(net, lane).get("cell_added_after", 0) for lane in range(case.width)]
-    found = {"grown": np.array(grown)}
-    for lane in range(case.width):
-        found[f"weights {lane}"] = weights_of(case, net, lane)
-        found[f"answers {lane}"], found[f"errors {lane}"] = played[lane]
-    return found
+    return found | {"grown": np.array(grown)}
 
 
 def single_lesson(case):
@@ -186,10 +194,7 @@ def test_learning_equals_the_twin(plain, name):
         assert found["grown"][lane] == net.grown_after
         assert np.abs(found[f"answers {lane}"] - answers).max() < 1e-12
         rows = as_rows(case, found[f"weights {lane}"])
-        for unit, (row, twin_row, old) in enumerate(zip(rows, net.rows, start, strict=True)):
-            assert np.abs(row - twin_row).max() < 1e-12, f"unit {unit} of lane {lane}"
-            still = twin_row == old
-            assert np.array_equal(row[still], old[still]), f"unit {unit} of lane {lane} unlearns"
+        check_rows(rows, net.rows, start, lane)
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -226,19 +231,14 @@ def test_errors_are_as_defined(plain, name):
     found, tolerance = plain[name]["taught"], 1e-6 if case.settings.precision == "float32" else 1e-14
     for lane, lessons in enumerate(course(case)):
         targets = np.eye(case.interface.n_out)[np.concatenate([lesson.targets for lesson in lessons])]
-        apart = np.abs(targets - found[f"answers {lane}"])
-        errors = np.stack([apart.mean(1), (apart**2).mean(1), apart.max(1)], 1)
+        errors = errors_of(targets, found[f"answers {lane}"])
         assert np.abs(found[f"errors {lane}"] - errors).max() < tolerance
 
 
 @pytest.mark.parametrize("name", COMPILED)
 def test_jitted_and_plain_python_agree_bit_for_bit(plain, name):
-    for part, jitted in (("taught", taught(COMPILED[name])), ("update", one_update(COMPILED[name]))):
-        python = plain[name][part]
-        assert jitted.keys() == python.keys()
-        for key, array in jitted.items():
-            assert array.dtype == python[key].dtype
-            assert array.tobytes() == python[key].tobytes(), key
+    check_same_bits(taught(COMPILED[name]), plain[name]["taught"])
+    check_same_bits(one_update(COMPILED[name]), plain[name]["update"])
 
 
 @pytest.mark.parametrize("name", [name for name in NETS if name not in DOUBLE])
@@ -266,7 +266,7 @@ def test_update_is_the_gradient_of_the_sequence(plain, name):
 
 
 def test_imaginary_differences_are_real_ones():
-    case, step = COMPILED["step, grows"], 1e-5
+    case = COMPILED["step, grows"]
     rows = as_rows(case, weights_of(case, fresh_net(layered_lstm, *case), 0))
     lesson = single_lesson(case)
 
@@ -275,12 +275,7 @@ def test_imaginary_differences_are_real_ones():
 
     for unit, slopes in enumerate(gradient(loss, rows)):
         for m, slope in enumerate(slopes):
-            values = []
-            for sign in (1, -1):
-                moved = [row.copy() for row in rows]
-                moved[unit][m] += sign * step
-                values.append(loss(moved))
-            assert abs((values[0] - values[1]) / (2 * step) - slope) < 1e-9
+            assert abs(central_difference(loss, rows, unit, m) - slope) < 1e-9
 
 
 # ----------------------------------------------------------------------------------------------------------- growing
@@ -376,7 +371,7 @@ def test_a_lane_depends_on_no_other(name):
         assert net.grown[1] == 4
         assert np.isfinite(played[0].errors[:, :2]).all() == (n != 12)
         assert np.isfinite(played[1].errors).all()
-        results.append((net_weights(net, 1), played[1].answers.tobytes(), played[1].errors.tobytes()))
+        results.append((net_weights(net, 1), *played[1].bits()))
     assert results[0] == results[1]
 
 
@@ -398,8 +393,7 @@ def test_an_ended_sequence_is_forgotten(name):
             getattr(net, name)[...] = getattr(earlier, name)[..., :1]
         silent = [[Lesson(last[0].x, last[0].targets)]] * (case.width - 1)
         played = give(layered_lstm, case.settings, case.interface, net, [lessons + last, *silent])[0]
-        n = len(last[0].targets)
-        return net, (net_weights(net, 0), played.answers[-n:].tobytes(), played.errors[-n:].tobytes())
+        return net, (net_weights(net, 0), *played.bits(-len(last[0].targets)))
 
     new = fresh_net(layered_lstm, *case)
     learnt, _ = after(training, new)
@@ -426,22 +420,8 @@ def test_what_fills_the_vectors_takes_no_part(plain, n):
 
 def test_finite_sees_every_weight():
     case = COMPILED["step, grows"]
-    finite = layered_lstm.build(case.settings, case.interface, 2).finite
-
-    @compiled
-    def is_finite(net, lane):
-        return finite(net, lane)
-
     net = fresh_net(layered_lstm, case.settings, case.interface, 2)
-    assert is_finite(net, 1)
-    for part, row in enumerate(layered_lstm.weights(case.settings, net, case.interface, 1)):
-        for m in range(len(row)):
-            for bad in (np.nan, np.inf, -np.inf):
-                old, row[m] = row[m], bad
-                assert not is_finite(net, 1), f"part {part}, weight {m}"
-                assert is_finite(net, 0)
-                row[m] = old
-    assert is_finite(net, 1)
+    assert weights_not_seen(layered_lstm, case.settings, case.interface, net, 1) == []
 
 
 # --------------------------------------------------------------------------------------------------- sizes, settings

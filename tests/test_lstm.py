@@ -8,7 +8,19 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from lessons import Lesson, bits, fresh_net, give, random_lessons, without_jit
+from lessons import (
+    Lesson,
+    bits,
+    central_difference,
+    check_rows,
+    check_same_bits,
+    errors_of,
+    fresh_net,
+    give,
+    random_lessons,
+    weights_not_seen,
+    without_jit,
+)
 from lstm_nets import (
     COMPILED,
     LONGEST,
@@ -26,7 +38,6 @@ from lstm_nets import (
     start_rows,
     taught,
 )
-from twins import compiled
 from twins import lstm as twin
 
 from repro.learners import lstm
@@ -71,10 +82,7 @@ def test_learning_equals_the_twin(plain, name):
     for lane, (start, rows, answers) in enumerate(expected(name)):
         assert np.abs(found[f"answers {lane}"] - answers).max() < 1e-12
         result = as_rows(case, found[f"weights {lane}"])
-        for unit, (row, twin_row, old) in enumerate(zip(result, rows, start, strict=True)):
-            assert np.abs(row - twin_row).max() < 1e-12, f"unit {unit} of lane {lane}"
-            still = twin_row == old
-            assert np.array_equal(row[still], old[still]), f"unit {unit} of lane {lane} unlearns"
+        check_rows(result, rows, start, lane)
 
 
 @pytest.mark.parametrize("name", DOUBLE)
@@ -116,18 +124,13 @@ def test_errors_are_as_defined(plain, name):
     found, tolerance = plain[name]["taught"], 1e-6 if case.settings.precision == "float32" else 1e-14
     for lane, lessons in enumerate(course(case)):
         targets = np.concatenate([lesson.targets for lesson in lessons])
-        apart = np.abs(targets - found[f"answers {lane}"])
-        errors = np.stack([apart.mean(1), (apart**2).mean(1), apart.max(1)], 1)
+        errors = errors_of(targets, found[f"answers {lane}"])
         assert np.abs(found[f"errors {lane}"] - errors).max() < tolerance
 
 
 @each_compiled_net
 def test_jitted_and_plain_python_agree_bit_for_bit(plain, name):
-    jitted, python = taught(COMPILED[name]), plain[name]["taught"]
-    assert jitted.keys() == python.keys()
-    for key, array in jitted.items():
-        assert array.dtype == python[key].dtype
-        assert array.tobytes() == python[key].tobytes(), key
+    check_same_bits(taught(COMPILED[name]), plain[name]["taught"])
 
 
 @pytest.mark.parametrize("name", [name for name in NETS if name not in DOUBLE])
@@ -174,7 +177,7 @@ def test_a_lane_depends_on_no_other(name):
         if n == 8:
             net.w_out[..., 0] = np.nan
         played = give(lstm, case.settings, case.interface, net, [others[0], own, *others[1:]])
-        results.append((net_weights(net, 1), played[1].answers.tobytes(), played[1].errors.tobytes()))
+        results.append((net_weights(net, 1), *played[1].bits()))
         assert np.isfinite(played[0].errors).all() == (n != 8)  # nor is NaN passed over in its own lane
     assert results[0] == results[1]
 
@@ -198,8 +201,7 @@ def test_an_ended_sequence_is_forgotten(name):
             getattr(net, name)[...] = getattr(earlier, name)[..., :1]
         silent = [[Lesson(last[0].x, last[0].targets)]] * (case.width - 1)
         played = give(lstm, case.settings, case.interface, net, [lessons + last, *silent])[0]
-        n = len(last[0].targets)
-        return net, (net_weights(net, 0), played.answers[-n:].tobytes(), played.errors[-n:].tobytes())
+        return net, (net_weights(net, 0), *played.bits(-len(last[0].targets)))
 
     new = fresh_net(lstm, *case)
     taught_net = fresh_net(lstm, *case)
@@ -242,20 +244,6 @@ def check_gradient(case, change, gradient, first=0):
         assert np.abs(slope).max() > 1e-6, f"unit {unit} has nothing to learn"
 
 
-def central_differences(loss, rows):
-    step = 1e-5
-    slopes = [np.zeros_like(row) for row in rows]
-    for unit, row in enumerate(rows):
-        for m in range(len(row)):
-            values = []
-            for sign in (1, -1):
-                moved = [r.copy() for r in rows]
-                moved[unit][m] += sign * step
-                values.append(loss(moved))
-            slopes[unit][m] = (values[0] - values[1]) / (2 * step)
-    return slopes
-
-
 @pytest.mark.parametrize("name", ["exp4", "full, every step, current", "full, 17 symbols, 1 lane"])
 def test_imaginary_differences_are_real_ones(name):
     case = NETS[name]
@@ -264,8 +252,9 @@ def test_imaginary_differences_are_real_ones(name):
     def loss(moved):
         return twin.loss(design(case), moved, *lesson)
 
-    for slope, other in zip(twin.gradient(loss, rows), central_differences(loss, rows), strict=True):
-        assert np.abs(slope - other).max() < 1e-9
+    for unit, slopes in enumerate(twin.gradient(loss, rows)):
+        for m, slope in enumerate(slopes):
+            assert abs(central_difference(loss, rows, unit, m) - slope) < 1e-9
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -333,9 +322,7 @@ def test_truncation_is_there(plain, name):
 @pytest.mark.parametrize("name", SIDE_BY_SIDE)
 def test_compiled_update_is_the_plain_one(plain, name):
     """What the tests above say of plain Python."""
-    found = one_update(COMPILED[name])
-    for key, array in plain[name]["update"].items():
-        assert found[key].tobytes() == array.tobytes()
+    check_same_bits(one_update(COMPILED[name]), plain[name]["update"])
 
 
 # ------------------------------------------------------------------------------------------------------ by hand, others
@@ -372,20 +359,6 @@ def test_one_step_by_hand():
 @pytest.mark.parametrize("interface", [at_end(2, 2), every_step(18, 2, input_symbols=True)])
 def test_finite_sees_every_weight(interface):
     config = settings(2, 2, "all")
-    finite = lstm.build(config, interface, 2).finite
-
-    @compiled
-    def is_finite(net, lane):
-        return finite(net, lane)
-
     net = fresh_net(lstm, config, interface, 2)
-    assert is_finite(net, 1)
     assert sum(len(row) for row in lstm.weights(config, net, interface, 1)) == lstm.n_weights(config, interface)
-    for part, row in enumerate(lstm.weights(config, net, interface, 1)):
-        for m in range(len(row)):
-            for bad in (np.nan, np.inf, -np.inf):
-                old, row[m] = row[m], bad
-                assert not is_finite(net, 1), f"part {part}, weight {m}"
-                assert is_finite(net, 0)
-                row[m] = old
-    assert is_finite(net, 1)
+    assert weights_not_seen(lstm, config, interface, net, 1) == []

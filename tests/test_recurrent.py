@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from lessons import Lesson, random_lessons, without_jit
+from lessons import Lesson, central_difference, check_rows, check_same_bits, errors_of, random_lessons, without_jit
 from recurrent_nets import (
     COMPILED,
     LONGEST,
@@ -75,10 +75,7 @@ def test_learning_equals_the_twin(plain, name):
     for lane, (start, rows, answers) in enumerate(expected(name)):
         assert np.abs(found[f"answers {lane}"] - answers).max() < 1e-12
         result = as_rows(case, found[f"weights {lane}"])
-        for unit, (row, twin_row, old) in enumerate(zip(result, rows, start, strict=True)):
-            assert np.abs(row - twin_row).max() < 1e-12, f"unit {unit} of lane {lane}"
-            still = twin_row == old
-            assert np.array_equal(row[still], old[still]), f"unit {unit} of lane {lane} unlearns"
+        check_rows(result, rows, start, lane)
 
 
 @pytest.mark.parametrize("name", DOUBLE)
@@ -115,19 +112,14 @@ def test_errors_are_as_defined(plain, name):
     found, tolerance = plain[name]["taught"], 1e-6 if case.single else 1e-14
     for lane, lessons in enumerate(course(case)):
         targets = [t for lesson in lessons for t in for_twin(case, lesson)[1] if t is not None]
-        apart = np.abs(np.array(targets) - found[f"answers {lane}"])
-        errors = np.stack([apart.mean(1), (apart**2).mean(1), apart.max(1)], 1)
+        errors = errors_of(np.array(targets), found[f"answers {lane}"])
         assert np.abs(found[f"errors {lane}"] - errors).max() < tolerance
 
 
 @pytest.mark.parametrize("name", COMPILED)
 def test_jitted_and_plain_python_agree_bit_for_bit(plain, name):
-    for part, jitted in (("taught", taught(COMPILED[name])), ("update", one_update(COMPILED[name]))):
-        python = plain[name][part]
-        assert jitted.keys() == python.keys()
-        for key, array in jitted.items():
-            assert array.dtype == python[key].dtype
-            assert array.tobytes() == python[key].tobytes(), key
+    check_same_bits(taught(COMPILED[name]), plain[name]["taught"])
+    check_same_bits(one_update(COMPILED[name]), plain[name]["update"])
 
 
 @pytest.mark.parametrize("name", [name for name in NETS if name not in DOUBLE])
@@ -189,18 +181,17 @@ def test_elman_is_bptt_cut_after_one_step(plain, name):
 
 
 def test_imaginary_differences_are_real_ones():
-    case, step = NETS["bptt"], 1e-5
+    case = NETS["bptt"]
     rows = as_rows(case, weights_of(case, new_net(case), 0))
     xs, targets = for_twin(case, single_lesson(case))
-    slopes = gradient(lambda moved: twin.loss(design(case), moved, xs, targets), rows)
+
+    def loss(moved):
+        return twin.loss(design(case), moved, xs, targets)
+
+    slopes = gradient(loss, rows)
     for unit in (0, 2, 3, len(rows) - 1):
         for m in (xs[0].argmax(), len(rows[unit]) - 1):
-            values = []
-            for sign in (1, -1):
-                moved = [row.copy() for row in rows]
-                moved[unit][m] += sign * step
-                values.append(twin.loss(design(case), moved, xs, targets))
-            assert abs((values[0] - values[1]) / (2 * step) - slopes[unit][m]) < 1e-9
+            assert abs(central_difference(loss, rows, unit, m) - slopes[unit][m]) < 1e-9
 
 
 @pytest.mark.parametrize("name", [name for name in NETS if design(NETS[name]).forcing])
@@ -249,7 +240,7 @@ def test_a_lane_depends_on_no_other(name):
         played = teach(case, net, [others[0], own, *others[1:]])
         assert np.isfinite(played[0].errors[:, :2]).all() == (n != 12)
         assert np.isfinite(played[1].errors).all()
-        results.append((net_weights(case, net, 1), played[1].answers.tobytes(), played[1].errors.tobytes()))
+        results.append((net_weights(case, net, 1), *played[1].bits()))
     assert results[0] == results[1]
 
 
@@ -272,8 +263,7 @@ def test_an_ended_sequence_is_forgotten(name):
             row[...] = old
         silent = [[Lesson(last[0].x, last[0].targets)]] * (case.width - 1)
         played = teach(case, net, [lessons + last, *silent])[0]
-        n = len(last[0].targets)
-        return net, (net_weights(case, net, 0), played.answers[-n:].tobytes(), played.errors[-n:].tobytes())
+        return net, (net_weights(case, net, 0), *played.bits(-len(last[0].targets)))
 
     new = new_net(case)
     learnt, _ = after(training, new)
