@@ -52,6 +52,7 @@ class Published(Settings):
     table: int | Literal["text", "ours"]
     line: int
     stage: str = Field(description="the stage of the stop rule that the line is about")
+    trials: int | None = Field(None, description="that the paper says it is of; null: it does not say")
     weights: int | None = None
     success: float | Literal["some"] | None = Field(None, description="trials that succeed, in percent")
     sequences: int | None = Field(None, description="'success after', in training sequences")
@@ -59,6 +60,8 @@ class Published(Settings):
     test_wrong: int | None = Field(None, description="of the test sequences")
     test_fraction: float | None = Field(None, description="of the test sequences that are wrong")
     test_error: float | None = None
+    test_error_unclear: str = Field("", description="why the test error cannot be compared; empty: it can")
+    not_in_table_10: bool = Field(False, description="Table 10 has no line for such sequences")
     note: str = ""
 
 

@@ -1,16 +1,17 @@
 """From records to numbers, always with an interval and with what it rests on. Pure functions."""
 
 import hashlib
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
-from statistics import NormalDist, fmean
+from statistics import fmean
 
 import numpy as np
 
 from repro.trial import Record, StageRecord
 
-_RESAMPLES = 10_000
+_RESAMPLES = 9_999
+LEVEL = 0.95  # of all intervals
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,12 @@ def success_rate(solved: int, n: int) -> Estimate:
         If there are no trials.
 
     """
+    from scipy import stats  # a second to import: only where numbers are asked for
+
     if n < 1:
         raise ValueError("a success rate needs at least one trial")
-    z = NormalDist().inv_cdf(0.975)
-    p = solved / n
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return Estimate(p, max(0.0, centre - half), min(1.0, centre + half))
+    interval = stats.binomtest(solved, n).proportion_ci(LEVEL, method="wilson")
+    return Estimate(solved / n, float(interval.low), float(interval.high))
 
 
 def mean(values: Sequence[float]) -> Estimate:
@@ -52,28 +52,69 @@ def mean(values: Sequence[float]) -> Estimate:
         If there are no values.
 
     """
+    from scipy import stats
+
     if not values:
         raise ValueError("a mean needs at least one value")
     data = np.sort(np.asarray(values, np.float64))
     middle = float(data.mean())
-    n = len(data)
-    if n < 3 or data[0] == data[-1]:
+    if len(data) < 3 or data[0] == data[-1]:
         return Estimate(middle, None, None)
     seed = int.from_bytes(hashlib.sha256(data.tobytes()).digest()[:8], "big")
-    rng = np.random.Generator(np.random.PCG64(seed))
-    resampled = np.sort(data[rng.integers(0, n, (_RESAMPLES, n))].mean(axis=1))
-    below = (np.sum(resampled < middle) + np.sum(resampled <= middle)) / (2 * _RESAMPLES)
-    jackknife = (data.sum() - data) / (n - 1)
-    deviation = jackknife.mean() - jackknife
-    acceleration = float((deviation**3).sum() / (6 * (deviation**2).sum() ** 1.5))
-    normal = NormalDist()
-    bias = normal.inv_cdf(float(below))
-    edges = []
-    for share in (0.025, 0.975):
-        z = bias + normal.inv_cdf(share)
-        edges.append(normal.cdf(bias + z / (1 - acceleration * z)))
-    low, high = np.quantile(resampled, edges)
-    return Estimate(middle, float(low), float(high))
+    interval = stats.bootstrap(
+        (data,), np.mean, n_resamples=_RESAMPLES, confidence_level=LEVEL, method="BCa", rng=np.random.default_rng(seed)
+    ).confidence_interval
+    return Estimate(middle, float(interval.low), float(interval.high))
+
+
+@dataclass(frozen=True)
+class Survival:
+    """How the share of solved trials grows with training: one minus the Kaplan-Meier estimate.
+
+    A trial that fails is censored at the limit of sequences; a diverged or crashed one too, as more training would not
+    have made it succeed. So none is left out, as the mean over the successes leaves out failures. As none is censored
+    before the limit, the estimate is the share of all trials that have succeeded, and its interval is Wilson's.
+    """
+
+    n: int
+    n_solved: int
+    limit: int  # training sequences after which a trial has failed
+    times: tuple[int, ...]  # training sequences at which trials succeed, ascending
+    solved: tuple[Estimate, ...]  # the share that has succeeded by then
+    median: Estimate | None  # None if fewer than half succeed; high is None if the interval has no end before the limit
+    restricted_mean: Estimate  # of the sequences until success or limit, whichever comes first
+
+
+def survival(records: Sequence[Record], stage: str) -> Survival:
+    """The Kaplan-Meier estimate for one trial each; ``stage`` is the stage of the stop rule that counts as success.
+
+    The interval of the median is where the curve's interval contains a half (R. Brookmeyer & J. Crowley, Biometrics 38,
+    1982); that of the restricted mean is the bootstrap's.
+
+    Raises
+    ------
+    ValueError
+        If there are no records, or their limits differ.
+
+    """
+    limits = {int(record.settings["stop"]["max_sequences"]) for record in records}
+    if len(limits) != 1:
+        raise ValueError("a survival curve needs at least one trial, and trials of one limit")
+    limit, n = limits.pop(), len(records)
+    ends = sorted(s.sequences for record in records for s in record.stages if s.name == stage)
+    times = sorted(set(ends))
+    solved = [success_rate(bisect_right(ends, time), n) for time in times]
+
+    def first(shares: Iterable[float | None]) -> int | None:
+        """The first time at which half of the trials have succeeded."""
+        return next((time for time, share in zip(times, shares, strict=True) if share and share >= 0.5), None)
+
+    middle = first(e.value for e in solved)
+    return Survival(
+        n, len(ends), limit, tuple(times), tuple(solved),
+        median=Estimate(middle, first(e.high for e in solved), first(e.low for e in solved)) if middle else None,
+        restricted_mean=mean([*ends, *[limit] * (n - len(ends))]),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,7 +124,8 @@ class Summary:
     n: int  # trials, failures included
     n_solved: int  # trials that passed the stage
     rate: Estimate | None
-    sequences: Estimate | None  # to success; of the successes only
+    sequences: Estimate | None  # to success; of the successes only, as the paper has it
+    survival: Survival | None  # of all trials
     wrong: float | None  # of the test sequences: mean over the successes
     wrong_most: int | None
     fraction_wrong: float | None  # of all test sequences of the successes
@@ -111,6 +153,7 @@ def summarise(records: Sequence[Record], stage: str) -> Summary:
         n_solved=len(passed),
         rate=success_rate(len(passed), len(records)) if records else None,
         sequences=mean([s.sequences for s in passed]) if passed else None,
+        survival=survival(records, stage) if records else None,
         wrong=average("test_wrong"),
         fraction_wrong=_fraction(passed),
         wrong_most=max((s.test_wrong for s in passed), default=None),

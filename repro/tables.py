@@ -1,7 +1,5 @@
 """The paper's tables with today's numbers beside them, from records and published values."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +7,13 @@ from typing import Any, NamedTuple
 
 from repro.campaign import current, source_of
 from repro.config import PRINTED, ConfigError, Row
+from repro.grid import Block
+from repro.grid import render as render_block
 from repro.schema import Published
 from repro.selection import select
-from repro.stats import Estimate, Summary, summarise
+from repro.stats import Estimate, Summary, Survival, summarise
 from repro.store import Store
-
-FORMATS = ("text", "md", "csv", "latex", "json")
+from repro.trial import Record
 
 
 @dataclass(frozen=True)
@@ -26,12 +25,13 @@ class Line:
     published: Published
     n_weights: int
     n_target: int
+    records: tuple[Record, ...]  # those that count, one a trial
     measured: Summary
     n_other: int  # records of the row and reading that do not count: other settings, or computed by other source
 
     def data(self) -> dict[str, Any]:
         """All of it, flat, with plain names: for programs."""
-        m, p = self.measured, self.published
+        m, p, s = self.measured, self.published, self.measured.survival
 
         def parts(name: str, estimate: Estimate | None) -> dict[str, float | None]:
             edges = (estimate.value, estimate.low, estimate.high) if estimate else (None, None, None)
@@ -44,7 +44,9 @@ class Line:
             "test_fraction_published": p.test_fraction, "test_fraction": m.fraction_wrong,
             "success_percent_published": None if p.success == "some" else p.success,
             "sequences_published": p.sequences, "sequences_published_is_bound": p.beyond,
-            **parts("sequences", m.sequences), **{f"mean_{name}": value for name, value in m.facts.items()},
+            **parts("sequences", m.sequences), **parts("median_sequences", s.median if s else None),
+            **parts("restricted_mean_sequences", s.restricted_mean if s else None),
+            "max_sequences": s.limit if s else None, **{f"mean_{name}": value for name, value in m.facts.items()},
             "trials_target": self.n_target, "trials": m.n, "solved": m.n_solved, **parts("success_rate", m.rate),
             "test_error_published": p.test_error, "mean_absolute_error": m.mean_absolute_error,
             "mean_squared_error": m.mean_squared_error, "max_error": m.max_error,
@@ -70,21 +72,21 @@ def lines(rows: Iterable[Row], store: Store, table: int | str | None = None) -> 
             if reading != PRINTED and not mine:
                 continue
             cell = row.cell(reading)
-            counted = current(cell, row.trials, mine)
+            counted = tuple(current(cell, row.trials, mine))
             n_other = sum(record.cell != cell.key or record.source not in ("", source_of(cell)) for record in mine)
             result += [
                 Line(
-                    row, reading, published, row.setup(reading).n_weights, row.trials,
+                    row, reading, published, row.setup(reading).n_weights, row.trials, counted,
                     summarise(counted, published.stage), n_other,
                 )
                 for published in row.published
                 if table in (None, published.table)
             ]  # fmt: skip
-    return sorted(result, key=lambda line: (_order(line.published.table), line.published.line, line.reading != PRINTED))
+    return sorted(result, key=lambda line: (order(line.published.table), line.published.line, line.reading != PRINTED))
 
 
-def _order(table: int | str) -> tuple[bool, bool, int | str]:
-    """Tables by their number, then what the paper says in its text, then our own rows."""
+def order(table: int | str) -> tuple[bool, bool, int | str]:
+    """Sorts tables by their number, then what the paper says in its text, then our own rows."""
     return table == "ours", isinstance(table, str), table
 
 
@@ -99,7 +101,7 @@ def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -> 
         If a results file cannot be read.
 
     """
-    numbers = sorted({published.table for row in rows.values() for published in row.published}, key=_order)
+    numbers = sorted({published.table for row in rows.values() for published in row.published}, key=order)
     found: dict[object, Line] = {}
     for pattern in patterns:
         number = int(pattern) if pattern.isdecimal() else pattern if pattern in numbers else None
@@ -173,6 +175,17 @@ def _with_interval(estimate: Estimate | None) -> str:
     return _whole(estimate.value) + (f" [{_whole(estimate.low)}, {_whole(estimate.high)}]" if estimate.low else "")
 
 
+def _median(survival: Survival | None) -> str:
+    """A limit where fewer than half succeed, or where the interval has no upper end."""
+    if survival is None:
+        return "-"
+    beyond = f">{_whole(survival.limit)}"
+    if survival.median is None:
+        return beyond
+    m = survival.median
+    return f"{_whole(m.value)} [{_whole(m.low)}, {beyond if m.high is None else _whole(m.high)}]"
+
+
 def _published_sequences(published: Published) -> str:
     return (">" if published.beyond else "") + _whole(published.sequences)
 
@@ -194,7 +207,12 @@ class _Column(NamedTuple):
     group: str
     head: str  # may have two lines, if there is no group
     value: Callable[[Line], str]
-    needs: str = ""  # what the paper must have published, on some line, for the column to be shown
+    needed: Callable[[Line], bool] = lambda line: True  # it is shown if any line needs it
+
+
+def _prints(name: str) -> Callable[[Line], bool]:
+    """Does the paper print such a value."""
+    return lambda line: getattr(line.published, name) is not None
 
 
 _COLUMNS = (
@@ -202,63 +220,62 @@ _COLUMNS = (
     _Column("", "stop", lambda line: line.published.stage),
     _Column("", "reading", lambda line: line.reading),
     _Column("", "#\nweights", lambda line: _whole(line.n_weights)),
-    _Column("# wrong of 2560:", "paper", lambda line: _whole(line.published.test_wrong), "test_wrong"),
-    _Column("# wrong of 2560:", "ours", lambda line: _one_decimal(line.measured.wrong), "test_wrong"),
-    _Column("fraction wrong:", "paper", lambda line: _fraction(line.published.test_fraction), "test_fraction"),
-    _Column("fraction wrong:", "ours", lambda line: _fraction(line.measured.fraction_wrong), "test_fraction"),
-    _Column("", "test error:\npaper", lambda line: _decimal(line.published.test_error), "test_error"),
-    _Column("", "mean abs.\nerror", lambda line: _decimal(line.measured.mean_absolute_error), "test_error"),
-    _Column("", "mean sq.\nerror", lambda line: _decimal(line.measured.mean_squared_error), "test_error"),
-    _Column(
-        "success after:",
-        "paper",
-        lambda line: _published_sequences(line.published),
-        "sequences",
-    ),
+    _Column("# wrong of 2560:", "paper", lambda line: _whole(line.published.test_wrong), _prints("test_wrong")),
+    _Column("# wrong of 2560:", "ours", lambda line: _one_decimal(line.measured.wrong), _prints("test_wrong")),
+    _Column("fraction wrong:", "paper", lambda line: _fraction(line.published.test_fraction), _prints("test_fraction")),
+    _Column("fraction wrong:", "ours", lambda line: _fraction(line.measured.fraction_wrong), _prints("test_fraction")),
+    _Column("", "test error:\npaper", lambda line: _decimal(line.published.test_error), _prints("test_error")),
+    _Column("", "mean abs.\nerror", lambda line: _decimal(line.measured.mean_absolute_error), _prints("test_error")),
+    _Column("", "mean sq.\nerror", lambda line: _decimal(line.measured.mean_squared_error), _prints("test_error")),
+    _Column("success after:", "paper", lambda line: _published_sequences(line.published), _prints("sequences")),
     _Column("success after:", "ours [95 %]", lambda line: _with_interval(line.measured.sequences)),
-    _Column("", "% success:\npaper", lambda line: _published_success(line.published), "success"),
+    _Column("all trials:", "median [95 %]", lambda line: _median(line.measured.survival)),
+    _Column(
+        "all trials:",
+        "mean to limit",
+        lambda line: _whole(line.measured.survival.restricted_mean.value if line.measured.survival else None),
+        lambda line: 0 < line.measured.n_solved < line.measured.n,
+    ),
+    _Column("", "% success:\npaper", lambda line: _published_success(line.published), _prints("success")),
     _Column("", "success rate\n[95 %]", lambda line: _solved(line.measured)),
     _Column("", "CPU s\na trial", lambda line: _one_decimal(line.measured.cpu_s)),
 )
 
 
 def render(table_lines: Sequence[Line], form: str) -> str:
-    """Tables as text, Markdown, CSV, LaTeX or JSON (``form`` is one of `FORMATS`); one after the other."""
+    """Tables as text, Markdown, CSV, LaTeX or JSON (``form`` is one of `grid.FORMATS`); one after the other."""
     if form == "json":
         return json.dumps([line.data() for line in table_lines], indent=2, allow_nan=False)
     if form == "csv":
         import pandas as pd  # half a second to import: only where it is used
 
         return str(pd.DataFrame([line.data() for line in table_lines]).to_csv(index=False)).rstrip("\n")
-    numbers = sorted({line.published.table for line in table_lines}, key=_order)
+    numbers = sorted({line.published.table for line in table_lines}, key=order)
     return "\n\n".join(
-        _one([line for line in table_lines if line.published.table == number], number, form) for number in numbers
+        _one([line for line in table_lines if line.published.table == number], form) for number in numbers
     )
 
 
 _PLACES = {"text": "Reported in the paper's text", "ours": "Not in the paper: rows of our own"}
 
 
-def _one(table_lines: Sequence[Line], number: int | str, form: str) -> str:
+def title_of(table_lines: Sequence[Line]) -> str:
+    """The title of a table, from its lines."""
+    number = table_lines[0].published.table
+    titles = dict.fromkeys(f"{line.row.title} (experiment {line.row.experiment})" for line in table_lines)
+    return f"{f'Table {number}' if isinstance(number, int) else _PLACES[number]}. {'; '.join(titles)}"
+
+
+def _one(table_lines: Sequence[Line], form: str) -> str:
     columns = [
         column for column in _COLUMNS
-        if not column.needs or any(getattr(line.published, column.needs) is not None for line in table_lines)
+        if any(column.needed(line) for line in table_lines)
     ]  # fmt: skip
     if len({line.published.stage for line in table_lines}) == 1:
         columns = [column for column in columns if column.head != "stop"]
     body = [[column.value(line) for column in columns] for line in table_lines]
-    titles = dict.fromkeys(f"{line.row.title} (experiment {line.row.experiment})" for line in table_lines)
-    place = f"Table {number}" if isinstance(number, int) else _PLACES[number]
-    title = f"{place}. {'; '.join(titles)}"
-    notes = _notes(table_lines)
     align = ["left" if column.head in ("row", "stop", "reading") else "right" for column in columns]
-    inside = _grid(_heads(columns, form), body, form, align)
-    if form == "latex":
-        paragraphs = [r"\par " + _tex(note) for note in notes]
-        return "\n".join([rf"\begin{{table}}\caption{{{_tex(title)}}}", inside, *paragraphs, r"\end{table}"])
-    if form == "md":
-        return "\n".join([f"**{title}**", "", inside, "", *(f"- {note}" for note in notes)]).rstrip()
-    return "\n".join([title, "", inside, "", *notes]).rstrip()
+    return render_block(Block(title_of(table_lines), _heads(columns, form), body, _notes(table_lines), align), form)
 
 
 def _heads(columns: Sequence[_Column], form: str) -> list[str]:
@@ -270,18 +287,6 @@ def _heads(columns: Sequence[_Column], form: str) -> list[str]:
         f"{'' if column.group == group else column.group}\n{column.head}" if column.group else column.head
         for column, group in zip(columns, before, strict=False)
     ]
-
-
-def _grid(heads: Sequence[str], body: Sequence[Sequence[str]], form: str, align: Sequence[str]) -> str:
-    import tabulate
-
-    tabulate.MIN_PADDING = 0
-    style = {"text": "simple", "md": "pipe", "latex": "latex_booktabs"}[form]
-    return str(tabulate.tabulate(body, heads, tablefmt=style, disable_numparse=True, colalign=align))
-
-
-def _tex(text: str) -> str:
-    return "".join(f"\\{char}" if char in "#$%&_{}" else char for char in text)
 
 
 def _notes(table_lines: Sequence[Line]) -> list[str]:
@@ -317,20 +322,8 @@ def _notes(table_lines: Sequence[Line]) -> list[str]:
         which = "it" if len(not_run) == 1 else "the first"
         notes.append(f"Not run yet: {', '.join(not_run)}. `repro run {not_run[0]}` runs {which}.")
     if any(line.measured.n_solved < line.measured.n for line in table_lines):
-        notes.append("'Success after', wrong and errors are means over the trials that succeeded.")
+        notes.append(
+            "'Success after', wrong and errors are means over the trials that succeeded; 'all trials' is the "
+            "Kaplan-Meier estimate, failures being censored at the limit."
+        )
     return notes
-
-
-def listing(headers: Sequence[str], body: Sequence[Sequence[Any]], form: str) -> str:
-    """A plain listing in any of `FORMATS`."""
-    if form == "json":
-        return json.dumps([dict(zip(headers, row, strict=True)) for row in body], indent=2, allow_nan=False)
-    if form == "csv":
-        out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows([headers, *body])
-        return out.getvalue().rstrip("\n")
-    shown = [
-        [f"{cell:,}" if isinstance(cell, int) else "-" if cell is None else str(cell) for cell in row] for row in body
-    ]
-    numeric = [all(isinstance(row[k], int | float | None) for row in body) for k in range(len(headers))]
-    return _grid(headers, shown, form, ["right" if is_number else "left" for is_number in numeric])

@@ -1,0 +1,296 @@
+"""Each published value against ours: a verdict, what it rests on, and the reading that agrees where `printed` does not.
+
+EQUIVALENT      the 95 % interval of the ratio or difference lies within a stated margin
+DIFFERS         no difference is ruled out, at 5 % for all values of a table together (Holm), and it is not EQUIVALENT
+CONSISTENT      neither: no difference is possible, and so is one beyond the margin; it says what would have been found
+NOT COMPARABLE  the paper prints too little, or too few of our trials succeed
+NOT RUN         trials are missing
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import log
+from pathlib import Path
+from typing import Literal
+
+from repro import contrasts
+from repro.config import PRINTED
+from repro.contrasts import Contrast
+from repro.errors import ReproError
+from repro.schema import Published
+from repro.tables import Line
+from repro.trial import StageRecord
+
+Unit = Literal["ratio", "points", "share"]
+Verdict = Literal["EQUIVALENT", "CONSISTENT", "DIFFERS", "NOT COMPARABLE", "NOT RUN"]
+VERDICTS: tuple[Verdict, ...] = ("EQUIVALENT", "CONSISTENT", "DIFFERS", "NOT COMPARABLE", "NOT RUN")
+AGREE = ("EQUIVALENT", "CONSISTENT")
+
+RECORDED = "verdicts.jsonl"  # in the results folder
+_TEST_SEQUENCES = 2560  # of which the paper's tables count the wrong ones
+
+
+class VerdictsError(ReproError):
+    """Recorded verdicts that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Margins:
+    """How far ours may be from the published value to be called equivalent."""
+
+    ratio: float = 1.5  # of training times and errors: between 1 / ratio and ratio
+    rate: float = 0.20  # of success rates
+    wrong: float = 0.005  # of shares of test sequences that are wrong
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A published value against ours, under one reading."""
+
+    line: Line
+    value: str  # success rate, success after, wrong of 2560, fraction wrong, test error
+    unit: Unit  # what the contrast is: a ratio, or a difference of success rates or of shares of test sequences
+    published: str
+    ours: str
+    contrast: Contrast | None
+    verdict: Verdict
+    why: str = ""
+    adjusted: float | None = None  # p of the contrast among all values of the table, Holm
+    readings: tuple["Comparison", ...] = ()  # that agree, where `printed` does not
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What names a published value: table, row, stage, value."""
+        return str(self.line.published.table), self.line.row.name, self.line.published.stage, self.value
+
+
+def compare(lines: Iterable[Line], margins: Margins = Margins()) -> list[Comparison]:
+    """The verdicts on the published values of ``lines``, in their order, for the readings that are among them.
+
+    Where a value under `printed` DIFFERS, the readings under which it does not are named with it.
+    """
+    lines = [line for line in lines if line.published.table != "ours"]
+    last = {(line.row.name, line.published.table): line.published.stage for line in lines}
+    found = []
+    for line in lines:
+        found += _values(line, is_last=last[line.row.name, line.published.table] == line.published.stage)
+    judged: dict[int, Comparison] = {}
+    for family in {(one.line.published.table, one.line.reading) for one in found}:
+        mine = [k for k, one in enumerate(found) if (one.line.published.table, one.line.reading) == family]
+        tested = [k for k in mine if found[k].contrast]
+        adjusted = contrasts.holm([c.p for k in tested if (c := found[k].contrast)])
+        judged |= {k: found[k] for k in mine}
+        judged |= {k: _judge(found[k], p, len(tested), margins) for k, p in zip(tested, adjusted, strict=True)}
+    result = [judged[k] for k in range(len(found))]
+    others = [one for one in result if one.line.reading != PRINTED and one.verdict in AGREE]
+    return [
+        replace(one, readings=tuple(other for other in others if other.key == one.key))
+        if one.line.reading == PRINTED and one.verdict == "DIFFERS"
+        else one
+        for one in result
+    ]
+
+
+def _values(line: Line, is_last: bool) -> list[Comparison]:
+    """What the paper prints on a line; of the stages of a row the last one has its success rate."""
+    parts = [_success(line)] if is_last else []
+    parts += [_times(line), _wrong(line), _fraction(line), _error(line)]
+    return [part for part in parts if part]
+
+
+def _success(line: Line) -> Comparison | None:
+    p, m = line.published, line.measured
+    ours = f"{m.n_solved} of {m.n}"
+    if p.trials and (p.success is not None or p.sequences):
+        solved = _solved(p)
+        implied = "" if p.success is not None else ", implied"  # a mean of so many trials, and no word of failures
+        contrast = contrasts.rates(solved, p.trials, m.n_solved, m.n) if m.n else None
+        return _entry(line, "success rate", "points", f"{solved} of {p.trials}{implied}", ours, contrast, "")
+    if p.success is not None:
+        printed = p.success if p.success == "some" else f"{p.success:g} %"
+        return _entry(line, "success rate", "points", printed, ours, None, _UNCOUNTED)
+    return None
+
+
+def _times(line: Line) -> Comparison | None:
+    p, m = line.published, line.measured
+    if p.sequences is None:
+        return None
+    left_out = f", {m.n - m.n_solved} of {m.n} left out" if m.n_solved < m.n else ""
+    ours = f"{m.sequences.value:,.0f}{left_out}" if m.sequences else "-"
+    if p.beyond:
+        reason = "a bound and not a mean: what it says is the success rate"
+        return _entry(line, "success after", "ratio", f">{p.sequences:,}", ours, None, reason)
+    contrast = _mean_contrast(p, p.sequences, [s.sequences for s in _passed(line)], 0.5)
+    return _entry(line, "success after", "ratio", f"{p.sequences:,}", ours, contrast, _lack(line))
+
+
+def _wrong(line: Line) -> Comparison | None:
+    p, m = line.published, line.measured
+    if p.test_wrong is None:
+        return None
+    contrast = _share_contrast(p, p.test_wrong / _TEST_SEQUENCES, _passed(line), 0.5 / _TEST_SEQUENCES)
+    ours = "-" if m.wrong is None else f"{m.wrong:.1f}"
+    return _entry(line, "wrong of 2560", "share", str(p.test_wrong), ours, contrast, _lack(line))
+
+
+def _fraction(line: Line) -> Comparison | None:
+    p, m = line.published, line.measured
+    if p.test_fraction is None:
+        return None
+    contrast = _share_contrast(p, p.test_fraction, _passed(line), contrasts.half_unit(p.test_fraction))
+    ours = "-" if m.fraction_wrong is None else f"{m.fraction_wrong:.6f}"
+    return _entry(line, "fraction wrong", "share", f"{p.test_fraction:.6f}", ours, contrast, _lack(line))
+
+
+def _error(line: Line) -> Comparison | None:
+    p, m = line.published, line.measured
+    if p.test_error is None:
+        return None
+    errors = [s.mean_absolute_error for s in _passed(line) if s.mean_absolute_error is not None]
+    contrast = _mean_contrast(p, p.test_error, errors, contrasts.half_unit(p.test_error))
+    ours = "-" if m.mean_absolute_error is None else f"{m.mean_absolute_error:.4f}"
+    return _entry(line, "test error", "ratio", f"{p.test_error:g}", ours, contrast, p.test_error_unclear or _lack(line))
+
+
+def _passed(line: Line) -> list[StageRecord]:
+    return [stage for record in line.records for stage in record.stages if stage.name == line.published.stage]
+
+
+def _solved(p: Published) -> int:
+    """How many of the paper's trials succeeded: all, if it says nothing else."""
+    assert p.trials is not None
+    return contrasts.count_of(100.0 if p.success in (None, "some") else float(p.success or 0), p.trials)
+
+
+def _mean_contrast(p: Published, published: float, values: list[float], half_unit: float) -> Contrast | None:
+    return contrasts.means(published, _solved(p), values, half_unit) if p.trials and values else None
+
+
+def _share_contrast(p: Published, published: float, passed: list[StageRecord], half_unit: float) -> Contrast | None:
+    if not (p.trials and passed):
+        return None
+    wrong = [stage.test_wrong for stage in passed]
+    return contrasts.shares(published, _solved(p), wrong, passed[0].test_sequences, half_unit)
+
+
+_UNCOUNTED = "the paper prints neither a number of trials nor how they scatter"
+
+
+def _lack(line: Line) -> str:
+    """Why means cannot be compared; nothing if they can."""
+    m = line.measured
+    if not line.published.trials:
+        return _UNCOUNTED
+    return "" if m.n_solved > 2 else f"{m.n_solved} of our {m.n} trials succeed: too few for a mean and its scatter"
+
+
+def _entry(
+    line: Line, value: str, unit: Unit, published: str, ours: str, contrast: Contrast | None, reason: str
+) -> Comparison:
+    """A value that is not judged yet, or that cannot be for a reason."""
+    m = line.measured
+    if m.n < line.n_target:
+        some = f"{m.n} of {line.n_target} trials; those that end first are the quick ones"
+        return Comparison(line, value, unit, published, ours, None, "NOT RUN", some if m.n else "no trials yet")
+    if reason or contrast is None:
+        reason = reason or "our trials do not scatter"
+        return Comparison(line, value, unit, published, ours, None, "NOT COMPARABLE", reason)
+    return Comparison(line, value, unit, published, ours, contrast, "CONSISTENT")
+
+
+def _judge(one: Comparison, adjusted: float, n_tests: int, margins: Margins) -> Comparison:
+    contrast = one.contrast
+    assert contrast is not None
+    if one.unit == "ratio":
+        inside = -log(margins.ratio) < log(contrast.low) and log(contrast.high) < log(margins.ratio)
+        excludes = not contrast.low <= 1 <= contrast.high
+    else:
+        margin = margins.rate if one.unit == "points" else margins.wrong
+        inside = -margin < contrast.low and contrast.high < margin
+        excludes = not contrast.low <= 0 <= contrast.high
+    if inside:
+        why = "yet not the same" if adjusted < 0.05 else ""
+        return replace(one, verdict="EQUIVALENT", adjusted=adjusted, why=why)
+    if adjusted < 0.05:
+        return replace(one, verdict="DIFFERS", adjusted=adjusted)
+    why = _detectable(one, contrast)
+    if excludes:
+        why = f"alone it would count as different, among {n_tests} values of its table it does not; {why}"
+    return replace(one, verdict="CONSISTENT", adjusted=adjusted, why=why)
+
+
+def _detectable(one: Comparison, contrast: Contrast) -> str:
+    """What would have been found, with 80 % probability."""
+
+    def shown(number: float) -> str:
+        if one.unit == "ratio":
+            return f"x {number:.2g}"
+        return (
+            f"{100 * number:.0f} %" if one.unit == "points" else f"{_TEST_SEQUENCES * number:.0f} of {_TEST_SEQUENCES}"
+        )
+
+    down, up = contrast.detectable
+    parts = [f"{shown(down)} or less"] if down is not None else []
+    parts += [f"{shown(up)} or more"] if up is not None else []
+    if not parts:
+        return "no difference could have been found"
+    return f"{', or '.join(parts)}{',' if parts[1:] else ''} would have been found"
+
+
+# --------------------------------------------------------------------------------------------------- recorded verdicts
+
+
+def accept(found: Sequence[Comparison], path: Path) -> int:
+    """Record today's verdicts under `printed` beside those on other values; returns how many there are.
+
+    Raises
+    ------
+    VerdictsError
+        If the file is there and cannot be read, or cannot be written.
+
+    """
+    recorded = _recorded(path) if path.exists() else {}
+    recorded |= {one.key: one.verdict for one in found if one.line.reading == PRINTED}
+    names = ("table", "row", "stage", "value", "verdict")
+    lines = [json.dumps(dict(zip(names, (*key, recorded[key]), strict=True))) for key in sorted(recorded)]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise VerdictsError(f"{path}: cannot be written: {error.strerror}") from error
+    return len(recorded)
+
+
+def lost(found: Sequence[Comparison], path: Path) -> list[tuple[Comparison, str]]:
+    """The values that are recorded as reproducing and no longer do, with the recorded verdict.
+
+    Raises
+    ------
+    VerdictsError
+        If there are no recorded verdicts, or they cannot be read.
+
+    """
+    recorded = _recorded(path)
+    today = [one for one in found if one.line.reading == PRINTED]
+    return [
+        (one, recorded[one.key]) for one in today if recorded.get(one.key) in AGREE and one.verdict not in AGREE
+    ]  # fmt: skip
+
+
+def _recorded(path: Path) -> dict[tuple[str, ...], str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise VerdictsError(f"{path}: no verdicts are recorded; `repro compare --accept` records today's") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise VerdictsError(f"{path}: cannot be read: {error}") from error
+    recorded: dict[tuple[str, ...], str] = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            table, row, stage, value, verdict = json.loads(line).values()
+        except (ValueError, AttributeError):
+            raise VerdictsError(f"{path}:{number}: not a verdict; `repro compare --accept` writes them") from None
+        recorded[table, row, stage, value] = verdict
+    return recorded
