@@ -38,6 +38,7 @@ class Plan:
     items: tuple[Item, ...]
     done: Mapping[str, tuple[Record, ...]]  # by the cell's key
     missing: Mapping[str, tuple[int, ...]]
+    trace: bool = False  # is a learning trace kept of those
 
     @property
     def n_missing(self) -> int:
@@ -56,7 +57,7 @@ class Plan:
         for item in sorted(waiting, key=lambda item: item.cell.settings["stop"]["max_sequences"]):
             trials = self.missing[item.cell.key]
             n = min(parts, len(trials))
-            jobs += [engine.Job(item.cell, trials[k::n], lanes) for k in range(n)]
+            jobs += [engine.Job(item.cell, trials[k::n], lanes, self.trace) for k in range(n)]
         return jobs
 
 
@@ -105,8 +106,8 @@ def items(
     )
 
 
-def plan(items: Sequence[Item], store: Store) -> Plan:
-    """Find what is missing in the store.
+def plan(items: Sequence[Item], store: Store, trace: bool = False) -> Plan:
+    """Find what is missing in the store; with ``trace``, trials without a learning trace are.
 
     Raises
     ------
@@ -118,10 +119,10 @@ def plan(items: Sequence[Item], store: Store) -> Plan:
     done, missing = {}, {}
     for item in items:
         found = current(item.cell, item.n_trials, records[item.cell.experiment])
-        done[item.cell.key] = tuple(r for r in found if r.outcome != "crashed")
+        done[item.cell.key] = tuple(r for r in found if r.outcome != "crashed" and (r.trace is not None or not trace))
         have = {r.trial for r in done[item.cell.key]}
         missing[item.cell.key] = tuple(n for n in range(item.n_trials) if n not in have)
-    return Plan(tuple(items), done, missing)
+    return Plan(tuple(items), done, missing, trace)
 
 
 def execute(jobs: Sequence[engine.Job], run: Engine, store: Store) -> Iterator[engine.Event]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from repro import __version__, kernel_cache
-from repro.kernels import driver, random
+from repro.kernels import driver, random, trace
 from repro.kernels.contract import Learner, Task
 from repro.source import numerical_digest
 from repro.trial import SCHEMA, Cell, Outcome, Record, StageRecord
@@ -39,7 +39,7 @@ class Progress:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
+def uninterrupted() -> Iterator[None]:
     """Put off Ctrl-C: raised while LLVM calls back into Python, it would be swallowed or break the compilation."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -68,7 +68,15 @@ def widest(cell: Cell) -> int:
     return int(getattr(learner, "WIDEST", WIDEST))
 
 
-_loops: dict[str, Any] = {}  # compiled training loops by name
+_entries: dict[str, Any] = {}  # by name
+
+
+def kept(compiled: Any) -> Any:
+    """A compiled entry, on disk and in this process only once for each name: that tells all that it closes over."""
+    name = compiled.__qualname__
+    if name not in _entries:
+        _entries[name] = kernel_cache.keep(compiled)
+    return _entries[name]
 
 
 def _rules(stop: Mapping[str, Any]) -> driver.Rules:
@@ -105,9 +113,10 @@ def _arrays(group: Any) -> Iterator[np.ndarray]:
 class Crew:
     """The arrays of ``width`` trials of a cell, and the compiled loop that advances them."""
 
-    def __init__(self, cell: Cell, width: int) -> None:
+    def __init__(self, cell: Cell, width: int, traced: bool = False) -> None:
         self.cell = cell
         self.width = width
+        self.traced = traced  # is a learning trace kept
         self._learner = import_module(f"repro.learners.{cell.settings['learner']['name']}")
         self._task = import_module(f"repro.tasks.{cell.settings['task']['name']}")
         self.learner = self._learner.Settings.model_validate(cell.settings["learner"])
@@ -119,30 +128,28 @@ class Crew:
         self.book, self.tally, self.streams = driver.allocate(
             width, stop["window"], len(self.stages), self.learner.precision
         )
-        self.net = self._learner.allocate(self.learner, self.interface, width)
+        self.net = self._nets(width)
         self.state = self._task.allocate(self.task, width, self.learner.precision)
         self.trials: list[int | None] = [None] * width
         self.cpu_s = [0.0] * width
-        with _uninterrupted():
-            self.run = self._compile()
+        with uninterrupted():
+            self.run = kept(driver.build(*self.kernels(), self.interface, width))
             self.advance(0)
+
+    def _nets(self, width: int) -> Any:
+        net = self._learner.allocate(self.learner, self.interface, width)
+        return trace.allocate(net, width) if self.traced else net
 
     def kernels(self) -> tuple[Task, Learner]:
         """The compiled functions of task and learner."""
         task = self._task.build(self.task, self.width, self.learner.precision)
-        return task, self._learner.build(self.learner, self.interface, self.width)
-
-    def _compile(self) -> Any:
-        loop = driver.build(*self.kernels(), self.interface, self.width)
-        name = loop.__qualname__  # tells what it closes over: cells that differ in what is read at run time share it
-        if name not in _loops:
-            _loops[name] = kernel_cache.keep(loop)
-        return _loops[name]
+        learner = self._learner.build(self.learner, self.interface, self.width)
+        return task, trace.build(learner) if self.traced else learner
 
     def enlist(self, lane: int, trial: int) -> None:
         """Start a trial in an idle lane."""
         weights, training, test = self.cell.streams(trial)
-        net = self._learner.allocate(self.learner, self.interface, 1)
+        net = self._nets(1)
         self._learner.initialise(self.learner, net, self.interface, 0, random.uniform(weights.reshape(4, 1)))
         for crew, one in zip(_arrays(self.net), _arrays(net), strict=True):
             crew[..., lane] = one[..., 0]
@@ -175,7 +182,7 @@ class Crew:
 
     def narrowed(self, width: int) -> "Crew":
         """The running trials in a crew of fewer lanes; not one bit of theirs changes."""
-        crew = Crew(self.cell, width)
+        crew = Crew(self.cell, width, self.traced)
         running = [lane for lane, trial in enumerate(self.trials) if trial is not None]
         for new, old in enumerate(running):
             for theirs, ours in zip(crew.book, self.book, strict=True):
@@ -185,14 +192,21 @@ class Crew:
             crew.trials[new], crew.cpu_s[new] = self.trials[old], self.cpu_s[old]
         return crew
 
+    def weights(self, lane: int) -> list[np.ndarray]:
+        """A lane's weights as views, in the learner's order."""
+        return list(self._learner.weights(self.learner, self.net, self.interface, lane))
+
+    def units(self, lane: int) -> dict[str, np.ndarray]:
+        """What the learner lets be seen of a lane's net after a time step, as views, by kind of unit."""
+        return dict(self._learner.watch(self.learner, self.net, self.interface, lane))
+
     def dismiss(self, lane: int) -> Record:
-        """Take a trial that has ended out of its lane."""
+        """Take a trial that has ended out of its lane, where its net stays until another trial is enlisted."""
         book, cell, trial = self.book, self.cell, self.trials[lane]
         assert trial is not None
         outcome = _OUTCOMES[int(book.mode[lane])]
-        weights = self._learner.weights(self.learner, self.net, self.interface, lane)
         facts = self._learner.facts(self.net, lane) if hasattr(self._learner, "facts") else {}
-        values = np.concatenate(weights)
+        values = np.concatenate(self.weights(lane))
         book.mode[lane] = driver.IDLE
         self.trials[lane] = None
         return Record(
@@ -207,6 +221,7 @@ class Crew:
             source=numerical_digest(cell.settings["learner"]["name"], cell.settings["task"]["name"]),
             settings={group: dict(settings) for group, settings in cell.settings.items()},
             versions=versions(), processor=processor(),
+            trace=trace.read(self.net, lane) if self.traced else None,
         )  # fmt: skip
 
     def _stage(self, lane: int, k: int) -> StageRecord:
@@ -229,9 +244,15 @@ class Crew:
         )
 
 
-def run(cell: Cell, trials: Sequence[int], width: int | None = None) -> Iterator[Record | Progress]:
+def run(
+    cell: Cell, trials: Sequence[int], width: int | None = None, traced: bool = False
+) -> Iterator[Record | Progress]:
     """Run trials of a cell, yielding each record as its trial ends, and progress in between."""
-    crew = Crew(cell, width or width_for(len(trials), widest(cell)))
+    yield from run_in(Crew(cell, width or width_for(len(trials), widest(cell)), traced), trials)
+
+
+def run_in(crew: Crew, trials: Sequence[int] = ()) -> Iterator[Record | Progress]:
+    """Run the trials of a crew to their end, and others as lanes become free."""
     waiting = list(reversed(trials))
     ticks = 1000
     last_end = time.perf_counter()

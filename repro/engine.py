@@ -16,7 +16,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -33,6 +33,7 @@ class Job:
     cell: Cell
     trials: tuple[int, ...]
     lanes: int | None = None  # None: as many as the trials need
+    trace: bool = False  # is a learning trace kept
     attempt: int = 1
 
 
@@ -68,7 +69,7 @@ def run_job(job: Job) -> Iterator[Event]:
     """Run a job in this process."""
     from repro import crew  # compiles kernels: only where trials are run
 
-    for number, event in enumerate(crew.run(job.cell, job.trials, job.lanes)):
+    for number, event in enumerate(crew.run(job.cell, job.trials, job.lanes, job.trace)):
         if number == 0:
             yield Began(job)
         yield Ended(job, event) if isinstance(event, Record) else Did(job, event.sequences, event.steps)
@@ -111,7 +112,7 @@ def local(jobs: Iterable[Job], n_workers: int, run: Run = run_job) -> Iterator[E
                     workers.remove(worker)
                     worker.stop()
                     if job.attempt < _ATTEMPTS:
-                        waiting.extend(Job(job.cell, (trial,), job.lanes, job.attempt + 1) for trial in left)
+                        waiting.extend(replace(job, trials=(trial,), attempt=job.attempt + 1) for trial in left)
                     else:
                         yield from (Ended(job, crashed(job.cell, trial, event)) for trial in left)
                 else:

@@ -110,7 +110,11 @@ class Record(Settings):
     versions: dict[str, str]
     processor: str
     error: str | None = None
+    trace: list[tuple[int, float | None]] | None = Field(
+        None, description="where asked for: training sequences, and the mean error of those since the point before"
+    )
 
     def line(self) -> str:
-        """The record as a line of JSON, without the line break."""
-        return canonical(self.model_dump(mode="json", by_alias=True))
+        """The record as a line of JSON, without the line break; a trace only if there is one."""
+        left_out = {"trace"} if self.trace is None else set()
+        return canonical(self.model_dump(mode="json", by_alias=True, exclude=left_out))

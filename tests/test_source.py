@@ -63,6 +63,52 @@ def test_what_touches_the_numbers_changes_the_digest(package, file, old, new):
     assert digest(package) != before
 
 
+WATCH = """
+
+def watch(settings, net, interface, lane):
+    from repro.kernels import trace
+
+    return {"weight": net.w[0, lane] * 2}
+"""
+
+
+@pytest.mark.parametrize("file", ["learners/lstm.py", "kernels/driver.py", "kernels/lanes.py", "tasks/adding.py"])
+def test_what_only_looks_is_left_out_with_what_it_imports(package, file):
+    """In its old place or a new one, edited or gone."""
+    before = digest(package)
+    text = (package / file).read_text(encoding="utf-8")
+    head, found, tail = text.partition("def watch(")
+    without = head + tail.partition("\n\n\n")[2] if found else text
+    assert bool(found) == (file == "learners/lstm.py")
+    for edited in (text + WATCH, without, without + WATCH):
+        (package / file).write_text(edited, encoding="utf-8")
+        assert digest(package) == before
+    assert package / "kernels" / "trace.py" not in source.imports(package / file, package)
+
+
+@pytest.mark.parametrize(
+    "addition",
+    [
+        WATCH.replace("def watch", "def look"),
+        "watch = 1\n",
+        "class Looker:\n    def watch(self):\n        return 1\n",
+        "def look():\n    def watch():\n        return 1\n    return watch\n",
+    ],
+)
+def test_nothing_else_is_left_out(package, addition):
+    before = digest(package)
+    path = package / "learners" / "lstm.py"
+    path.write_text(path.read_text(encoding="utf-8") + addition, encoding="utf-8")
+    assert digest(package) != before
+
+
+def test_the_trace_has_no_part_in_the_numbers_but_in_what_is_compiled(package):
+    before, compiled = digest(package), source.kernel_digest(package)
+    edit(package / "kernels" / "trace.py", "BUCKETS = 128", "BUCKETS = 64")
+    assert digest(package) == before
+    assert source.kernel_digest(package) != compiled
+
+
 def test_a_new_learner_leaves_the_old_ones_alone(package):
     before = digest(package)
     shutil.copy(package / "learners" / "lstm.py", package / "learners" / "other.py")

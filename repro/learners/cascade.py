@@ -27,14 +27,12 @@ weight is added), and on e, epsilon over the number of p, for candidates also ov
     D = D' S / (S' - S)                       if it is; and to both
         -e S                                  is added if going on as D' did still leads down
 
-A phase stagnates when its error (its best score) has not changed by more than the fraction ``change`` of its value at
-the last such change for ``patience`` epochs on end; it ends after ``epochs`` epochs at the latest.
-
-Defaults and the order of events are those of the CMU Cascade Neural Network Simulator 1.0 (M. White, 1995), which
-descends from Fahlman's program. Signs and means are those of the epoch before, so the first epoch of a pool only
-measures; weights also change in the last epoch of a phase; those to the outputs keep S' and D' from one phase to the
-next; beyond net inputs of -15 and 15 outputs are 0 and 1, or a slope that fades but keeps its sign would have quickprop
-go on for ever. Otherwise than there, patience starts with the phase, and derivatives are 0 where a sequence starts.
+A phase stagnates when its error (best score) has changed by no more than the fraction ``change`` of its value at the
+last such change for ``patience`` epochs; it ends then, or after ``epochs``. Defaults and order of events are those of
+the CMU Cascade Neural Network Simulator 1.0 (M. White, 1995), which descends from Fahlman's. Signs and means are the
+last epoch's: a pool's first only measures; weights also change in the last epoch of a phase; those to outputs keep S'
+and D' from phase to phase; beyond net inputs of -15 and 15 outputs are 0 and 1, or quickprop goes on for ever down a
+fading slope. Unlike there, patience starts with the phase, and derivatives are 0 where a sequence starts.
 """
 
 from functools import partial
@@ -161,10 +159,7 @@ def allocate(settings: Settings, interface: Interface, width: int) -> Net:
 
 
 def weights(settings: Settings, net: Net, interface: Interface, lane: int) -> list[np.ndarray]:
-    """One lane's weights as views: to hidden units (from inputs, bias, themselves, units before), then to outputs.
-
-    Those to an output are two views: from inputs and bias, and from hidden units.
-    """
+    """One lane's weights as views: to each hidden unit (also from itself); to each output, from hidden units apart."""
     fixed, units = _fixed(settings, interface), int(net.units[lane])
     hidden = [net.w[i, : fixed + 1 + i, lane] for i in range(units)]
     outputs = [net.w_live[k, :, lane] for k in range(interface.n_out)]
@@ -183,6 +178,11 @@ def initialise(settings: Settings, net: Net, interface: Interface, lane: int, un
 def facts(net: Net, lane: int) -> dict[str, int]:
     """What a record tells of a lane's net beyond its weights: its hidden units, and its epochs of either kind."""
     return {name: int(getattr(net, name)[lane]) for name in ("units", "output_epochs", "candidate_epochs")}
+
+
+def watch(settings: Settings, net: Net, interface: Interface, lane: int) -> dict[str, np.ndarray]:
+    """What is to be seen of one lane's net after a time step: the hidden units that it has so far, as a view."""
+    return {"hidden unit": net.source[_fixed(settings, interface) + 1 :, lane][: int(net.units[lane])]}
 
 
 def build(settings: Settings, interface: Interface, width: int) -> Learner:

@@ -107,6 +107,12 @@ def initialise(settings: Settings, net: Net, interface: Interface, lane: int, un
     recurrent.draw(weights(settings, net, interface, lane), settings.init, uniform)
 
 
+def watch(settings: Settings, net: Net, interface: Interface, lane: int) -> dict[str, np.ndarray]:
+    """What is to be seen of one lane's nets after a time step: views of their hidden units."""
+    n = settings.hidden
+    return {"automatizer's hidden unit": net.automatizer.y[:n, lane], "chunker's hidden unit": net.chunker.y[:n, lane]}
+
+
 def build(settings: Settings, interface: Interface, width: int) -> Learner:
     """Compile the learner for ``width`` lanes."""
     from repro.kernels import recurrent, rtrl

@@ -135,6 +135,11 @@ def facts(net: Net, lane: int) -> dict[str, int]:
     return {"guesses": int(net.guesses[lane])}
 
 
+def watch(settings: Settings, net: Net, interface: Interface, lane: int) -> dict[str, np.ndarray]:
+    """What is to be seen of one lane's net after a time step: its hidden units, as a view."""
+    return {"hidden unit": net.source[interface.n_in : interface.n_in + settings.hidden, lane]}
+
+
 def build(settings: Settings, interface: Interface, width: int) -> Learner:
     """Compile the learner for ``width`` lanes."""
     from repro.kernels import errors, maths

@@ -159,6 +159,14 @@ def facts(net: Net, lane: int) -> dict[str, int]:
     return {"cell_added_after": int(net.grown[lane])} if net.grown[lane] else {}
 
 
+def watch(settings: Settings, net: Net, interface: Interface, lane: int) -> dict[str, np.ndarray]:
+    """What is to be seen of one lane's net after a time step; without a cell, nothing."""
+    if settings.grow_after > 0 and net.grown[lane] == 0:
+        return {}
+    gate = 0.5 + 0.5 * np.tanh(0.5 * net.net_in[lane : lane + 1])
+    return {"input gate": gate, "internal state": net.s[lane : lane + 1], "cell output": net.y_c[lane : lane + 1]}
+
+
 def build(settings: Settings, interface: Interface, width: int) -> Learner:
     """Compile the learner for ``width`` lanes."""
     from repro.kernels import maths, outputs

@@ -235,6 +235,17 @@ def initialise(settings: Settings, net: Net, interface: Interface, lane: int, un
                     part[m] = init * (2 * uniform() - 1)
 
 
+def watch(settings: Settings, net: Net, interface: Interface, lane: int) -> dict[str, np.ndarray]:
+    """What is to be seen of one lane's net after a time step: views of its activations."""
+    n, y = settings.blocks, net.y[:, lane]
+    return {
+        "input gate": y[:n],
+        "output gate": y[n : 2 * n],
+        "internal state": net.s[:, lane],
+        "cell output": y[2 * n :],
+    }
+
+
 def build(settings: Settings, interface: Interface, width: int) -> Learner:
     """Compile the learner for ``width`` lanes; all sizes are compile-time constants (a quarter faster, measured)."""
     from repro.kernels import errors, lstm_full, lstm_truncated, maths

@@ -68,6 +68,11 @@ n_weights, allocate, weights, initialise = functions(
 )
 
 
+def watch(settings: Settings, net, interface: Interface, lane: int) -> dict[str, object]:
+    """What is to be seen of one lane's net after a time step: its hidden units, as a view."""
+    return {"hidden unit": net.y[: settings.hidden, lane]}
+
+
 def build(settings: Settings, interface: Interface, width: int) -> Learner:
     """Compile the learner for ``width`` lanes."""
     from repro.kernels import recurrent, rtrl
