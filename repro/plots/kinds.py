@@ -1,0 +1,141 @@
+"""The kinds of figures, by name, and what is drawn of what a user selects."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from repro.config import PRINTED, Row
+from repro.plots import style
+from repro.plots.style import PlotError
+from repro.stats import summarise
+from repro.store import Store
+from repro.tables import Line, selected
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+# By name, with what is drawn if nothing is selected; None: something must be. All but the last have a module of their
+# name with a function `figure` that takes lines.
+KINDS: dict[str, tuple[str, ...] | None] = {
+    "survival": None,
+    "strips": None,
+    "scaling": ("3",),
+    "learning": None,
+    "success": ("1", "2"),
+    "errorflow": (),
+}
+
+
+def write(
+    kind: str, select: Sequence[str], rows: Mapping[str, Row], store: Store, reading: str | None, path: Path | None
+) -> Path:
+    """Draw a figure into a file, KIND[-SELECT].svg in the current folder if none is named; its path.
+
+    Raises
+    ------
+    repro.errors.ReproError
+        As `draw` does, or if the file cannot be written.
+
+    """
+    words = [re.sub(r"[^\w.,=@]+", "-", pattern).strip("-") for pattern in select]
+    path = path or Path("-".join([kind, *filter(None, words)]) + ".svg")
+    style.check_writable(path)
+    style.save(draw(kind, select, rows, store, reading), path)
+    return path
+
+
+def draw(
+    kind: str, select: Sequence[str], rows: Mapping[str, Row], store: Store, reading: str | None = None
+) -> "Figure":
+    """Draw a figure of what is selected, of all readings that have records or of one.
+
+    Raises
+    ------
+    repro.plots.style.PlotError
+        If there is nothing to draw; it says what to run.
+    repro.config.ConfigError
+        If a pattern means nothing.
+    repro.store.StoreError
+        If a results file cannot be read.
+
+    """
+    if kind == "errorflow":
+        if select or reading:
+            raise PlotError("errorflow measures nets of its own: it takes neither rows nor a reading")
+        from repro import error_flow  # it runs kernels, and compiles them
+        from repro.plots import error_flow as errors
+
+        return errors.figure(error_flow.measure())
+    patterns = select or KINDS[kind]
+    if not patterns:
+        raise PlotError(f"say what to draw, such as `repro plot {kind} 9` for Table 9, or `repro plot {kind} 6a/lstm`")
+    lines = _of_trials(patterns, rows, store) if kind == "learning" else selected(patterns, rows, store)
+    return of_lines(kind, _of_reading(lines, reading) if reading else lines)
+
+
+def of_lines(kind: str, lines: Sequence[Line]) -> "Figure":
+    """Draw a figure of lines.
+
+    Raises
+    ------
+    repro.plots.style.PlotError
+        If there is nothing to draw.
+
+    """
+    figure: Figure = import_module(f"repro.plots.{kind}").figure(lines)
+    return figure
+
+
+def _of_trials(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -> list[Line]:
+    """As `selected`, where a pattern may also be a trial, such as ``6a/lstm:3``: then with that record alone.
+
+    Raises
+    ------
+    PlotError
+        If there is no record of the trial.
+
+    """
+    lines = []
+    for pattern in patterns:
+        row, _, number = pattern.rpartition(":")
+        if row == "table" or not number.isdecimal():
+            lines += selected([pattern], rows, store)
+            continue
+        found = [
+            replace(line, records=mine)
+            for line in selected([row], rows, store)
+            if (mine := tuple(record for record in line.records if record.trial == int(number)))
+        ]
+        if not found:
+            raise PlotError(
+                f"no trial {number} of '{row}' is stored; trials are numbered from 0, and `repro run` runs them"
+            )
+        lines += found
+    return lines
+
+
+def _of_reading(lines: Sequence[Line], reading: str) -> list[Line]:
+    """The lines under one reading; also without records, as far as their rows have it.
+
+    Raises
+    ------
+    PlotError
+        If no row has it.
+
+    """
+    there = {(line.row.name, line.published) for line in lines if line.reading == reading}
+    found = []
+    for line in lines:
+        if line.reading == reading:
+            found.append(line)
+        elif line.reading == PRINTED and reading in line.row.readings and (line.row.name, line.published) not in there:
+            nothing = summarise((), line.published.stage)
+            found.append(replace(line, reading=reading, records=(), measured=nothing, n_other=0))
+    if not found:
+        known = ", ".join(dict.fromkeys(name for line in lines for name in line.row.readings))
+        raise PlotError(f"none of these rows has a reading '{reading}'; theirs are {known}")
+    return found

@@ -1,0 +1,123 @@
+"""Table 3's scaling: training sequences against the minimal time lag q, and against distractor frequency q/p."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from repro.plots import captions, style
+from repro.tables import Line
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+class _Point(NamedTuple):
+    q: int  # minimal time lag
+    p: int  # distractor symbols
+    line: Line
+
+
+_X = Callable[[_Point], float]
+
+
+@style.applied()
+def figure(lines: Sequence[Line]) -> "Figure":
+    """Two panels, axes logarithmic: as many distractor symbols as time steps (q = p), and the longest lag with fewer.
+
+    Black crosses are the published means. Ours are the means of the trials that were solved, with 95 % intervals and
+    how many they were; where none was, a triangle points up from the limit. Rows that were not run are named below.
+
+    Raises
+    ------
+    repro.plots.style.PlotError
+        If a line is not of experiment 2c, or there is none.
+
+    """
+    from matplotlib.ticker import NullLocator
+
+    points = [_point(line) for line in lines]
+    if not points:
+        raise style.PlotError("nothing to draw: no row of Table 3 is selected")
+    longest = max(point.q for point in points)
+    panels: tuple[tuple[str, str, list[_Point], _X], ...] = (
+        ("as many distractors as time steps (q/p = 1)", "minimal time lag q",
+         [point for point in points if point.q == point.p], lambda point: point.q),
+        (f"q = {longest:,}", "distractor frequency q/p",
+         [point for point in points if point.q == longest], lambda point: point.q / point.p),
+    )  # fmt: skip
+    notes = [
+        "Ours: mean of the trials solved, 95 % interval (BCa), solved / all; a hollow triangle at the limit where none "
+        "was. Published: means, no spread printed.",
+        *captions.notes(lines),
+    ]
+    result = style.new(f"Scaling with time lag and distractors: {captions.place(lines)}", 3.4, notes)
+    looks = style.looks([line.reading for line in lines])
+    both = result.subplots(1, 2, sharey=True)
+    for axes, (title, label, members, x) in zip(both, panels, strict=True):
+        axes.set_title(title, loc="left")
+        axes.set_xlabel(label)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        _published(axes, members, x)
+        for reading, look in looks.items():
+            _ours(axes, [point for point in members if point.line.reading == reading], x, look)
+        ticks = sorted({x(point) for point in members})
+        axes.set_xticks(ticks, [f"{tick:,.5g}" for tick in ticks])
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.margins(0.08, 0.15)
+    both[0].set_ylabel("training sequences to success")
+    style.log_axis(both[0].yaxis)
+    both[0].legend(*_legend(both), loc="upper left")
+    return result
+
+
+def _point(line: Line) -> _Point:
+    task = line.row.setup(line.reading).task.model_dump()
+    if task.get("kind") != "trigger":
+        raise style.PlotError(f"this figure is of experiment 2c (Table 3), and {line.row.name} is not of it")
+    return _Point(task["q"], task["p"], line)
+
+
+def _published(axes: "Axes", points: Sequence[_Point], x: _X) -> None:
+    known = sorted({(x(point), point.line.published.sequences) for point in points if point.line.published.sequences})
+    if known:
+        axes.plot(
+            *zip(*known, strict=True), "X-", color=style.BLACK, linewidth=0.8, markersize=5.5, label="published mean"
+        )
+
+
+def _ours(axes: "Axes", points: Sequence[_Point], x: _X, look: style.Look) -> None:
+    """The means of one reading, each with its interval and with how many trials were solved."""
+    means = []
+    for point in sorted(points, key=x):
+        m, theirs = point.line.measured, point.line.published.sequences
+        if m.survival is None:
+            continue
+        if m.sequences:
+            value, low, high = m.sequences.value, m.sequences.low, m.sequences.high
+            means.append((x(point), value))
+            if low is not None and high is not None:
+                axes.plot([x(point)] * 2, [low, high], color=look.colour, linewidth=0.9)
+        else:
+            value = low = high = float(m.survival.limit)
+            axes.plot(x(point), value, "^", color=look.colour, markerfacecolor="none")
+        above = m.sequences is not None and value >= (theirs or 0)  # on the side where the published line is not
+        axes.annotate(
+            f"{m.n_solved}/{m.n}", (x(point), (high if above else low) or value), xytext=(0, 5 if above else -5),
+            textcoords="offset points", ha="center", va="bottom" if above else "top", color=look.colour,
+        )  # fmt: skip
+    if means:
+        axes.plot(
+            *zip(*means, strict=True), marker=look.marker, linestyle=look.dashes, color=look.colour, markersize=4.5,
+            label=f"ours, {points[0].line.reading}",
+        )  # fmt: skip
+
+
+def _legend(axes: Iterable["Axes"]) -> tuple[list["Artist"], list[str]]:
+    """What is drawn in any of the panels, once."""
+    found: dict[str, Artist] = {}
+    for panel in axes:
+        handles, labels = panel.get_legend_handles_labels()
+        found |= dict(zip(labels, handles, strict=True))
+    return list(found.values()), list(found)

@@ -1,0 +1,193 @@
+"""How figures look, and how they become files: the same data give the same bytes.
+
+Text in SVG is drawn as outlines (``svg.fonttype: path``): labels are placed by the widths of their letters, and a
+reader whose fonts differ would see them overlap. The font is the one that Matplotlib brings along.
+"""
+
+import io
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from repro.config import PRINTED
+from repro.errors import ReproError
+
+if TYPE_CHECKING:  # Matplotlib takes half a second: only where something is drawn
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+# M. Okabe & K. Ito, Color Universal Design, 2008: told apart by colour-blind readers. Their yellow is too pale.
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
+GREY, PALE = "#767676", "#E4E4E4"
+WIDTH = 7.2  # inches: the text of an A4 page
+_NOTE_SIZE = 6.5
+
+_SETTINGS: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 7.5,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7.5,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "xtick.minor.pad": 5.0,  # labels at the height of those of major ticks
+    "ytick.minor.width": 0.4,
+    "ytick.minor.pad": 5.0,
+    "lines.linewidth": 1.2,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "figure.titlesize": 9,
+    "hatch.linewidth": 0.5,
+    "savefig.dpi": 200,
+    "text.hinting": "none",  # letters as wide on screen as in print: the layout is the same in all formats
+    "svg.fonttype": "path",
+}
+_METADATA: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
+
+
+class PlotError(ReproError):
+    """A figure that cannot be drawn or written."""
+
+
+class Look(NamedTuple):
+    """How a reading is drawn: never by colour alone."""
+
+    colour: str
+    dashes: Any  # a line style of Matplotlib
+    marker: str
+
+
+_LOOKS = (
+    Look(BLUE, "-", "o"),
+    Look(VERMILION, (0, (4, 1.5)), "s"),
+    Look(GREEN, (0, (1, 1)), "^"),
+    Look(PURPLE, (0, (5, 1.5, 1, 1.5)), "D"),
+    Look(ORANGE, (0, (7, 1.5)), "v"),
+    Look(SKY, (0, (3, 1, 1, 1, 1, 1)), "P"),
+)
+
+
+def looks(readings: Sequence[str]) -> dict[str, Look]:
+    """A look for each reading; that of `printed` is the same in all figures."""
+    names = [PRINTED, *dict.fromkeys(name for name in readings if name != PRINTED)]
+    return {name: _LOOKS[k % len(_LOOKS)] for k, name in enumerate(names)}
+
+
+@contextmanager
+def applied() -> Iterator[None]:
+    """Matplotlib's defaults with the settings of this project, whatever the user's own are; also a decorator."""
+    from matplotlib import style
+
+    with style.context(["default", _SETTINGS]):
+        yield
+
+
+def new(title: str, height: float, notes: Sequence[str] = (), width: float = WIDTH) -> "Figure":
+    """A figure of so many inches, without axes; its notes stand below."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(title, x=0.008, ha="left", weight="bold")
+    if notes:
+        text = "\n".join(line for note in notes for line in _wrapped(note, width - 0.15))
+        figure.supxlabel(text, x=0.008, ha="left", size=_NOTE_SIZE)
+    return figure
+
+
+def _wrapped(note: str, width: float) -> list[str]:
+    """Lines of at most so many inches."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font, lines = FontProperties(size=_NOTE_SIZE), [""]
+    for word in note.split(" "):
+        longer = f"{lines[-1]} {word}".lstrip()
+        points, _, _ = text_to_path.get_text_width_height_descent(longer, font, False)
+        lines[-1:] = [longer] if points <= 72 * width else [lines[-1], word]
+    return lines
+
+
+def log_axis(axis: "Axis") -> None:
+    """Plain numbers with separators on a logarithmic axis; on one of few decades, those that begin with 2 and 5 too."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    def minor(value: float, _: object) -> str:
+        low, high = axis.get_view_interval()
+        return f"{value:,.12g}" if high < 200 * low and f"{value:e}"[0] in "25" else ""
+
+    axis.set_major_locator(LogLocator())
+    axis.set_minor_locator(LogLocator(subs="auto"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
+    axis.set_minor_formatter(FuncFormatter(minor))
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write a figure as SVG, PNG or PDF, by the suffix; either all of it is there afterwards, or what was there before.
+
+    Raises
+    ------
+    PlotError
+        If the suffix is another one, or the file cannot be written.
+
+    """
+    check_writable(path)
+    form = path.suffix[1:].lower()
+    content = _rendered(figure, form, _METADATA[form])
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise PlotError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def check_writable(path: Path) -> None:
+    """Find out before anything is drawn whether a figure can be written.
+
+    Raises
+    ------
+    PlotError
+        If it cannot.
+
+    """
+    if path.suffix[1:].lower() not in _METADATA:
+        raise PlotError(f"{path}: figures are written as .svg, .png or .pdf, not as '{path.suffix}'")
+    if not path.parent.is_dir():
+        raise PlotError(f"{path}: there is no folder '{path.parent}'")
+    if path.is_dir():
+        raise PlotError(f"{path}: is a folder")
+    if not os.access(path.parent, os.W_OK):
+        raise PlotError(f"{path}: the folder '{path.parent}' cannot be written to")
+
+
+def svg(figure: "Figure", name: str) -> str:
+    """A figure as an SVG element for a page of HTML; ``name``, one word, keeps its ids apart from those of others."""
+    text = _rendered(figure, "svg", _METADATA["svg"]).decode()
+    text = text[text.index("<svg") :].strip()
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, count=1, flags=re.DOTALL)
+    text = re.sub(r"\s*<style.*?</style>", "", text, count=1, flags=re.DOTALL)  # it would be for all of the page
+    text = text.replace("<svg ", '<svg role="img" stroke-linejoin="round" stroke-linecap="butt" ', 1)
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    return re.sub(r'(href="|url\()#', rf"\g<1>#{name}-", text)
+
+
+def _rendered(figure: "Figure", form: str, metadata: dict[str, Any]) -> bytes:
+    import matplotlib as mpl
+
+    out, title = io.BytesIO(), figure.get_suptitle()
+    with applied(), mpl.rc_context({"svg.hashsalt": title}):  # ids are random without a salt
+        figure.draw_without_rendering()  # the layout of the first time; every further one would move things a little
+        figure.set_layout_engine("none")
+        figure.savefig(out, format=form, metadata={"Title": title, **metadata})
+    return out.getvalue()

@@ -1,0 +1,86 @@
+"""Survival curves: the share of trials that are solved, against training sequences."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from repro.plots import captions, style
+from repro.stats import success_rate
+from repro.tables import Line
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@style.applied()
+def figure(lines: Sequence[Line]) -> "Figure":
+    """A panel for every row and stage; in it, for every reading, the share of trials solved (one minus Kaplan-Meier).
+
+    A curve ends at the limit of sequences; a marker in its colour is where the mean of the solved trials is, which is
+    what the paper prints. That published mean is a black line. Bands are Wilson's 95 % intervals. All panels share the
+    axes; that of sequences is logarithmic, as rows of a table differ by orders of magnitude.
+
+    Raises
+    ------
+    repro.plots.style.PlotError
+        If none of the lines has records.
+
+    """
+    drawn = captions.with_records(lines)
+    panels: dict[tuple[str, str], list[Line]] = {}
+    for line in drawn:
+        panels.setdefault((captions.row(line), str(line.published.table)), []).append(line)
+    looks = style.looks([line.reading for line in drawn])
+    notes = [
+        "A curve ends (|) at the limit of training sequences. A marker on the axis is our mean of the solved trials, a "
+        "black line the published mean; a dotted one says that none was solved by then. Bands: Wilson, 95 %.",
+        *captions.notes(lines),
+    ]
+    title = f"Trials solved against training sequences: {captions.place(lines)}"
+    result = style.new(title, 0.85 + 0.95 * len(panels), notes)
+    grid = result.subplots(len(panels), 1, sharex=True, sharey=True, squeeze=False)
+    left = _start(drawn)
+    for axes, ((name, _), members) in zip(grid[:, 0], panels.items(), strict=True):
+        axes.set_title(name, loc="left", pad=2)
+        _published(axes, members[0])
+        for line in members:
+            _curve(axes, line, left, looks[line.reading])
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=2.6)
+    last = grid[-1, 0]
+    last.set_xscale("log")
+    last.set_xlim(left, None)
+    last.set_ylim(-0.06, 1.06)
+    last.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+    last.set_xlabel("training sequences")
+    style.log_axis(last.xaxis)
+    return result
+
+
+def _start(lines: Sequence[Line]) -> float:
+    """Where the axis begins: before anything happens."""
+    happens = [time for line in lines if line.measured.survival for time in line.measured.survival.times[:1]]
+    happens += [line.published.sequences for line in lines if line.published.sequences]
+    return min(happens, default=100) / 2
+
+
+def _published(axes: "Axes", line: Line) -> None:
+    p = line.published
+    if p.sequences:
+        axes.axvline(p.sequences, color=style.BLACK, dashes=(1, 1.5) if p.beyond else (), label=captions.paper(line))
+
+
+def _curve(axes: "Axes", line: Line, left: float, look: style.Look) -> None:
+    survival = line.measured.survival
+    assert survival is not None  # there are records
+    steps = [success_rate(0, survival.n), *survival.solved]
+    steps.append(steps[-1])
+    x = [left, *survival.times, survival.limit]
+    low, high = ([step.low or 0.0 for step in steps], [step.high or 0.0 for step in steps])
+    axes.fill_between(x, low, high, step="post", color=look.colour, alpha=0.15, linewidth=0)
+    axes.plot(
+        x, [step.value for step in steps], drawstyle="steps-post", color=look.colour, linestyle=look.dashes,
+        marker=look.marker, markersize=4, markevery=[], label=captions.ours(line),
+    )  # fmt: skip
+    axes.plot(survival.limit, steps[-1].value, color=look.colour, marker="|", markersize=7)
+    if line.measured.sequences:
+        axes.plot(line.measured.sequences.value, 0, look.marker, color=look.colour, markersize=4, clip_on=False)
