@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TextIO
@@ -12,64 +11,32 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from repro import __version__
-from repro.errors import ReproError
-
-INTERRUPTED, TERMINATED = 130, 143
-
-
-class _Group(click.Group):
-    """Commands whose errors, where they are the user's to solve, are a message and exit code 2."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except ReproError as error:
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(2)
-        except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
-            ctx.exit(INTERRUPTED)
-        except BrokenPipeError:  # `repro table 9 | head`
-            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
-            ctx.exit(141)
-        except OSError as error:  # `repro table 9 >/dev/full`
-            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(2)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # as a user meets them, not by the alphabet
+from repro.options import (
+    INTERRUPTED,
+    TERMINATED,
+    Group,
+    format_option,
+    n_cores,
+    option,
+    reading_option,
+    results_option,
+    seed_option,
+    set_option,
+)
 
 
-def _n_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
-    return click.option(*names, **attributes)
-
-
-results_option = _option(
-    "--results", type=click.Path(path_type=Path, file_okay=False), default="results", show_default=True,
-    envvar="REPRO_RESULTS", help="Folder with the records.",
-)  # fmt: skip
-format_option = _option(
-    "--format", "form", type=click.Choice(["text", "md", "csv", "latex", "json"]), default="text", show_default=True,
-    help="How to print.",
-)  # fmt: skip
-reading_option = _option("--reading", metavar="NAME", help="A reading of what the paper leaves open; see `repro show`.")
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="repro")
 def main() -> None:
-    r"""Rerun the experiments of the 1997 LSTM paper and compare the numbers.
+    """Rerun the experiments of the 1997 LSTM paper and compare the numbers.
 
     \b
     repro list                        the rows of the paper's tables
     repro run @quick                  a part of every experiment, in a minute or two
     repro run table:9                 all rows of Table 9, with the paper's trials
     repro table 9                     the paper's Table 9, measured numbers beside it
+    repro compare 9                   which of its numbers hold
+    repro report                      everything on one page
     """
     warnings.showwarning = _show_warning
 
@@ -82,18 +49,18 @@ def _show_warning(
 
 
 @main.command("list")
-@_option("--matrix", "as_matrix", is_flag=True, help="Which learner takes which experiment, instead.")
+@option("--matrix", "as_matrix", is_flag=True, help="Which learner takes which experiment, instead.")
 @results_option
 @format_option
 def list_(as_matrix: bool, results: Path, form: str) -> None:
     """List the rows: learner, weights, trials, and what the paper reports."""
-    from repro import campaign, config, matrix, tables
+    from repro import campaign, config, grid, matrix
     from repro.store import Store
 
     rows = list(config.load().values())
     if as_matrix:
         heads, cells, reasons = matrix.matrix(rows)
-        click.echo(tables.listing(heads, cells, form))
+        click.echo(grid.listing(heads, cells, form))
         if form == "text":
             click.echo("\npaper, ours: there is a row. can: there is none, but the learner takes the task: write one.")
             click.echo("\n".join(f"-, {learner}: {'; '.join(why)}" for learner, why in sorted(reasons.items())))
@@ -109,7 +76,7 @@ def list_(as_matrix: bool, results: Path, form: str) -> None:
         )
         for item in plan.items
     ]  # fmt: skip
-    click.echo(tables.listing(headers, body, form))
+    click.echo(grid.listing(headers, body, form))
 
 
 @main.command()
@@ -117,38 +84,40 @@ def list_(as_matrix: bool, results: Path, form: str) -> None:
 @reading_option
 @format_option
 def show(row: str, reading: str | None, form: str) -> None:
-    r"""Show a row: all its settings, its readings, and what the paper reports.
+    """Show a row: all its settings, its readings, and what the paper reports.
 
     \b
     repro show 6a/lstm
     repro show 4/lstm/T=100 --reading linear
     """
-    from repro import config, selection, tables
+    from repro import config, grid, selection, tables
 
     found = selection.one(row, config.load())
-    click.echo(tables.listing(("key", "value"), tables.description(found, reading or config.PRINTED), form))
+    click.echo(grid.listing(("key", "value"), tables.description(found, reading or config.PRINTED), form))
 
 
 @main.command()
 @click.argument("select", nargs=-1, required=True)
-@_option("-j", "--jobs", type=click.IntRange(1), default=_n_cores, show_default="all cores", help="Worker processes.")
-@_option("--trials", type=click.IntRange(1), help="Trials of each row, instead of the paper's number.")
-@_option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Root of all random streams.")
+@option("-j", "--jobs", type=click.IntRange(1), default=n_cores, show_default="all cores", help="Worker processes.")
+@option("--trials", type=click.IntRange(1), help="Trials of each row, instead of the paper's number.")
+@seed_option
 @reading_option
-@_option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Replace a setting; can be repeated.")
-@_option("--max-sequences", type=click.IntRange(1), help="Training sequences after which a trial has failed.")
+@set_option
+@option("--max-sequences", type=click.IntRange(1), help="Training sequences after which a trial has failed.")
 @results_option
-@_option("--engine", "engine_name", type=click.Choice(["local", "inline"]), default="local", show_default=True,
+@option("--engine", "engine_name", type=click.Choice(["local", "inline"]), default="local", show_default=True,
          help="Worker processes, or this process alone.")  # fmt: skip
-@_option("--lanes", type=click.IntRange(1, 64), help="Trials side by side in a process; no number depends on it.")
-@_option("--dry-run", is_flag=True, help="Say what would run.")
+@option("--lanes", type=click.IntRange(1, 64), help="Trials side by side in a process; no number depends on it.")
+@option("--trace", is_flag=True, help="Keep the learning trace of each trial: its error against training sequences.")
+@option("--dry-run", is_flag=True, help="Say what would run.")
 def run(
     select: tuple[str, ...], jobs: int, trials: int | None, seed: int, reading: str | None, overrides: tuple[str, ...],
-    max_sequences: int | None, results: Path, engine_name: str, lanes: int | None, dry_run: bool,
+    max_sequences: int | None, results: Path, engine_name: str, lanes: int | None, trace: bool, dry_run: bool,
 ) -> None:  # fmt: skip
-    r"""Run the trials that are missing. Finished ones are kept, whatever happens.
+    """Run the trials that are missing. Finished ones are kept, whatever happens.
 
-    SELECT is a row, a glob of rows, an experiment, table:N, @quick or @paper.
+    SELECT is a row, a glob of rows, an experiment, table:N, @quick or @paper. With --trace, trials without a trace are
+    missing too: they are run again, to the same bits.
 
     \b
     repro run 6a/lstm
@@ -165,7 +134,7 @@ def run(
         selection.select(select, config.load()), reading=reading, trials=trials, seed=seed, overrides=changes
     )
     store = Store(results)
-    plan = campaign.plan(items, store)
+    plan = campaign.plan(items, store, trace)
     if dry_run:
         click.echo(_what_would_run(plan))
         return
@@ -178,13 +147,13 @@ def run(
 
 
 def _what_would_run(plan: Any) -> str:
-    from repro import tables
+    from repro import grid
 
     body = [
         (item.label, item.n_trials, len(plan.done[item.cell.key]), len(plan.missing[item.cell.key]))
         for item in plan.items
     ]
-    return tables.listing(("row", "trials", "done", "to run"), body, "text")
+    return grid.listing(("row", "trials", "done", "to run"), body, "text")
 
 
 def _run(plan: Any, events: Any, results: Path) -> int:
@@ -230,26 +199,169 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 @results_option
 @format_option
 def table(select: tuple[str, ...], results: Path, form: str) -> None:
-    r"""Print a table of the paper with the measured numbers beside it.
+    """Print a table of the paper with the measured numbers beside it.
 
     SELECT is the number of a table, 'text' (what the paper reports in no table), 'ours' (rows that are not in the
-    paper), or rows as `repro run` takes them.
+    paper), or rows as `repro run` takes them. Tables 10 and 11 are the experimental conditions.
 
     \b
     repro table 9
     repro table 7 8 9 --format md
     repro table '4/*' --format csv
     """
-    from repro import config, tables
+    from repro import conditions, config, tables
     from repro.store import Store
 
-    click.echo(tables.render(tables.selected(select, config.load(), Store(results)), form))
+    rows = config.load()
+    numbers = [pattern for pattern in dict.fromkeys(select) if pattern in map(str, conditions.TABLES)]
+    others = [pattern for pattern in select if pattern not in numbers]
+    if numbers and len(select) > 1 and form in ("csv", "json"):
+        raise config.ConfigError(f"Table {numbers[0]} has columns of its own: as {form}, ask for it alone.")
+    parts = [tables.render(tables.selected(others, rows, Store(results)), form)] if others else []
+    parts += [conditions.render(conditions.conditions(int(number), rows), form) for number in numbers]
+    click.echo("\n\n".join(parts))
+
+
+@main.command()
+@click.argument("select", nargs=-1)
+@option("--reading", "readings", flag_value="all", is_flag=False, default="", metavar="[NAME]",
+         help="A line for this reading too; without NAME, for each that has records.")  # fmt: skip
+@option("--margin", type=click.FloatRange(1, min_open=True), default=1.5, show_default=True,
+         help="Factor within which training times and errors are equivalent.")  # fmt: skip
+@option("--points", type=click.FloatRange(0, 100, min_open=True), default=20, show_default=True,
+         help="Percentage points within which success rates are.")  # fmt: skip
+@option("--check", is_flag=True, help="Exit with 3 if a value that is recorded as reproducing no longer does.")
+@option("--accept", is_flag=True, help="Record the verdicts, for --check.")
+@results_option
+@format_option
+def compare(
+    select: tuple[str, ...], readings: str, margin: float, points: float, check: bool, accept: bool, results: Path,
+    form: str,
+) -> None:  # fmt: skip
+    """Say which published values hold, each with the interval that it rests on.
+
+    SELECT is what `repro table` takes; without it, everything that the paper prints.
+
+    \b
+    repro compare
+    repro compare 9 --format md
+    repro compare 7 --reading linear
+    repro compare --check
+    """
+    from repro import compare as judge
+    from repro import config, tables, verdict_table
+    from repro.store import Store
+
+    margins = judge.Margins(margin, points / 100)
+    found = judge.compare(tables.selected(select or ("@paper",), config.load(), Store(results)), margins)
+    shown = [one for one in found if one.line.reading == config.PRINTED or readings in ("all", one.line.reading)]
+    click.echo(verdict_table.render(shown, margins, form))
+    recorded = results / judge.RECORDED
+    if accept:
+        click.echo(f"{judge.accept(found, recorded)} verdicts recorded in {recorded}", err=True)
+    if check:
+        lost = judge.lost(found, recorded)
+        for one, before in lost:
+            click.echo(f"No longer reproduces: {', '.join(one.key)}: {before} before, {one.verdict} now", err=True)
+        sys.exit(3 if lost else 0)
+
+
+@main.command()
+@click.argument("trial")
+@reading_option
+@set_option
+@seed_option
+@option("--watch", is_flag=True, help="Show what the net does on a test sequence.")
+@option("--sequence", type=click.IntRange(0), default=0, show_default=True, help="Which one to watch.")
+@option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="A figure of it: .svg, .png, .pdf.")
+@results_option
+@format_option
+def replay(
+    trial: str, reading: str | None, overrides: tuple[str, ...], seed: int, watch: bool, sequence: int,
+    output: Path | None, results: Path, form: str,
+) -> None:  # fmt: skip
+    """Run a stored trial again and say whether the bits agree; if they do not, exit with 3.
+
+    \b
+    repro replay 6a/lstm:3
+    repro replay 6a/lstm:3 --reading plain-error --watch -o gates.svg
+    """
+    from repro import grid
+    from repro import replay as again
+    from repro.plots import style
+    from repro.plots import watch as figures
+    from repro.store import Store
+
+    if output and not watch:
+        raise click.UsageError("-o is the file for the figure of --watch")
+    if output:
+        style.check_writable(output)
+    record = again.stored(trial, reading, overrides, seed, Store(results))
+    click.echo(again.circumstances(record), err=True)
+    rerun = again.Rerun(again.cell_of(record), record.trial)
+    with click.progressbar(length=record.sequences, label="training sequences", file=sys.stderr) as bar:
+        replayed = rerun.train(bar.update)
+    parts = again.compared(record, replayed)
+    if not watch:
+        click.echo(grid.listing(("what", "recorded", "replayed", "same"), parts, form))
+    elif output:
+        style.save(figures.watch(rerun.watch(sequence), again.title(replayed, sequence)), output)
+    else:
+        click.echo(grid.listing(*again.table(rerun.watch(sequence), form), form))
+    different = [f"{what}: {then} recorded, {now} replayed" for what, then, now, same in parts if same == "no"]
+    click.echo("Not the same: " + "; ".join(different) if different else "All bits agree.", err=True)
+    sys.exit(3 if different else 0)
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(["survival", "strips", "scaling", "learning", "success", "errorflow"]))
+@click.argument("select", nargs=-1)
+@option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file: .svg, .png or .pdf.",
+         show_default="KIND[-SELECT].svg here")  # fmt: skip
+@reading_option
+@results_option
+def plot(kind: str, select: tuple[str, ...], output: Path | None, reading: str | None, results: Path) -> None:
+    """Draw a figure, and print the path of its file.
+
+    KIND is survival (share of trials solved against training sequences), strips (every trial as a dot), scaling
+    (Table 3), learning (error against training sequences), success (Tables 1 and 2), errorflow (section 3).
+    SELECT is what `repro table` takes; for learning also trials, ROW:NUMBER.
+
+    \b
+    repro plot survival 9
+    repro plot strips 1 -o table1.pdf
+    """
+    from repro import config
+    from repro.plots import kinds
+    from repro.store import Store
+
+    click.echo(kinds.write(kind, select, config.load(), Store(results), reading, output))
+
+
+@main.command()
+@option("-o", "--output", type=click.Path(path_type=Path), default="report.html", show_default=True, help="The page.")
+@option("--error-flow", is_flag=True, help="Run some nets for a figure of section 3 too: a minute more.")
+@results_option
+def report(output: Path, error_flow: bool, results: Path) -> None:
+    """Write a page of everything: verdicts, tables, figures, readings, and how to rerun each number.
+
+    It is one file of HTML, which needs neither network nor script.
+
+    \b
+    repro report -o report.html
+    """
+    from repro import compare as judge
+    from repro import config
+    from repro import report as pages
+    from repro.store import Store
+
+    click.echo(pages.write(output, config.load(), Store(results), judge.Margins(), error_flow=error_flow))
 
 
 @main.command()
 @click.argument("learner")
 @click.argument("select", nargs=-1)
-@_option("--lanes", type=click.IntRange(1, 64), help="Trials side by side, instead of 16 or the learner's best.")
+@option("--lanes", type=click.IntRange(1, 64), help="Trials side by side, instead of 16 or the learner's best.")
 @format_option
 def bench(learner: str, select: tuple[str, ...], lanes: int | None, form: str) -> None:
     """Measure the speed of LEARNER (lstm, rtrl, ...) on one core: full training, and the kernel alone.
@@ -259,11 +371,11 @@ def bench(learner: str, select: tuple[str, ...], lanes: int | None, form: str) -
     do not change, of the last row.
     """
     from repro import bench as measure
-    from repro import config, selection, tables
+    from repro import config, grid, selection
 
     rows = [row for row, _ in selection.select(select or measure.ROWS, config.load()) if row.learner == learner]
     if not rows:
         known = dict.fromkeys(row.learner for row in config.load().values())
         raise config.ConfigError(f"none of these rows has the learner '{learner}'; learners are {', '.join(known)}.")
     lines = [*measure.training(rows, lanes), *(measure.kernel(row, lanes) for row in rows[-1:])]
-    click.echo(tables.listing(("what", "lanes", "million time steps/s", "ns per trial and step"), lines, form))
+    click.echo(grid.listing(("what", "lanes", "million time steps/s", "ns per trial and step"), lines, form))

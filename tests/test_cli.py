@@ -183,8 +183,25 @@ def test_a_crashed_trial_makes_exit_code_1(tmp_path, monkeypatch):
     assert "3 trials done (3 run now" in repro(*RUN, "--engine", "inline", "--results", str(tmp_path)).stderr
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["table", "7", "8", "9"], ["show", "6a/lstm"]])
-def test_reading_commands_import_nothing_heavy(arguments):
+@pytest.mark.parametrize("command", [[], ["run"], ["table"], ["compare"], ["replay"], ["plot"]])
+def test_help_has_its_examples_line_by_line(command):
+    help_lines = CliRunner().invoke(main, [*command, "--help"]).output.splitlines()
+    assert sum(line.startswith(f"  repro {command[0] if command else ''}") for line in help_lines) >= 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["--help"], []),
+        (["list"], []),
+        (["show", "6a/lstm"], []),
+        (["table", "7", "8", "9"], ["scipy"]),
+        (["table", "10"], []),
+        (["compare", "9"], ["scipy"]),
+    ],
+    ids=" ".join,
+)
+def test_reading_commands_import_nothing_heavy(arguments, heavy):
     code = (
         "import sys; from repro.cli import main\n"
         f"try: main({arguments!r})\n"
@@ -192,7 +209,7 @@ def test_reading_commands_import_nothing_heavy(arguments):
         "print(sorted({'numba', 'llvmlite', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert done.stdout.splitlines()[-1] == str(heavy)
 
 
 LONG = ["run", "4/lstm/T=1000", "--trials", "4", "--max-sequences", "100000000", "--results"]

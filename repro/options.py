@@ -1,0 +1,62 @@
+"""What the commands have in common: options, and errors that are told, not traced."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from repro.errors import ReproError
+
+INTERRUPTED, TERMINATED = 130, 143  # exit codes
+
+
+class Group(click.Group):
+    """Commands whose errors, where they are the user's to solve, are a message and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except ReproError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(2)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:  # `repro table 9 | head`
+            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+            ctx.exit(141)
+        except OSError as error:  # `repro table 9 >/dev/full`
+            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(2)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the commands as a user meets them, not by the alphabet."""
+        return list(self.commands)
+
+
+def n_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
+    """An option of a command."""
+    return click.option(*names, **attributes)
+
+
+results_option = option(
+    "--results", type=click.Path(path_type=Path, file_okay=False), default="results", show_default=True,
+    envvar="REPRO_RESULTS", help="Folder with the records.",
+)  # fmt: skip
+format_option = option(
+    "--format", "form", type=click.Choice(["text", "md", "csv", "latex", "html", "json"]), default="text",
+    show_default=True, help="How to print.",
+)  # fmt: skip
+reading_option = option("--reading", metavar="NAME", help="A reading of what the paper leaves open; see `repro show`.")
+seed_option = option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Root of all streams.")
+set_option = option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Replace a setting; repeatable.")

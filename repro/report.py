@@ -1,0 +1,207 @@
+"""A report: one static page that holds what was run, every verdict, table, figure, deviation, and how to rerun it all.
+
+The page needs neither network nor script. Everything on it follows from the records, the configurations and the
+published values: the same data give the same bytes.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from repro import __version__, conditions, grid, tables, verdict_table
+from repro.compare import VERDICTS, Comparison, Margins, compare
+from repro.config import PRINTED, Row
+from repro.errors import ReproError
+from repro.plots import kinds, style
+from repro.store import Store
+from repro.tables import Line
+from repro.trial import Record
+
+
+class ReportError(ReproError):
+    """A report that cannot be written."""
+
+
+class Deviation(NamedTuple):
+    """A reading of what the paper leaves open: the printed one with its choices, or another with its changes."""
+
+    learner: str
+    reading: str
+    note: str
+    changes: tuple[str, ...]
+    choices: tuple[str, ...]
+    n_records: int
+
+
+class Part(NamedTuple):
+    """What there is to say of one table of the paper."""
+
+    anchor: str
+    title: str
+    counts: Mapping[str, int]  # verdicts
+    verdicts: str  # these three are HTML
+    table: str
+    figures: Sequence[str]
+    deviations: Sequence[Deviation]
+    commands: Sequence[str]
+
+
+def write(path: Path, rows: Mapping[str, Row], store: Store, margins: Margins, *, error_flow: bool = False) -> Path:
+    """Write the report of all that the paper prints; ``error_flow`` runs nets for a figure of section 3, for a minute.
+
+    Raises
+    ------
+    ReportError
+        If the file cannot be written.
+    repro.store.StoreError
+        If a results file cannot be read.
+
+    """
+    _check_writable(path)
+    page = render(rows, store, margins, error_flow=error_flow)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(page, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise ReportError(f"{path}: cannot be written: {error.strerror}") from error
+    return path
+
+
+def render(rows: Mapping[str, Row], store: Store, margins: Margins, *, error_flow: bool = False) -> str:
+    """The page as HTML."""
+    import jinja2
+    from markupsafe import Markup
+
+    lines = [line for line in tables.selected(["@paper"], rows, store) if line.published.table != "ours"]
+    found = compare(lines, margins)
+    every = sorted({line.published.table for line in lines}, key=tables.order)
+    flow = kinds.draw("errorflow", (), rows, store) if error_flow else None
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+                                     lstrip_blocks=True)  # fmt: skip
+    template = environment.from_string(resources.files("repro").joinpath("report.html.j2").read_text("utf-8"))
+    records = _records(lines)
+    parts = [
+        _part(
+            [line for line in lines if line.published.table == table],
+            [one for one in found if one.line.published.table == table],
+        )
+        for table in every
+    ]
+    return template.render(
+        version=__version__,
+        verdicts=VERDICTS,
+        counts=verdict_table.counts(found),
+        meaning=verdict_table.paragraphs(found, margins),
+        parts=parts,
+        n_trials=len(records),
+        n_rows=len({record.row for record in records}),
+        n_all_rows=len({line.row.name for line in lines}),
+        cpu_hours=sum(record.cpu_s for record in records) / 3600,
+        n_crashed=sum(record.outcome == "crashed" for record in records),
+        error_flow=Markup(style.svg(flow, "errorflow")) if flow else "",
+        conditions=[Markup(grid.render(conditions.conditions(n, rows), "html")) for n in conditions.TABLES],
+        environment=_environment(records),
+    )
+
+
+def _records(lines: Iterable[Line]) -> list[Record]:
+    """The records behind the lines, each once."""
+    return list({(r.cell, r.trial): r for line in lines for r in line.records}.values())
+
+
+def _part(lines: Sequence[Line], found: Sequence[Comparison]) -> Part:
+    from markupsafe import Markup
+
+    table = lines[0].published.table
+    anchor = f"table-{table}"
+    printed = [one for one in found if one.line.reading == PRINTED]
+    return Part(
+        anchor=anchor,
+        title=tables.title_of(lines),
+        counts=verdict_table.counts(found),
+        verdicts=Markup("".join(_marked(grid.render(block, "html")) for block in verdict_table.blocks(printed))),
+        table=Markup(tables.render(lines, "html")),
+        figures=[
+            Markup(style.svg(figure, f"{kind}-{anchor}"))
+            for kind in _figures(table)
+            if (figure := _drawn(kind, lines)) is not None
+        ],
+        deviations=_deviations(lines),
+        commands=list(dict.fromkeys(_command(line) for line in lines)),
+    )
+
+
+def _figures(table: int | str) -> list[str]:
+    """The kinds of figures that a table has."""
+    return ["survival", "strips", *(["scaling"] if table == 3 else []), *(["success"] if table in (1, 2) else [])]
+
+
+def _drawn(kind: str, lines: Sequence[Line]) -> Any:
+    """A figure of lines, or None if there is nothing to draw."""
+    try:
+        return kinds.of_lines(kind, lines)
+    except style.PlotError:
+        return None
+
+
+def _marked(table: str) -> str:
+    """A table in which cells with verdicts have a class, for their colour."""
+    return re.sub(
+        rf"<td[^>]*>({'|'.join(VERDICTS)})\s*</td>",
+        lambda m: f'<td class="verdict {m[1].lower().replace(" ", "-")}">{m[1]}</td>',
+        table,
+    )
+
+
+def _deviations(lines: Sequence[Line]) -> list[Deviation]:
+    """Every reading that is about the rows, by learner, the printed one first."""
+    counted = Counter((line.row.learner, line.reading) for line in lines for _ in line.records)
+    found = {}
+    for line in lines:
+        for name, reading in line.row.readings.items():
+            changes = tuple(f"{key} = {value}" for key, value in reading.set.items())
+            key = line.row.learner, name
+            found[key] = Deviation(*key, reading.note, changes, tuple(reading.choices), counted[key])
+    return sorted(found.values(), key=lambda one: one.reading != PRINTED)
+
+
+def _command(line: Line) -> str:
+    option = "" if line.reading == PRINTED else f" --reading {line.reading}"
+    return f"repro run '{line.row.name}'{option}"
+
+
+def _environment(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """What computed the records, with how many there are of each."""
+
+    def listed(values: Iterable[str]) -> str:
+        return "; ".join(f"{value} ({n:,} trials)" for value, n in sorted(Counter(values).items()))
+
+    def versions(record: Record) -> str:
+        return ", ".join(f"{name} {number}" for name, number in sorted(record.versions.items()))
+
+    return [
+        ("Versions", listed(versions(r) for r in records)),
+        ("Processors", listed(r.processor or "not known" for r in records)),
+        ("Root seeds", listed(str(r.seed) for r in records)),
+        ("Numerical source", listed(
+            f"{r.settings['learner']['name']} on {r.settings['task']['name']}: {r.source or 'crashed'}" for r in records
+        )),
+    ]  # fmt: skip
+
+
+def _check_writable(path: Path) -> None:
+    """Find out before anything is drawn whether the report can be written."""
+    if path.is_dir():
+        raise ReportError(f"{path}: is a folder; name a file, such as report.html")
+    if not path.parent.is_dir():
+        raise ReportError(f"{path}: there is no folder '{path.parent}'")
+    if not os.access(path.parent, os.W_OK):
+        raise ReportError(f"{path}: the folder '{path.parent}' cannot be written to")
