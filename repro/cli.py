@@ -224,7 +224,7 @@ def table(select: tuple[str, ...], results: Path, form: str) -> None:
 
 @main.command()
 @click.argument("select", nargs=-1)
-@option("--reading", "readings", flag_value="all", is_flag=False, default="", metavar="[NAME]",
+@option("--reading", flag_value="all", is_flag=False, default="", metavar="[NAME]",
          help="A line for this reading too; without NAME, for each that has records.")  # fmt: skip
 @option("--margin", type=click.FloatRange(1, min_open=True), default=1.5, show_default=True,
          help="Factor within which training times and errors are equivalent.")  # fmt: skip
@@ -235,7 +235,7 @@ def table(select: tuple[str, ...], results: Path, form: str) -> None:
 @results_option
 @format_option
 def compare(
-    select: tuple[str, ...], readings: str, margin: float, points: float, check: bool, accept: bool, results: Path,
+    select: tuple[str, ...], reading: str, margin: float, points: float, check: bool, accept: bool, results: Path,
     form: str,
 ) -> None:  # fmt: skip
     """Say which published values hold, each with the interval that it rests on.
@@ -249,13 +249,12 @@ def compare(
     repro compare --check
     """
     from repro import compare as judge
-    from repro import config, tables, verdict_table
+    from repro import config, verdict_table
     from repro.store import Store
 
     margins = judge.Margins(margin, points / 100)
-    found = judge.compare(tables.selected(select or ("@paper",), config.load(), Store(results)), margins)
-    shown = [one for one in found if one.line.reading == config.PRINTED or readings in ("all", one.line.reading)]
-    click.echo(verdict_table.render(shown, margins, form))
+    found = judge.of_selection(select, config.load(), Store(results), margins)
+    click.echo(verdict_table.render(judge.of_readings(found, reading), margins, form))
     recorded = results / judge.RECORDED
     if accept:
         click.echo(f"{judge.accept(found, recorded)} verdicts recorded in {recorded}", err=True)

@@ -8,18 +8,19 @@ NOT RUN         trials are missing
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log
 from pathlib import Path
 from typing import Literal
 
 from repro import contrasts
-from repro.config import PRINTED
+from repro.config import PRINTED, ConfigError, Row, similar
 from repro.contrasts import Contrast
 from repro.errors import ReproError
 from repro.schema import Published
-from repro.tables import Line
+from repro.store import Store
+from repro.tables import Line, selected
 from repro.trial import StageRecord
 
 Unit = Literal["ratio", "points", "share"]
@@ -90,6 +91,43 @@ def compare(lines: Iterable[Line], margins: Margins = Margins()) -> list[Compari
         else one
         for one in result
     ]
+
+
+def of_selection(
+    patterns: Iterable[str], rows: Mapping[str, Row], store: Store, margins: Margins = Margins()
+) -> list[Comparison]:
+    """The verdicts on what `tables.selected` takes; on all that the paper prints, if there is no pattern.
+
+    A table is judged as a whole, whatever part of it is asked for: a verdict does not depend on the selection.
+
+    Raises
+    ------
+    repro.config.ConfigError
+        If a pattern means nothing.
+    repro.store.StoreError
+        If a results file cannot be read.
+
+    """
+    chosen = selected(tuple(patterns) or ("@paper",), rows, store)
+    names = {(line.row.name, line.published.table) for line in chosen}
+    numbers = dict.fromkeys(str(line.published.table) for line in chosen)
+    found = compare(selected(numbers, rows, store), margins)
+    return [one for one in found if (one.line.row.name, one.line.published.table) in names]
+
+
+def of_readings(found: Sequence[Comparison], reading: str) -> list[Comparison]:
+    """The comparisons under `printed`, and those under ``reading``; under any that has records, if it is ``all``.
+
+    Raises
+    ------
+    repro.config.ConfigError
+        If there is none under that reading.
+
+    """
+    there = dict.fromkeys(one.line.reading for one in found)
+    if reading and reading != "all" and reading not in there:
+        raise ConfigError(f"no trial of these rows is of a reading '{reading}'{similar(reading, there)}")
+    return [one for one in found if one.line.reading == PRINTED or reading in ("all", one.line.reading)]
 
 
 def _values(line: Line, is_last: bool) -> list[Comparison]:

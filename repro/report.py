@@ -30,7 +30,7 @@ class ReportError(ReproError):
 class Deviation(NamedTuple):
     """A reading of what the paper leaves open: the printed one with its choices, or another with its changes."""
 
-    learner: str
+    rows: str  # experiment and learner
     reading: str
     note: str
     changes: tuple[str, ...]
@@ -162,13 +162,17 @@ def _marked(table: str) -> str:
 
 
 def _deviations(lines: Sequence[Line]) -> list[Deviation]:
-    """Every reading that is about the rows, by learner, the printed one first."""
-    counted = Counter((line.row.learner, line.reading) for line in lines for _ in line.records)
+    """Every reading that is about the rows, by experiment and learner, printed ones first."""
+
+    def rows(line: Line) -> str:
+        return f"{line.row.experiment}, {line.row.learner}"
+
+    counted = Counter((rows(line), line.reading) for line in lines for _ in line.records)
     found = {}
     for line in lines:
         for name, reading in line.row.readings.items():
             changes = tuple(f"{key} = {value}" for key, value in reading.set.items())
-            key = line.row.learner, name
+            key = rows(line), name
             found[key] = Deviation(*key, reading.note, changes, tuple(reading.choices), counted[key])
     return sorted(found.values(), key=lambda one: one.reading != PRINTED)
 

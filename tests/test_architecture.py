@@ -32,7 +32,7 @@ ALLOWED = {
     "selection": {"config"},
     "tables": {"campaign", "config", "grid", "schema", "selection", "stats", "store", "trial"},
     "contrasts": {"stats"},
-    "compare": {"config", "contrasts", "errors", "schema", "tables", "trial"},
+    "compare": {"config", "contrasts", "errors", "schema", "store", "tables", "trial"},
     "verdict_table": {"compare", "config", "grid", "tables"},
     "bench": {"config", "crew", "kernels"},
     "conditions": {"config", "grid", "learners", "schema", "tasks"},

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from conftest import SMALL
+from test_stats import stage
+from test_tables import fill
 
 from repro import config
 from repro.cli import main
@@ -317,3 +319,33 @@ def test_bench_measures():
 def test_bench_names_the_learners():
     assert "learners are rtrl, elman, " in repro("bench", "lstn", code=2).output
     assert "none of these rows has the learner 'rtrl'" in repro("bench", "rtrl", "6a/lstm", code=2).output
+
+
+def test_compare_holds_to_what_is_recorded(tmp_path):
+    store, results = Store(tmp_path), ("--results", str(tmp_path))
+    fill(store, "6a/lstm", [[stage("ST3(.1)", 31_000 + 50 * k)] for k in range(20)])
+    unrecorded = repro("compare", "6a/lstm", "--check", *results, code=2)
+    assert "`repro compare --accept` records" in unrecorded.stderr
+    accepted = repro("compare", "6a/lstm", "--accept", *results)
+    assert accepted.stderr == f"3 verdicts recorded in {tmp_path / 'verdicts.jsonl'}\n"
+    repro("compare", "6a/lstm", "--check", *results)
+    repro("compare", "6a/lstm", "--check", "--points", "5", "--margin", "1.01", *results)  # CONSISTENT agrees, too
+    (tmp_path / "6a.jsonl").unlink()
+    gone = repro("compare", "6a/lstm", "--check", *results, code=3)
+    assert "No longer reproduces: 9, 6a/lstm, ST3(.1), success rate: EQUIVALENT before, NOT RUN now" in gone.stderr
+
+
+def test_compare_shows_readings_if_asked_to(tmp_path):
+    store, results = Store(tmp_path), ("--results", str(tmp_path))
+    for reading in ("printed", "linear", "plain-error"):
+        fill(store, "4/lstm/T=100", [[]] * 10, reading=reading)
+    assert "4/lstm/T=100 (linear)" not in repro("compare", "7", *results).stdout
+    one, each = repro("compare", "7", "--reading", "linear", *results), repro("compare", "7", "--reading", *results)
+    assert "4/lstm/T=100 (linear)" in one.stdout
+    assert "4/lstm/T=100 (plain-error)" not in one.stdout
+    assert "4/lstm/T=100 (plain-error)" in each.stdout
+    assert "Did you mean linear" in repro("compare", "7", "--reading", "liner", *results, code=2).stderr
+
+
+def test_the_committed_records_hold_what_is_recorded_of_them():
+    repro("compare", "--check", "--results", str(Path(__file__).parents[1] / "results"))

@@ -8,14 +8,14 @@ import pytest
 from test_stats import stage
 from test_tables import fill
 
-from repro import compare, config, tables, verdict_table
+from repro import compare, config, verdict_table
 from repro.store import Store
 
 PASSED = "ST3(.1)"
 
 
 def found(store, *patterns, **margins):
-    return compare.compare(tables.selected(patterns, config.load(), store), compare.Margins(**margins))
+    return compare.of_selection(patterns, config.load(), store, compare.Margins(**margins))
 
 
 def verdicts(store, *patterns, **margins):
@@ -82,6 +82,7 @@ def test_a_difference_must_stand_out_among_all_values_of_its_table(tmp_path):
     assert alone.verdict == "DIFFERS"
     fill(store, "6b/lstm", [[stage("ST3(.1)", 571_100 + k, 2)] for k in range(10)])
     among = verdicts(store, "9")["6a/lstm", "printed", PASSED, "success rate"]
+    assert among == of(store, "success rate")  # whatever part of the table is asked for
     assert among.contrast == alone.contrast
     assert among.adjusted == pytest.approx(6 * alone.contrast.p)
     assert among.verdict == ("DIFFERS" if among.adjusted < 0.05 else "CONSISTENT")

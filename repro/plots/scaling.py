@@ -51,7 +51,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
         "was. Published: means, no spread printed.",
         *captions.notes(lines),
     ]
-    result = style.new(f"Scaling with time lag and distractors: {captions.place(lines)}", 3.4, notes)
+    result = style.new(f"Scaling of training time: {captions.place(lines)}", 3.4, notes)
     looks = style.looks([line.reading for line in lines])
     both = result.subplots(1, 2, sharey=True)
     for axes, (title, label, members, x) in zip(both, panels, strict=True):
@@ -68,7 +68,8 @@ def figure(lines: Sequence[Line]) -> "Figure":
         axes.margins(0.08, 0.15)
     both[0].set_ylabel("training sequences to success")
     style.log_axis(both[0].yaxis)
-    both[0].legend(*_legend(both), loc="upper left")
+    handles, labels = _legend(both)
+    result.legend(handles, labels, loc="outside upper right", ncols=len(labels))  # within, it might cover something
     return result
 
 
