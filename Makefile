@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help reproduce test lint types bench paper readme clean
+.PHONY: help reproduce test lint types bench paper report readme results clean
 
 help:
 	@echo "make reproduce   install, rerun a part of the paper (a minute or two), print the tables"
@@ -11,7 +11,9 @@ help:
 	@echo "make test        install, run the tests"
 	@echo "make lint types  check style and types"
 	@echo "make bench       measure the speed"
+	@echo "make report      put everything under results/ on one page, report.html"
 	@echo "make readme      put today's output into README.md"
+	@echo "make results     put what results/ shows today into results/README.md"
 
 reproduce: .venv/installed
 	$(BIN)/repro run @quick --results reproduced
@@ -34,8 +36,14 @@ types: .venv/installed-dev
 bench: .venv/installed
 	$(BIN)/repro bench lstm
 
+report: .venv/installed
+	$(BIN)/repro report -o report.html
+
 readme: .venv/installed-dev
 	$(BIN)/python scripts/readme.py
+
+results: .venv/installed-dev
+	$(BIN)/python scripts/results.py
 
 clean:
 	rm -rf .venv reproduced

@@ -52,10 +52,8 @@ def _means(pattern: str, row: Row) -> bool:
         return any(line.table != "ours" for line in row.published)
     if pattern == "@quick":
         return bool(row.quick)
-    if pattern.startswith("table:"):
-        return any(str(line.table) == pattern[6:] for line in row.published)
-    if pattern in ("text", "ours"):
-        return any(line.table == pattern for line in row.published)
+    if pattern.startswith("table:") or pattern in ("text", "ours"):
+        return any(str(line.table) == pattern.removeprefix("table:") for line in row.published)
     return fnmatchcase(row.name, pattern) or pattern in (row.experiment, row.name.rpartition("/")[0])
 
 

@@ -134,12 +134,12 @@ def description(row: Row, reading: str) -> list[tuple[str, str]]:
         for name, value in settings.model_dump(mode="json").items():
             pairs.append((f"{group}.{name}", json.dumps(value)))
     for line in row.published:
-        values = line.model_dump(exclude_none=True, exclude={"table", "line"})
+        values = line.model_dump(exclude_defaults=True, exclude={"table", "line"})
         place = f"table {line.table}" if isinstance(line.table, int) else line.table
         pairs.append(
             (
                 "ours, not the paper's" if place == "ours" else f"paper, {place}",
-                ", ".join(f"{k} {v}" for k, v in values.items() if v not in ("", None) and v is not False),
+                ", ".join(f"{k} {v}" for k, v in values.items()),
             )
         )
     for name, other in row.readings.items():

@@ -20,6 +20,14 @@ def test_tables_are_todays(monkeypatch):
     assert script["fresh"](README) == README, "run `make readme`"
 
 
+def test_the_page_of_results_is_todays():
+    script = runpy.run_path(str(ROOT / "scripts" / "results.py"))
+    page = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    assert script["page"]() == page, "run `make results`"
+    for figure in re.findall(r"\]\((figures/.*?)\)", page):
+        assert (ROOT / "results" / figure).is_file()
+
+
 def test_a_quick_run_has_as_many_trials_as_it_shows():
     n = sum(trials for row in config.load().values() for trials in row.quick.values())
     assert f"{n} trials done ({n} run now, " in README

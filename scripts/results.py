@@ -1,0 +1,68 @@
+"""Put what the records under results/ show today into results/README.md, with the survival figure of each table.
+
+python scripts/results.py
+"""
+
+from pathlib import Path
+
+from repro import compare, config, grid, tables, verdict_table
+from repro.plots import kinds, style
+from repro.store import Store
+
+RESULTS = Path(__file__).parents[1] / "results"
+FIGURES = RESULTS / "figures"
+
+HEAD = """# Which published numbers hold
+
+This page is written by `make results`; nothing on it is put in by hand. What to make of it is in
+[FINDINGS.md](FINDINGS.md).
+
+{trials:,} trials of {rows} of {all} rows, under `printed` and other readings, root seed 0: {hours:.1f} CPU hours. The
+tables are what `repro compare --format md` prints of them, the figures what `repro plot survival` draws. `repro report`
+puts it all, and more, on one page."""
+
+
+def page() -> str:
+    """The text of results/README.md."""
+    rows, store, margins = config.load(), Store(RESULTS), compare.Margins()
+    found = compare.of_selection((), rows, store, margins)
+    printed = compare.of_readings(found, "")
+    lines = [line for line in tables.selected(["@paper"], rows, store) if line.published.table != "ours"]
+    records = {(r.cell, r.trial): r for line in lines for r in line.records}.values()
+    parts = [
+        HEAD.format(
+            trials=len(records), rows=len({r.row for r in records}), all=len({line.row.name for line in lines}),
+            hours=sum(r.cpu_s for r in records) / 3600,
+        ),
+        *verdict_table.paragraphs(found, margins),
+    ]  # fmt: skip
+    for table in sorted({one.line.published.table for one in printed}, key=tables.order):
+        (block,) = verdict_table.blocks([one for one in printed if one.line.published.table == table])
+        parts += [f"## {block.title}", grid.render(block, "md").partition("\n\n")[2]]
+        ran = dict.fromkeys((line.row.name, line.reading) for line in lines
+                            if line.records and line.published.table == table)  # fmt: skip
+        commands = [f"repro run '{row}'" + f" --reading {r}" * (r != config.PRINTED) for row, r in ran]
+        if table == 3:
+            parts.append("![Training time against time lag and distractors](figures/scaling.svg)")
+            commands.append("repro plot scaling")
+        if ran:
+            parts.append(f"![Share of trials solved against training sequences](figures/survival-{table}.svg)")
+            parts.append("\n".join(["```", *commands, f"repro compare {table}", f"repro plot survival {table}", "```"]))
+    return "\n\n".join(parts) + "\n"
+
+
+def draw() -> None:
+    """Draw the figures that the page shows."""
+    FIGURES.mkdir(exist_ok=True)
+    rows, store = config.load(), Store(RESULTS)
+    for table in {str(p.table) for row in rows.values() for p in row.published if p.table != "ours"}:
+        try:
+            style.save(kinds.draw("survival", [table], rows, store), FIGURES / f"survival-{table}.svg")
+        except style.PlotError:
+            continue  # no trial of the table has been run
+    style.save(kinds.draw("scaling", (), rows, store), FIGURES / "scaling.svg")
+
+
+if __name__ == "__main__":
+    draw()
+    (RESULTS / "README.md").write_text(page(), encoding="utf-8")
