@@ -14,7 +14,7 @@ from math import log
 from pathlib import Path
 from typing import Literal
 
-from repro import contrasts
+from repro import contrasts, files
 from repro.config import PRINTED, ConfigError, Row, similar
 from repro.contrasts import Contrast
 from repro.errors import ReproError
@@ -286,18 +286,17 @@ def accept(found: Sequence[Comparison], path: Path) -> int:
     Raises
     ------
     VerdictsError
-        If the file is there and cannot be read, or cannot be written.
+        If the file is there and cannot be read.
+    repro.files.FileError
+        If it cannot be written.
 
     """
     recorded = _recorded(path) if path.exists() else {}
     recorded |= {one.key: one.verdict for one in found if one.line.reading == PRINTED}
     names = ("table", "row", "stage", "value", "verdict")
     lines = [json.dumps(dict(zip(names, (*key, recorded[key]), strict=True))) for key in sorted(recorded)]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise VerdictsError(f"{path}: cannot be written: {error.strerror}") from error
+    files.check_writable(path)
+    files.write(path, ("\n".join(lines) + "\n").encode())
     return len(recorded)
 
 

@@ -4,27 +4,20 @@ The page needs neither network nor script. Everything on it follows from the rec
 published values: the same data give the same bytes.
 """
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from repro import __version__, conditions, grid, tables, verdict_table
+from repro import __version__, conditions, files, grid, tables, verdict_table
 from repro.compare import VERDICTS, Comparison, Margins, compare
 from repro.config import PRINTED, Row
-from repro.errors import ReproError
 from repro.plots import kinds, style
 from repro.store import Store
 from repro.tables import Line
 from repro.trial import Record
-
-
-class ReportError(ReproError):
-    """A report that cannot be written."""
 
 
 class Deviation(NamedTuple):
@@ -56,22 +49,14 @@ def write(path: Path, rows: Mapping[str, Row], store: Store, margins: Margins, *
 
     Raises
     ------
-    ReportError
+    repro.files.FileError
         If the file cannot be written.
     repro.store.StoreError
         If a results file cannot be read.
 
     """
-    _check_writable(path)
-    page = render(rows, store, margins, error_flow=error_flow)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise ReportError(f"{path}: cannot be written: {error.strerror}") from error
+    files.check_writable(path)
+    files.write(path, render(rows, store, margins, error_flow=error_flow).encode())
     return path
 
 
@@ -199,13 +184,3 @@ def _environment(records: Sequence[Record]) -> list[tuple[str, str]]:
             f"{r.settings['learner']['name']} on {r.settings['task']['name']}: {r.source or 'crashed'}" for r in records
         )),
     ]  # fmt: skip
-
-
-def _check_writable(path: Path) -> None:
-    """Find out before anything is drawn whether the report can be written."""
-    if path.is_dir():
-        raise ReportError(f"{path}: is a folder; name a file, such as report.html")
-    if not path.parent.is_dir():
-        raise ReportError(f"{path}: there is no folder '{path.parent}'")
-    if not os.access(path.parent, os.W_OK):
-        raise ReportError(f"{path}: the folder '{path.parent}' cannot be written to")

@@ -16,6 +16,7 @@ from test_store import record
 
 from repro import cli, config, tables
 from repro.campaign import source_of
+from repro.errors import ReproError
 from repro.plots import captions, kinds, learning, scaling, strips, style, success, survival
 from repro.stats import success_rate
 from repro.store import Store
@@ -452,7 +453,7 @@ def test_a_file_is_written_whole_or_not_at_all(store, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
-        with pytest.raises(style.PlotError, match=r"figure\.svg: cannot be written: No space left on device"):
+        with pytest.raises(ReproError, match=r"figure\.svg: cannot be written: No space left on device"):
             style.save(figure, path)
     assert path.read_text() == "before"
     assert [one.name for one in tmp_path.iterdir()] == ["figure.svg"]
@@ -474,7 +475,7 @@ def test_a_file_is_written_whole_or_not_at_all(store, tmp_path, monkeypatch):
 def test_where_a_figure_cannot_be_written(tmp_path, name, wrong):
     (tmp_path / "folder.svg").mkdir()
     (tmp_path / "file").touch()
-    with pytest.raises(style.PlotError, match=wrong):
+    with pytest.raises(ReproError, match=wrong):
         style.save(style.new("nothing", 1), tmp_path / name)
 
 

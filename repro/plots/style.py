@@ -5,13 +5,13 @@ reader whose fonts differ would see them overlap. The font is the one that Matpl
 """
 
 import io
-import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from repro import files
 from repro.config import PRINTED
 from repro.errors import ReproError
 
@@ -55,7 +55,7 @@ _METADATA: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "png": {"Software
 
 
 class PlotError(ReproError):
-    """A figure that cannot be drawn or written."""
+    """A figure that cannot be drawn."""
 
 
 class Look(NamedTuple):
@@ -136,20 +136,14 @@ def save(figure: "Figure", path: Path) -> None:
     Raises
     ------
     PlotError
-        If the suffix is another one, or the file cannot be written.
+        If the suffix is another one.
+    repro.files.FileError
+        If the file cannot be written.
 
     """
     check_writable(path)
     form = path.suffix[1:].lower()
-    content = _rendered(figure, form, _METADATA[form])
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise PlotError(f"{path}: cannot be written: {error.strerror}") from error
+    files.write(path, _rendered(figure, form, _METADATA[form]))
 
 
 def check_writable(path: Path) -> None:
@@ -158,17 +152,14 @@ def check_writable(path: Path) -> None:
     Raises
     ------
     PlotError
+        If it has no suffix of a figure.
+    repro.files.FileError
         If it cannot.
 
     """
     if path.suffix[1:].lower() not in _METADATA:
         raise PlotError(f"{path}: figures are written as .svg, .png or .pdf, not as '{path.suffix}'")
-    if not path.parent.is_dir():
-        raise PlotError(f"{path}: there is no folder '{path.parent}'")
-    if path.is_dir():
-        raise PlotError(f"{path}: is a folder")
-    if not os.access(path.parent, os.W_OK):
-        raise PlotError(f"{path}: the folder '{path.parent}' cannot be written to")
+    files.check_writable(path)
 
 
 def svg(figure: "Figure", name: str) -> str:
