@@ -1,8 +1,8 @@
 """Each published value against ours: a verdict, what it rests on, and the reading that agrees where `printed` does not.
 
 EQUIVALENT      the 95 % interval of the ratio or difference lies within a stated margin
-DIFFERS         no difference is ruled out, at 5 % for all values of a table together (Holm), and it is not EQUIVALENT
-CONSISTENT      neither: no difference is possible, and so is one beyond the margin; it says what would have been found
+DIFFERS         equality is ruled out, at 5 % for all values of a table together (Holm), and it is not EQUIVALENT
+CONSISTENT      neither: equality is possible, and so is a difference beyond the margin; it says what could be found
 NOT COMPARABLE  the paper prints too little, or too few of our trials succeed
 NOT RUN         trials are missing
 """

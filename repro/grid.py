@@ -4,10 +4,12 @@ import csv
 import html
 import io
 import json
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_WIDTH = 120  # of paragraphs as text
 FORMATS = ("text", "md", "csv", "latex", "html", "json")
 
 
@@ -36,7 +38,12 @@ def render(block: Block, form: str) -> str:
         return "\n".join([inside, *(["<ul>", *notes, "</ul>"] if notes else [])])
     if form == "md":
         return "\n".join([f"**{block.title}**", "", inside, "", *(f"- {note}" for note in block.notes)]).rstrip()
-    return "\n".join([block.title, "", inside, "", *block.notes]).rstrip()
+    return "\n".join([block.title, "", inside, "", *map(wrapped, block.notes)]).rstrip()
+
+
+def wrapped(text: str, indent: str = "  ") -> str:
+    """A paragraph for a terminal, with an ``indent`` on each line but the first; names are never broken."""
+    return textwrap.fill(text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def listing(headers: Sequence[str], body: Sequence[Sequence[Any]], form: str) -> str:

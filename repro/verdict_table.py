@@ -32,7 +32,7 @@ def render(found: Sequence[Comparison], margins: Margins, form: str) -> str:
     elif form == "latex":
         closing = "\n\n".join(grid.escape(text, form) for text in legend)
     else:
-        closing = "\n\n".join(legend)
+        closing = "\n\n".join([grid.wrapped(text, indent="") for text in legend] if form == "text" else legend)
     return "\n\n".join([*(grid.render(block, form) for block in blocks(found)), closing])
 
 
@@ -55,7 +55,7 @@ def paragraphs(found: Sequence[Comparison], margins: Margins) -> list[str]:
     return [
         f"EQUIVALENT: the 95 % interval lies within the margin: a factor of {margins.ratio:g} for training times and "
         f"errors, {100 * margins.rate:g} points for success rates, {100 * margins.wrong:g} % of the test sequences for "
-        "wrong ones. DIFFERS: no difference is ruled out at 5 % for all values of a table together (Holm). CONSISTENT: "
+        "wrong ones. DIFFERS: equality is ruled out at 5 % for all values of a table together (Holm). CONSISTENT: "
         "neither; what would have been found is said with 80 % probability. NOT COMPARABLE: the paper prints too "
         "little, or too few of our trials succeed.",
         "The paper prints means without their scatter. They are taken as means of the paper's number of trials, which "

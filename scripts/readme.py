@@ -26,7 +26,7 @@ def fresh(text: str) -> str:
         )
         return f"```\n$ {command}\n{done.stdout}```"
 
-    return re.sub(r"```\n\$ (repro (?:list|show|table) .*)\n(?s:.*?)```", rerun, text)
+    return re.sub(r"```\n\$ (repro (?:list|show|table|compare) .*)\n(?s:.*?)```", rerun, text)
 
 
 if __name__ == "__main__":

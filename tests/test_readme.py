@@ -16,7 +16,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_tables_are_todays(monkeypatch):
     monkeypatch.chdir(ROOT)
     script = runpy.run_path(str(ROOT / "scripts" / "readme.py"))
-    assert "$ repro table" in README
+    assert "$ repro compare" in README
     assert script["fresh"](README) == README, "run `make readme`"
 
 
