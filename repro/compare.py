@@ -7,7 +7,8 @@ NOT COMPARABLE  the paper prints too little, or too few of our trials succeed
 NOT RUN         trials are missing
 """
 
-import json
+import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log
@@ -28,7 +29,8 @@ Verdict = Literal["EQUIVALENT", "CONSISTENT", "DIFFERS", "NOT COMPARABLE", "NOT 
 VERDICTS: tuple[Verdict, ...] = ("EQUIVALENT", "CONSISTENT", "DIFFERS", "NOT COMPARABLE", "NOT RUN")
 AGREE = ("EQUIVALENT", "CONSISTENT")
 
-RECORDED = "verdicts.jsonl"  # in the results folder
+RECORDED = "verdicts.csv"  # in the results folder
+_COLUMNS = ("table", "row", "stage", "value", "verdict")
 _TEST_SEQUENCES = 2560  # of which the paper's tables count the wrong ones
 
 
@@ -293,10 +295,12 @@ def accept(found: Sequence[Comparison], path: Path) -> int:
     """
     recorded = _recorded(path) if path.exists() else {}
     recorded |= {one.key: one.verdict for one in found if one.line.reading == PRINTED}
-    names = ("table", "row", "stage", "value", "verdict")
-    lines = [json.dumps(dict(zip(names, (*key, recorded[key]), strict=True))) for key in sorted(recorded)]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows((*key, recorded[key]) for key in sorted(recorded))
     files.check_writable(path)
-    files.write(path, ("\n".join(lines) + "\n").encode())
+    files.write(path, out.getvalue().encode())
     return len(recorded)
 
 
@@ -318,16 +322,12 @@ def lost(found: Sequence[Comparison], path: Path) -> list[tuple[Comparison, str]
 
 def _recorded(path: Path) -> dict[tuple[str, ...], str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
     except FileNotFoundError:
         raise VerdictsError(f"{path}: no verdicts are recorded; `repro compare --accept` records today's") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise VerdictsError(f"{path}: cannot be read: {error}") from error
-    recorded: dict[tuple[str, ...], str] = {}
     for number, line in enumerate(lines, 1):
-        try:
-            table, row, stage, value, verdict = json.loads(line).values()
-        except (ValueError, AttributeError):
-            raise VerdictsError(f"{path}:{number}: not a verdict; `repro compare --accept` writes them") from None
-        recorded[table, row, stage, value] = verdict
-    return recorded
+        if len(line) != len(_COLUMNS) or (number == 1) != (tuple(line) == _COLUMNS):
+            raise VerdictsError(f"{path}:{number}: not a verdict; `repro compare --accept` writes them")
+    return {tuple(line[:-1]): line[-1] for line in lines[1:]}

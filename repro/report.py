@@ -125,8 +125,9 @@ def _part(lines: Sequence[Line], found: Sequence[Comparison]) -> Part:
 
 
 def _figures(table: int | str) -> list[str]:
-    """The kinds of figures that a table has."""
-    return ["survival", "strips", *(["scaling"] if table == 3 else []), *(["success"] if table in (1, 2) else [])]
+    """The kinds of figures that a table has, as far as there is something to draw: learning needs traces."""
+    more = {1: ["success"], 2: ["success"], 3: ["scaling"]}
+    return ["survival", "strips", "learning", *(more.get(table, []) if isinstance(table, int) else [])]
 
 
 def _drawn(kind: str, lines: Sequence[Line]) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from twins import chi_square_deviation, compiled
 from twins.random import Stream
 
-from repro.kernels import random
+from repro.kernels import maths, random
 from repro.kernels.lanes import zeros
 from repro.tasks import adding, long_lag, reber, temporal_order, two_sequence
 
@@ -157,8 +157,8 @@ def play(
 def without_jit(monkeypatch: Any) -> None:
     """What is built from now on in this test is plain Python."""
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
-    for name in ("draw", "below"):
-        monkeypatch.setattr(random, name, getattr(random, name).py_func)
+    for module, name in ((random, "draw"), (random, "below"), (maths, "identity")):
+        monkeypatch.setattr(module, name, getattr(module, name).py_func)
 
 
 def check_against_twin(module, settings, twin_sequence, n_ticks, seed, precision="float32", **how):

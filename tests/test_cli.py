@@ -327,7 +327,7 @@ def test_compare_holds_to_what_is_recorded(tmp_path):
     unrecorded = repro("compare", "6a/lstm", "--check", *results, code=2)
     assert "`repro compare --accept` records" in unrecorded.stderr
     accepted = repro("compare", "6a/lstm", "--accept", *results)
-    assert accepted.stderr == f"3 verdicts recorded in {tmp_path / 'verdicts.jsonl'}\n"
+    assert accepted.stderr == f"3 verdicts recorded in {tmp_path / 'verdicts.csv'}\n"
     repro("compare", "6a/lstm", "--check", *results)
     repro("compare", "6a/lstm", "--check", "--points", "5", "--margin", "1.01", *results)  # CONSISTENT agrees, too
     (tmp_path / "6a.jsonl").unlink()

@@ -202,7 +202,7 @@ def test_data_are_whole(tmp_path):
 
 
 def test_what_reproduced_must_go_on_reproducing(tmp_path):
-    store, path = Store(tmp_path), tmp_path / "verdicts.jsonl"
+    store, path = Store(tmp_path), tmp_path / "verdicts.csv"
     fill(store, "6a/lstm", times(*AS_PUBLISHED))
     assert compare.accept(found(store, "6a/lstm"), path) == 3
     assert compare.lost(found(store, "6a/lstm"), path) == []
@@ -215,14 +215,14 @@ def test_what_reproduced_must_go_on_reproducing(tmp_path):
 
 
 def test_what_differed_may_go_on_differing(tmp_path):
-    store, path = Store(tmp_path), tmp_path / "verdicts.jsonl"
+    store, path = Store(tmp_path), tmp_path / "verdicts.csv"
     fill(store, "6a/lstm", [[]] * 20)
     compare.accept(found(store, "6a/lstm"), path)
     assert compare.lost(found(store, "6a/lstm"), path) == []
 
 
 def test_accepting_a_part_keeps_the_rest(tmp_path):
-    store, path = Store(tmp_path), tmp_path / "verdicts.jsonl"
+    store, path = Store(tmp_path), tmp_path / "verdicts.csv"
     fill(store, "6a/lstm", times(*AS_PUBLISHED))
     assert compare.accept(found(store, "9"), path) == 6
     before = path.read_text()
@@ -231,9 +231,9 @@ def test_accepting_a_part_keeps_the_rest(tmp_path):
 
 
 def test_verdicts_that_cannot_be_read_are_the_users_to_solve(tmp_path):
-    path = tmp_path / "verdicts.jsonl"
+    path = tmp_path / "verdicts.csv"
     with pytest.raises(compare.VerdictsError, match="`repro compare --accept` records"):
         compare.lost([], path)
-    path.write_text('{"table": "9"}\n')
-    with pytest.raises(compare.VerdictsError, match=r"verdicts.jsonl:1: not a verdict"):
+    path.write_text("table,row,stage,value,verdict\n9,6a/lstm\n")
+    with pytest.raises(compare.VerdictsError, match=r"verdicts\.csv:2: not a verdict"):
         compare.lost([], path)

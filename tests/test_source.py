@@ -36,7 +36,7 @@ def edit(path: Path, old: str, new: str) -> None:
         ("kernels/driver.py", '"""The training loop', '"""THE training loop'),
         ("kernels/lanes.py", "\n\n\nclass Vector", "\n\n\n\n# a comment\nclass Vector"),
         ("tasks/temporal_order.py", "x + below(stream, lane, 2)", "x + below(stream, lane, 3)"),
-        ("cli.py", "INTERRUPTED, TERMINATED = 130", "INTERRUPTED, TERMINATED = 131"),
+        ("options.py", "INTERRUPTED, TERMINATED = 130", "INTERRUPTED, TERMINATED = 131"),
         ("crew.py", "_SLICE_S = 0.15", "_SLICE_S = 0.25"),
     ],
 )

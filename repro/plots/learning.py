@@ -42,9 +42,11 @@ def figure(lines: Sequence[Line]) -> "Figure":
             f"no stored trial of {what} has a learning trace; `{run} --trace` runs its trials again, to the same bits, "
             "and keeps one of each"
         )
+    named = any(len(traced) <= _MOST_NAMES for traced in drawn.values())
     notes = [
-        "A step is the mean |error| of the training sequences that it spans; the number at the end of a curve is that "
-        "of the trial. Marks: stages of the stop rule passed. Dashed: trials that did not pass the last.",
+        "A step is the mean |error| of the training sequences that it spans"
+        + ("; a number at the end of a curve is that of the trial" if named else "")
+        + ". Marks: stages of the stop rule passed. Dashed: trials that did not pass the last.",
         *_missing(records),
     ]
     result = style.new("Learning curves", 1.0 + 1.5 * len(drawn), notes)
