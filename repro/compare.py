@@ -11,7 +11,6 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import log
 from pathlib import Path
 from typing import Literal
 
@@ -244,7 +243,7 @@ def _judge(one: Comparison, adjusted: float, n_tests: int, margins: Margins) -> 
     contrast = one.contrast
     assert contrast is not None
     if one.unit == "ratio":
-        inside = -log(margins.ratio) < log(contrast.low) and log(contrast.high) < log(margins.ratio)
+        inside = 1 / margins.ratio < contrast.low and contrast.high < margins.ratio
         excludes = not contrast.low <= 1 <= contrast.high
     else:
         margin = margins.rate if one.unit == "points" else margins.wrong

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from math import exp, inf, log, sqrt
+from math import exp, inf, isfinite, log, sqrt
 from statistics import fmean, variance
 
 from repro.stats import LEVEL, success_rate
@@ -122,7 +122,7 @@ def means(published: float, n_paper: int, values: Sequence[float], half_unit: fl
     return Contrast(
         exp(middle), _exp(middle - t * error - rounding), _exp(middle + t * error + rounding),
         2 * float(stats.t.sf(max(0.0, abs(middle) - rounding) / error, n - 1)),
-        (_exp(-found), _exp(found)),
+        (_exp(-found) or None, bound if isfinite(bound := _exp(found)) else None),
     )  # fmt: skip
 
 

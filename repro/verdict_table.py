@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 from repro import grid
@@ -50,8 +51,7 @@ def counts(found: Sequence[Comparison]) -> dict[str, int]:
 
 def paragraphs(found: Sequence[Comparison], margins: Margins) -> list[str]:
     """What the verdicts mean, and how many there are of each."""
-    numbers = ", ".join(f"{n} {verdict}" for verdict, n in counts(found).items() if n)
-    total = sum(counts(found).values())
+    numbers = counts(found)
     return [
         f"EQUIVALENT: the 95 % interval lies within the margin: a factor of {margins.ratio:g} for training times and "
         f"errors, {100 * margins.rate:g} points for success rates, {100 * margins.wrong:g} % of the test sequences for "
@@ -61,7 +61,7 @@ def paragraphs(found: Sequence[Comparison], margins: Margins) -> list[str]:
         "The paper prints means without their scatter. They are taken as means of the paper's number of trials, which "
         "scatter as ours do. 'Implied' is a success rate that the paper does not print: it gives the mean of so many "
         "trials and mentions no failure. 'Success after' is the mean of the trials that succeed, as in the paper.",
-        f"Of {total} values, {numbers}.",
+        f"Of {sum(numbers.values())} values, {', '.join(f'{n} {verdict}' for verdict, n in numbers.items() if n)}.",
     ]
 
 
@@ -73,7 +73,8 @@ def data(one: Comparison) -> dict[str, Any]:
         "table": table, "row": row, "stage": stage, "value": value, "reading": one.line.reading,
         "published": one.published, "ours": one.ours, "trials": one.line.measured.n,
         "solved": one.line.measured.n_solved, "contrast": "ratio" if one.unit == "ratio" else "difference",
-        "estimate": c and c.value, "low": c and c.low, "high": c and c.high, "p": c and c.p, "p_holm": one.adjusted,
+        "estimate": c and c.value, "low": c and c.low, "high": c.high if c and isfinite(c.high) else None,
+        "p": c and c.p, "p_holm": one.adjusted,
         "detectable_below": c and c.detectable[0], "detectable_above": c and c.detectable[1],
         "verdict": one.verdict, "why": one.why,
         "agreeing_readings": " ".join(other.line.reading for other in one.readings),
