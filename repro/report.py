@@ -120,7 +120,7 @@ def _part(lines: Sequence[Line], found: Sequence[Comparison]) -> Part:
             if (figure := _drawn(kind, lines)) is not None
         ],
         deviations=_deviations(lines),
-        commands=list(dict.fromkeys(_command(line) for line in lines)),
+        commands=list(dict.fromkeys(line.command for line in lines)),
     )
 
 
@@ -161,11 +161,6 @@ def _deviations(lines: Sequence[Line]) -> list[Deviation]:
             key = rows(line), name
             found[key] = Deviation(*key, reading.note, changes, tuple(reading.choices), counted[key])
     return sorted(found.values(), key=lambda one: one.reading != PRINTED)
-
-
-def _command(line: Line) -> str:
-    option = "" if line.reading == PRINTED else f" --reading {line.reading}"
-    return f"repro run '{line.row.name}'{option}"
 
 
 def _environment(records: Sequence[Record]) -> list[tuple[str, str]]:

@@ -29,6 +29,11 @@ class Line:
     measured: Summary
     n_other: int  # records of the row and reading that do not count: other settings, or computed by other source
 
+    @property
+    def command(self) -> str:
+        """What runs its trials."""
+        return f"repro run '{self.row.name}'" + ("" if self.reading == PRINTED else f" --reading {self.reading}")
+
     def data(self) -> dict[str, Any]:
         """All of it, flat, with plain names: for programs."""
         m, p, s = self.measured, self.published, self.measured.survival
@@ -304,13 +309,12 @@ def _notes(table_lines: Sequence[Line]) -> list[str]:
     not_run = []
     for (name, reading), line in {(line.row.name, line.reading): line for line in table_lines}.items():
         n = line.n_target - line.measured.n
-        option = "" if reading == PRINTED else f" --reading {reading}"
         if n == line.n_target:
-            not_run.append(f"'{name}'{option}")
+            not_run.append(line)
         elif n:
             notes.append(
                 f"{name}, {reading}: {n} trials missing, and those that end first are the quick ones: mean and rate "
-                f"are not final; `repro run '{name}'{option}` runs them."
+                f"are not final; `{line.command}` runs them."
             )
         for fact, value in line.measured.facts.items():
             notes.append(
@@ -320,7 +324,8 @@ def _notes(table_lines: Sequence[Line]) -> list[str]:
             notes.append(f"{name}, {reading}: {line.n_other} records of other settings or other source do not count.")
     if not_run:
         which = "it" if len(not_run) == 1 else "the first"
-        notes.append(f"Not run yet: {', '.join(not_run)}. `repro run {not_run[0]}` runs {which}.")
+        names = ", ".join(line.command.removeprefix("repro run ") for line in not_run)
+        notes.append(f"Not run yet: {names}. `{not_run[0].command}` runs {which}.")
     if any(line.measured.n_solved < line.measured.n for line in table_lines):
         notes.append(
             "'Success after', wrong and errors are means over the trials that succeeded; 'all trials' is the "

@@ -25,9 +25,9 @@ puts it all, and more, on one page."""
 def page() -> str:
     """The text of results/README.md."""
     rows, store, margins = config.load(), Store(RESULTS), compare.Margins()
-    found = compare.of_selection((), rows, store, margins)
-    printed = compare.of_readings(found, "")
     lines = [line for line in tables.selected(["@paper"], rows, store) if line.published.table != "ours"]
+    found = compare.compare(lines, margins)
+    printed = compare.of_readings(found, "")
     records = {(r.cell, r.trial): r for line in lines for r in line.records}.values()
     parts = [
         HEAD.format(
@@ -39,9 +39,8 @@ def page() -> str:
     for table in sorted({one.line.published.table for one in printed}, key=tables.order):
         (block,) = verdict_table.blocks([one for one in printed if one.line.published.table == table])
         parts += [f"## {block.title}", grid.render(block, "md").partition("\n\n")[2]]
-        ran = dict.fromkeys((line.row.name, line.reading) for line in lines
-                            if line.records and line.published.table == table)  # fmt: skip
-        commands = [f"repro run '{row}'" + f" --reading {r}" * (r != config.PRINTED) for row, r in ran]
+        ran = dict.fromkeys(line.command for line in lines if line.records and line.published.table == table)
+        commands = list(ran)
         if table == 3:
             parts.append("![Training time against time lag and distractors](figures/scaling.svg)")
             commands.append("repro plot scaling")

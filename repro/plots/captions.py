@@ -76,8 +76,7 @@ def some_rows(lines: Sequence[Line]) -> tuple[str, str]:
     """The rows of lines in a few words, and the command that runs the first."""
     names = list(dict.fromkeys(line.row.name for line in lines))
     more = f" and {len(names) - 1} more" if names[1:] else ""
-    option = "" if lines[0].reading == PRINTED else f" --reading {lines[0].reading}"
-    return f"'{names[0]}'{more}", f"repro run '{names[0]}'{option}"
+    return f"'{names[0]}'{more}", lines[0].command
 
 
 def notes(lines: Sequence[Line]) -> list[str]:
