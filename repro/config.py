@@ -79,14 +79,8 @@ class Row:
     def cell(self, reading: str = PRINTED, overrides: Mapping[str, Any] | None = None, seed: int = 0) -> Cell:
         """What the trials of the row under a reading share."""
         setup = self.setup(reading, overrides)
-        full, short = (
-            {
-                name: group.model_dump(mode="json", exclude_defaults=short)
-                for name, group in (("task", setup.task), ("learner", setup.learner), ("stop", setup.stop))
-            }
-            for short in (False, True)
-        )
-        return Cell(self.experiment, self.name, reading, full, short, seed)
+        groups = {"task": setup.task, "learner": setup.learner, "stop": setup.stop}
+        return Cell.of(self.experiment, self.name, reading, groups, seed)
 
 
 def configs_folder() -> Path:

@@ -129,11 +129,7 @@ def cell_of(record: Record) -> Cell:
         first = error.errors()[0]
         key = ".".join(map(str, (name, *first["loc"])))
         raise ReplayError(f"{what} cannot be run again: {key} is not valid today: {first['msg']}") from None
-    full, short = (
-        {name: group.model_dump(mode="json", exclude_defaults=short) for name, group in groups.items()}
-        for short in (False, True)
-    )
-    cell = Cell(record.experiment, record.row, record.reading, full, short, record.seed)
+    cell = Cell.of(record.experiment, record.row, record.reading, groups, record.seed)
     if cell.key != record.cell:
         raise ReplayError(
             f"{what} cannot be run again: its settings make cell {cell.key} today, and the record says {record.cell}; "

@@ -42,6 +42,15 @@ class Cell:
     identity: Mapping[str, Mapping[str, Any]]
     seed: int = 0
 
+    @classmethod
+    def of(cls, experiment: str, row: str, reading: str, groups: Mapping[str, Settings], seed: int = 0) -> "Cell":
+        """The cell of validated groups of settings."""
+        full, short = (
+            {name: group.model_dump(mode="json", exclude_defaults=short) for name, group in groups.items()}
+            for short in (False, True)
+        )
+        return cls(experiment, row, reading, full, short, seed)
+
     @cached_property
     def key(self) -> str:
         """A digest of the identity."""

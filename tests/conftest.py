@@ -38,11 +38,7 @@ def made_cell(
         "stop": config.Stop.model_validate(stop),
     }
     assert not learners.refuses(groups["learner"], tasks.interface(groups["task"]))
-    full, short = (
-        {name: group.model_dump(mode="json", exclude_defaults=short) for name, group in groups.items()}
-        for short in (False, True)
-    )
-    return Cell(row.split("/")[0], row, config.PRINTED, full, short, seed)
+    return Cell.of(row.split("/")[0], row, config.PRINTED, groups, seed)
 
 
 def result(record: Record) -> dict[str, Any]:
