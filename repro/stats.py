@@ -4,6 +4,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import fmean
 
 import numpy as np
@@ -52,11 +53,17 @@ def mean(values: Sequence[float]) -> Estimate:
         If there are no values.
 
     """
-    from scipy import stats
-
     if not values:
         raise ValueError("a mean needs at least one value")
-    data = np.sort(np.asarray(values, np.float64))
+    return _mean(tuple(sorted(map(float, values))))
+
+
+@lru_cache(maxsize=None)
+def _mean(values: tuple[float, ...]) -> Estimate:
+    """The resamples are the work in all tables: the mean of a line without failures is its restricted mean, too."""
+    from scipy import stats
+
+    data = np.array(values)
     middle = float(data.mean())
     if len(data) < 3 or data[0] == data[-1]:
         return Estimate(middle, None, None)
