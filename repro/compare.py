@@ -20,7 +20,7 @@ from repro.contrasts import Contrast
 from repro.errors import ReproError
 from repro.schema import Published
 from repro.store import Store
-from repro.tables import Line, selected
+from repro.tables import Line, meant, order, selected
 from repro.trial import StageRecord
 
 Unit = Literal["ratio", "points", "share"]
@@ -109,11 +109,16 @@ def of_selection(
         If a results file cannot be read.
 
     """
-    chosen = selected(tuple(patterns) or ("@paper",), rows, store)
-    names = {(line.row.name, line.published.table) for line in chosen}
-    numbers = dict.fromkeys(str(line.published.table) for line in chosen)
-    found = compare(selected(numbers, rows, store), margins)
-    return [one for one in found if (one.line.row.name, one.line.published.table) in names]
+    asked = {
+        (row.name, published.table)
+        for chosen, number in meant(tuple(patterns) or ("@paper",), rows)
+        for row in chosen
+        for published in row.published
+        if number in (None, published.table)
+    }
+    whole = sorted({table for _, table in asked}, key=order)
+    found = compare(selected(map(str, whole), rows, store), margins)
+    return [one for one in found if (one.line.row.name, one.line.published.table) in asked]
 
 
 def of_readings(found: Sequence[Comparison], reading: str) -> list[Comparison]:

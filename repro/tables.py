@@ -70,8 +70,10 @@ def lines(rows: Iterable[Row], store: Store, table: int | str | None = None) -> 
 
     """
     result = []
+    rows = list(rows)
+    stored = {experiment: store.read(experiment) for experiment in dict.fromkeys(row.experiment for row in rows)}
     for row in rows:
-        records = [record for record in store.read(row.experiment) if record.row == row.name]
+        records = [record for record in stored[row.experiment] if record.row == row.name]
         for reading in row.readings:
             mine = [record for record in records if record.reading == reading]
             if reading != PRINTED and not mine:
@@ -95,6 +97,27 @@ def order(table: int | str) -> tuple[bool, bool, int | str]:
     return table == "ours", isinstance(table, str), table
 
 
+def meant(patterns: Iterable[str], rows: Mapping[str, Row]) -> Sequence[tuple[list[Row], int | str | None]]:
+    """For each pattern the rows that it means, and the one table that it asks for, if it names a table.
+
+    Raises
+    ------
+    repro.config.ConfigError
+        If a pattern means nothing.
+
+    """
+    numbers = sorted({published.table for row in rows.values() for published in row.published}, key=order)
+    result = []
+    for pattern in patterns:
+        number = int(pattern) if pattern.isdecimal() else pattern if pattern in numbers else None
+        if number is not None and number not in numbers:
+            known = ", ".join(map(str, numbers))
+            raise ConfigError(f"no row is in Table {number}; there are {known}. Experiment 4 is '4/*'.")
+        chosen = select([pattern if number is None else f"table:{number}"], rows)
+        result.append(([row for row, _ in chosen], number))
+    return result
+
+
 def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -> list[Line]:
     """The lines of tables named by number, ``text`` or ``ours``, and of rows as `select` takes them; each once.
 
@@ -106,14 +129,8 @@ def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -> 
         If a results file cannot be read.
 
     """
-    numbers = sorted({published.table for row in rows.values() for published in row.published}, key=order)
     found: dict[object, Line] = {}
-    for pattern in patterns:
-        number = int(pattern) if pattern.isdecimal() else pattern if pattern in numbers else None
-        if number is not None and number not in numbers:
-            known = ", ".join(map(str, numbers))
-            raise ConfigError(f"no row is in Table {number}; there are {known}. Experiment 4 is '4/*'.")
-        chosen = [row for row, _ in select([pattern if number is None else f"table:{number}"], rows)]
+    for chosen, number in meant(patterns, rows):
         for line in lines(chosen, store, number):
             found[line.row.name, line.reading, line.published.table, line.published.line, line.published.stage] = line
     return list(found.values())
