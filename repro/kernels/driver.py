@@ -8,7 +8,8 @@ without asking.
 The stop rule has stages. A stage may ask for few errors in the most recent training sequences; it may then hold an
 exam, weights frozen, on sequences from the trial's test stream, at most every so many training sequences; and when it
 is passed, it may be followed by a test on further ones, for the record. Then training goes on for the next stage, with
-the training stream where it was. A trial that has passed all its stages is solved.
+the training stream where it was. A trial that has passed all its stages is solved. One that reaches the limit has
+failed; where there are exams, a last look follows: an exam that decides nothing, and shows how near the trial came.
 
 `build` gives ``run(n_ticks, book, rules, streams, state, net)``, which returns to Python after ``n_ticks`` time steps,
 or as soon as a trial ends: progress, Ctrl-C and lane refills live there. Where it returns has no influence on any
@@ -23,8 +24,9 @@ from repro.kernels.contract import Interface, Learner, Task
 from repro.kernels.jit import entry, kernel
 from repro.kernels.lanes import loader, maximum, store, zeros
 
-IDLE, TRAINING, EXAM, TESTING, SOLVED, LIMIT, DIVERGED = range(7)  # what a lane does, or how its trial ended
+IDLE, TRAINING, EXAM, TESTING, LOOKING, SOLVED, LIMIT, DIVERGED = range(8)  # what a lane does, or how its trial ended
 _CHECK_EVERY = 1000  # sequences between two checks that all weights are finite
+_HUGE = 1e6  # an error beyond leaves its rounding in a running sum: when it goes, the sum is taken anew
 
 
 class Rules(NamedTuple):
@@ -59,11 +61,12 @@ class Book(NamedTuple):
     n_wrong: Any  # int64: sum of recent_wrong
     stage_sequences: Any  # (width, stages) int64: training sequences when the stage was passed
     stage_steps: Any  # (width, stages) int64: and time steps
-    tested: Any  # (width, stages) int64: sequences so far of the test, or of the exam that is its stead
+    tested: Any  # (width, stages) int64: sequences so far of the test, or of the exam or last look in its stead
     test_wrong: Any  # (width, stages) int64: of them wrong
     test_absolute: Any  # (width, stages) float64: sum of mean |error|
     test_square: Any  # (width, stages) float64: sum of mean squared error
     test_worst: Any  # (width, stages) float64: the most that the outputs were wrong by
+    late_wrong: Any  # int64: sequences of the last look that are wrong at the last time step but one
     rate: Any  # float64: learning rate of the trial
 
 
@@ -73,6 +76,8 @@ class Tally(NamedTuple):
     absolute: Any  # mean |error| of the outputs
     square: Any  # mean squared error
     worst: Any  # the most that they were wrong by, at time steps that are judged
+    latest: Any  # how wrong they were at the latest time step, where all are judged
+    before: Any  # and at the one before
 
 
 class Streams(NamedTuple):
@@ -96,7 +101,7 @@ def allocate(width: int, window: int, n_stages: int, precision: str) -> tuple[Bo
         error_sum=lane(real), n_wrong=lane(whole), stage_sequences=lane(whole, n_stages),
         stage_steps=lane(whole, n_stages), tested=lane(whole, n_stages), test_wrong=lane(whole, n_stages),
         test_absolute=lane(real, n_stages), test_square=lane(real, n_stages), test_worst=lane(real, n_stages),
-        rate=lane(real),
+        late_wrong=lane(whole), rate=lane(real),
     )  # fmt: skip
     streams = Streams(*(zeros((4,), width, np.uint32) for _ in Streams._fields))
     streams.current[:] = 1  # a stream of zeros stays there, and a lane that idles would wait for another number
@@ -141,6 +146,8 @@ def build(task: Task, learner: Learner, interface: Interface, width: int) -> Any
                 store(tally.worst, worst)
             else:
                 store(tally.worst, maximum(load(tally.worst), worst))
+                store(tally.before, load(tally.latest))
+                store(tally.latest, worst)
         else:
             store(tally.absolute, load(net.absolute))
             store(tally.square, load(net.square))
@@ -163,12 +170,30 @@ def build(task: Task, learner: Learner, interface: Interface, width: int) -> Any
         book.test_worst[lane, stage] = -np.inf
 
     @kernel
-    def go_on(book, rules, lane):
+    def begin_exam(book, rules, streams, lane, mode):
+        """Leave training for an exam, or for a last look, which is one that decides nothing."""
+        if rules.exam_fixed[0]:
+            for i in range(4):
+                streams.parked[i, lane] = streams.exam[i, lane]
+        swap(streams, lane)
+        clear(book, lane, book.stage[lane])
+        book.mode[lane] = mode
+
+    @kernel
+    def fail(book, rules, streams, lane):
+        """The limit is reached in training."""
+        if rules.exam_sequences[0] > 0:
+            begin_exam(book, rules, streams, lane, LOOKING)
+        else:
+            book.mode[lane] = LIMIT
+
+    @kernel
+    def go_on(book, rules, streams, lane):
         """Back to training, if there is more to do and a sequence left to do it."""
         if book.stage[lane] == len(rules.max_wrong):
             book.mode[lane] = SOLVED
         elif book.sequences[lane] >= rules.max_sequences[0]:
-            book.mode[lane] = LIMIT
+            fail(book, rules, streams, lane)
         else:
             book.mode[lane] = TRAINING
 
@@ -191,10 +216,15 @@ def build(task: Task, learner: Learner, interface: Interface, width: int) -> Any
         """Book a training sequence, of which all is learnt, and ask the stop rule."""
         window = book.recent_error.shape[1]
         slot = book.sequences[lane] % window
-        book.error_sum[lane] += error - book.recent_error[lane, slot]
+        gone = book.recent_error[lane, slot]
+        book.error_sum[lane] += error - gone
         book.n_wrong[lane] += np.int64(wrong) - np.int64(book.recent_wrong[lane, slot])
         book.recent_error[lane, slot] = error
         book.recent_wrong[lane, slot] = wrong
+        if gone > _HUGE:
+            book.error_sum[lane] = 0.0
+            for k in range(window):
+                book.error_sum[lane] += book.recent_error[lane, k]
         book.sequences[lane] += 1
         book.steps[lane] += book.length[lane]
         n, stage = book.sequences[lane], book.stage[lane]
@@ -205,22 +235,18 @@ def build(task: Task, learner: Learner, interface: Interface, width: int) -> Any
             and book.error_sum[lane] / window < rules.mean_error[stage]
         )
         ended = n >= rules.max_sequences[0]
-        if not np.isfinite(mean) or ((plausible or ended or n % _CHECK_EVERY == 0) and not finite(net, lane)):
+        lost = not (np.isfinite(mean) and np.isfinite(error))
+        if lost or ((plausible or ended or n % _CHECK_EVERY == 0) and not finite(net, lane)):
             book.mode[lane] = DIVERGED
         elif plausible and rules.exam_sequences[0] > 0:
             book.examined[lane] = n
-            if rules.exam_fixed[0]:
-                for i in range(4):
-                    streams.parked[i, lane] = streams.exam[i, lane]
-            swap(streams, lane)
-            clear(book, lane, stage)
-            book.mode[lane] = EXAM
+            begin_exam(book, rules, streams, lane, EXAM)
         elif plausible:
             pass_stage(book, rules, streams, lane)
             if book.mode[lane] == TRAINING:
-                go_on(book, rules, lane)
+                go_on(book, rules, streams, lane)
         elif ended:
-            book.mode[lane] = LIMIT
+            fail(book, rules, streams, lane)
 
     @kernel
     def after_exam(book, rules, streams, lane):
@@ -248,24 +274,28 @@ def build(task: Task, learner: Learner, interface: Interface, width: int) -> Any
                     book.test_wrong[lane, stage + 1] = book.test_wrong[lane, stage]
         if book.mode[lane] == EXAM:
             swap(streams, lane)
-            go_on(book, rules, lane)
+            go_on(book, rules, streams, lane)
 
     @kernel
-    def after_test(book, rules, streams, lane, absolute, square, worst, wrong):
-        """Book a sequence of an exam or test."""
+    def after_test(book, rules, streams, lane, absolute, square, worst, wrong, wrong_late):
+        """Book a sequence of an exam, a test or a last look."""
         stage = book.stage[lane]
         book.test_wrong[lane, stage] += wrong
         book.test_absolute[lane, stage] += absolute
         book.test_square[lane, stage] += square
-        if not worst <= book.test_worst[lane, stage]:
+        if worst > book.test_worst[lane, stage] or np.isnan(worst):  # a NaN stays
             book.test_worst[lane, stage] = worst
         book.tested[lane, stage] += 1
         if book.mode[lane] == EXAM:
             after_exam(book, rules, streams, lane)
+        elif book.mode[lane] == LOOKING:
+            book.late_wrong[lane] += wrong_late
+            if book.tested[lane, stage] == rules.exam_sequences[0]:
+                book.mode[lane] = LIMIT
         elif book.tested[lane, stage] == rules.test_sequences[stage]:
             swap(streams, lane)
             book.stage[lane] = stage + 1
-            go_on(book, rules, lane)
+            go_on(book, rules, streams, lane)
 
     @kernel
     def end(book, rules, tally, streams, net, lane):
@@ -279,7 +309,8 @@ def build(task: Task, learner: Learner, interface: Interface, width: int) -> Any
             error = square if rules.squared[0] else absolute
             after_training(book, rules, streams, net, lane, absolute, error, wrong)
         else:
-            after_test(book, rules, streams, lane, absolute, square, worst, wrong)
+            wrong_late = not (np.float64(tally.before[lane]) < rules.tolerance[0])
+            after_test(book, rules, streams, lane, absolute, square, worst, wrong, wrong_late)
 
     @kernel
     def start(book, tally, streams, state, net, lane):
@@ -293,11 +324,12 @@ def build(task: Task, learner: Learner, interface: Interface, width: int) -> Any
         tally.absolute[lane] = 0
         tally.square[lane] = 0
         tally.worst[lane] = -np.inf
+        tally.latest[lane] = -np.inf
         net.rate[lane] = book.rate[lane] if every_step and book.mode[lane] == TRAINING else 0.0
 
     @kernel
     def runs(book, lane):
-        return IDLE < book.mode[lane] <= TESTING
+        return IDLE < book.mode[lane] <= LOOKING
 
     def run(n_ticks, book, rules, tally, streams, state, net):
         """Advance all lanes by ``n_ticks`` time steps, or until a trial ends; the time steps done."""

@@ -16,6 +16,7 @@ class Sequence(NamedTuple):
     absolute: Fraction | None  # over outputs and time steps with targets
     square: Fraction | None
     worst: float  # the most that the outputs are wrong by, where they are judged
+    late: bool  # is it wrong at the last time step but one
 
 
 def looked_at(errors, tolerance, judged_at_end, judgements=None):
@@ -27,11 +28,12 @@ def looked_at(errors, tolerance, judged_at_end, judgements=None):
     if judgements is None:
         judgements = [max(map(abs, step)) if step else None for step in errors]
     decisive = judgements[-1:] if judged_at_end else judgements
+    late = len(judgements) > 1 and judgements[-2] is not None and not judgements[-2] < tolerance
     if not all(map(math.isfinite, sizes)):
-        return Sequence(len(errors), True, None, None, math.nan)
+        return Sequence(len(errors), True, None, None, math.nan, late)
     absolute = sum(map(Fraction, sizes)) / len(sizes)
     square = sum(Fraction(size) ** 2 for size in sizes) / len(sizes)
-    return Sequence(len(errors), any(one >= tolerance for one in decisive), absolute, square, max(decisive))
+    return Sequence(len(errors), any(one >= tolerance for one in decisive), absolute, square, max(decisive), late)
 
 
 class Figures:
@@ -46,6 +48,10 @@ class Figures:
     @property
     def wrong(self):
         return sum(one.wrong for one in self.sequences)
+
+    @property
+    def late(self):
+        return sum(one.late for one in self.sequences)
 
     @property
     def worst(self):
@@ -81,6 +87,7 @@ class Trial:
         self.passed = []
         self.test_place = 0
         self.latest_exam = 0  # in training sequences
+        self.look = None  # the last one, of a trial that failed where there are exams
         self.outcome = None
         while self.outcome is None:
             self.live()
@@ -117,6 +124,10 @@ class Trial:
             self.outcome = "solved"
         elif at_limit:
             self.outcome = "limit"
+            if self.rule["exam_sequences"] > 0:
+                self.look = self.begin_exam()
+                while len(self.look) < self.rule["exam_sequences"]:
+                    self.draw(self.look)
 
     @property
     def kind_of_error(self):
@@ -141,20 +152,23 @@ class Trial:
 
     def attempt(self):
         """The current stage is plausible: hold the exam, if there are exams, and pass what can be passed."""
-        exam = Figures()
         if self.rule["exam_sequences"] == 0:
-            self.pass_stage(exam)
+            self.pass_stage(Figures())
             return
         self.latest_exam = self.n
+        exam = self.begin_exam()
         self.exams.append(exam)
-        if self.rule["exam_set"] == "fixed":
-            self.test_place = 0
         while len(exam) < self.rule["exam_sequences"] and not self.too_many_wrong(exam):
             self.draw(exam)
         # Of the next stage's conditions, those on the exam count here, not those on the most recent training sequences.
         while not self.is_done and self.will_do(exam):
             if self.pass_stage(exam):
                 return
+
+    def begin_exam(self):
+        if self.rule["exam_set"] == "fixed":
+            self.test_place = 0
+        return Figures()
 
     def too_many_wrong(self, exam):
         most = self.stage["exam_max_wrong"]
