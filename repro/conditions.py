@@ -13,7 +13,7 @@ from repro import grid
 from repro.config import PRINTED, ConfigError, Row, Setup, interface_of
 from repro.grid import Block
 from repro.learners import layered_lstm, lstm
-from repro.schema import Stage, Stop
+from repro.stop import Stage, Stop
 from repro.tasks import adding, long_lag, reber, temporal_order, two_sequence
 
 LEARNER = "lstm"  # whose rows the two tables are about

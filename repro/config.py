@@ -17,10 +17,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from repro.cell import Cell
 from repro.errors import ReproError
-from repro.schema import File, Published, Reading, Stop
+from repro.schema import File, Published, Reading
 from repro.settings import Settings
-from repro.trial import Cell
+from repro.stop import Stop
 
 PRINTED = "printed"
 _FOLDERS = (("task", "tasks"), ("learner", "learners"))

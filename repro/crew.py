@@ -1,27 +1,25 @@
 """Runs the trials of one cell side by side, one in each SIMD lane, and refills a lane when its trial ends."""
 
 import hashlib
-import platform
 import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import import_module
-from importlib.metadata import version
 from math import inf, isfinite
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from repro import __version__, kernel_cache
+from repro import kernel_cache
+from repro.cell import Cell
 from repro.kernels import driver, random, trace
 from repro.kernels.contract import Learner, Task
+from repro.provenance import processor, versions
 from repro.source import numerical_digest
-from repro.trial import SCHEMA, Cell, Outcome, Record, StageRecord
+from repro.trial import SCHEMA, LastLook, Outcome, Record, StageRecord
 
 WIDEST = 32  # lanes; more would pay on AVX-512 only, and no row of the paper has more trials than that
 _SLICE_S = 0.15  # how long the kernel may keep Python waiting
@@ -108,6 +106,10 @@ def _arrays(group: Any) -> Iterator[np.ndarray]:
     """All arrays of a group that may have groups in it: some learners have two nets."""
     for member in group:
         yield from _arrays(member) if isinstance(member, tuple) else (member,)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if isfinite(value) else None
 
 
 class Crew:
@@ -221,16 +223,37 @@ class Crew:
             source=numerical_digest(cell.settings["learner"]["name"], cell.settings["task"]["name"]),
             settings={group: dict(settings) for group, settings in cell.settings.items()},
             versions=versions(), processor=processor(),
+            last_look=self._last_look(lane) if outcome == "limit" else None,
             trace=trace.read(self.net, lane) if self.traced else None,
+        )  # fmt: skip
+
+    def _last_look(self, lane: int) -> LastLook:
+        """How near a trial came that has ended at its limit: its last exam, or its recent training sequences."""
+        book, stop, face = self.book, self.cell.settings["stop"], self.interface
+        if stop["exam_sequences"]:
+            stage = int(book.stage[lane])
+            n = int(book.tested[lane, stage])
+            each_step = face.every_step and not face.judged_at_end
+            return LastLook(
+                at="exam", sequences=n, wrong=int(book.test_wrong[lane, stage]),
+                late_wrong=int(book.late_wrong[lane]) if each_step else None,
+                mean_absolute_error=_finite(book.test_absolute[lane, stage] / n),
+                mean_squared_error=_finite(book.test_square[lane, stage] / n),
+            )  # fmt: skip
+        n = min(int(book.sequences[lane]), stop["window"])
+        error = _finite(book.recent_error[lane, :n].mean())
+        absolute, square = (error, None) if stop["error"] == "absolute" else (None, error)
+        return LastLook(
+            at="training", sequences=n, wrong=int(book.n_wrong[lane]), late_wrong=None,
+            mean_absolute_error=absolute, mean_squared_error=square,
         )  # fmt: skip
 
     def _stage(self, lane: int, k: int) -> StageRecord:
         book, n = self.book, int(self.book.tested[lane, k])
-
-        known = n > 0 and isfinite(book.test_absolute[lane, k])  # the largest error may come after one that is NaN
+        known = n > 0 and isfinite(book.test_absolute[lane, k])  # where an output was NaN, nothing of the test is known
 
         def number(value: float) -> float | None:
-            return float(value) if known and isfinite(value) else None
+            return _finite(value) if known else None
 
         return StageRecord(
             name=self.stages[k]["name"],
@@ -275,22 +298,3 @@ def run_in(crew: Crew, trials: Sequence[int] = ()) -> Iterator[Record | Progress
         for lane in crew.ended():
             last_end = time.perf_counter()
             yield crew.dismiss(lane)
-
-
-@lru_cache(maxsize=1)
-def versions() -> dict[str, str]:
-    """Versions of what computes the numbers."""
-    packages = {name: version(name) for name in ("numpy", "numba", "llvmlite")}
-    return {"repro": __version__, "python": platform.python_version(), **packages}
-
-
-@lru_cache(maxsize=1)
-def processor() -> str:
-    """The processor's model."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -21,7 +21,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from repro.trial import SCHEMA, Cell, Record
+from repro.cell import Cell
+from repro.trial import SCHEMA, Record
 
 _ATTEMPTS = 3
 

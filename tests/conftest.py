@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from repro import config
-from repro.trial import Cell, Record
+from repro.cell import Cell
+from repro.stop import Stop
+from repro.trial import Record
 
 # Small and quick, yet with all that can happen: two stages, tests in between, trials that reach the limit.
 SMALL = {
@@ -35,7 +37,7 @@ def made_cell(
     groups = {
         "task": tasks.Settings.model_validate(task),
         "learner": learners.Settings.model_validate(learner),
-        "stop": config.Stop.model_validate(stop),
+        "stop": Stop.model_validate(stop),
     }
     assert not learners.refuses(groups["learner"], tasks.interface(groups["task"]))
     return Cell.of(row.split("/")[0], row, config.PRINTED, groups, seed)

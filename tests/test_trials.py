@@ -14,8 +14,9 @@ import pytest
 from conftest import made_cell, result, small_cell
 
 from repro import crew, engine, source
+from repro.cell import Cell
 from repro.kernels import driver
-from repro.trial import Cell, Record
+from repro.trial import Record
 
 TRIALS = range(6)
 Records = dict[int, dict[str, Any]]
