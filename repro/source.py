@@ -1,12 +1,12 @@
 """Digests of the package's own source: which code computed a record, and which compiled kernels are still good.
 
-The digest of the numerical source is taken over syntax trees, without comments and docstrings: a reworded comment makes
-no record stale. It covers the training loop, one learner, one task, and the kernels that they import, and no others: a
-new learner leaves the records of the old ones as they are. (The crew, which moves trials in and out of lanes, and the
-seeding have no part in it; tests pin what they do.)
+The digest of the numerical source is taken over all modules that can change a number of a trial: its learner, its task,
+the crew that runs it (with the training loop, the seeding, the stop rule and its defaults), and whatever these import.
+What they import counts unless it stands in `_WITHOUT_NUMBERS`, so a new module counts until somebody says otherwise.
 
-A module's function `watch` is left out, with what it imports: it tells what is to be seen of a net and decides nothing,
-and nothing else in kernels/, learners/ and tasks/ may be called so (tested).
+It is taken over syntax trees, without what no number comes from: comments, docstrings, annotations in and of functions,
+descriptions of settings, the words of errors, and the functions in `_TELLING`. Whoever rewords these asks nobody.
+Everything else asks for an attestation (see `attest`), even where it turns out to change nothing.
 """
 
 import ast
@@ -17,35 +17,103 @@ from typing import Any
 
 PACKAGE = Path(__file__).parent
 
+# What the crew imports, and no number comes from it.
+_WITHOUT_NUMBERS = {
+    "kernel_cache.py",  # a kernel from disk is what it would be without (tested)
+    "kernels/trace.py",  # watches a learner that learns as it would without (tested)
+    "provenance.py",  # versions and processor, for the record
+    "source.py",
+    "trial.py",  # what a record looks like
+}
+_TELLING = {
+    "watch",
+    "refuses",
+    "disagrees",
+}  # functions of a module: what is to be seen of a net, and why it is not run
 
-def _essence(node: Any) -> Any:
-    """A syntax tree as nested lists, the same in every Python version: no positions, no docstrings, no empty fields."""
+
+class _Essence(ast.NodeTransformer):
+    """Takes out of a syntax tree what no number comes from."""
+
+    def __init__(self) -> None:
+        self._inside = 0  # of how many functions
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        self._inside += 1
+        self.generic_visit(node)
+        self._inside -= 1
+        node.returns = None
+        return _without_docstring(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
+        inside, self._inside = self._inside, 0
+        self.generic_visit(node)
+        self._inside = inside
+        return _without_docstring(node)
+
+    def visit_Module(self, node: ast.Module) -> Any:
+        self.generic_visit(node)
+        return _without_docstring(node)
+
+    def visit_arg(self, node: ast.arg) -> Any:
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        """Fields of a class keep their types, which decide what a setting becomes; variables lose theirs."""
+        self.generic_visit(node)
+        if not self._inside:
+            return node
+        return node.value and ast.Assign([node.target], node.value)
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "Field":
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg != "description"]
+        return node
+
+    def visit_Raise(self, node: ast.Raise) -> Any:
+        if isinstance(node.exc, ast.Call):
+            node.exc = node.exc.func
+        return node
+
+    def visit_Assert(self, node: ast.Assert) -> Any:
+        self.generic_visit(node)
+        node.msg = None
+        return node
+
+
+def _without_docstring(node: Any) -> Any:
+    first = node.body[0] if node.body else None
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        node.body = node.body[1:]
+    return node
+
+
+def _nested(node: Any) -> Any:
+    """A syntax tree as nested lists, the same in every Python version: no positions, no empty fields."""
     if isinstance(node, list):
-        return [_essence(item) for item in node]
+        return [_nested(item) for item in node]
     if not isinstance(node, ast.AST):
         return repr(node)
-    fields = []
-    for name, value in ast.iter_fields(node):
-        if name == "body" and value and isinstance(value, list) and isinstance(value[0], ast.Expr):
-            first = value[0].value
-            if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                value = value[1:]
-        if value is not None and value != [] and not isinstance(value, ast.expr_context):
-            fields.append([name, _essence(value)])
+    fields = [
+        [name, _nested(value)]
+        for name, value in ast.iter_fields(node)
+        if value is not None and value != [] and not isinstance(value, ast.expr_context)
+    ]
     return [type(node).__name__, fields]
 
 
-@lru_cache(maxsize=None)
 def _tree(path: Path) -> ast.Module:
-    """The syntax tree of a module, without its function `watch`."""
+    """The syntax tree of a module, without its functions that only tell."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    tree.body = [node for node in tree.body if not (isinstance(node, ast.FunctionDef) and node.name == "watch")]
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.FunctionDef) and node.name in _TELLING)]
     return tree
 
 
 @lru_cache(maxsize=None)
 def _text(path: Path) -> str:
-    return str(_essence(_tree(path)))
+    return str(_nested(_Essence().visit(_tree(path))))
 
 
 @lru_cache(maxsize=None)
@@ -68,12 +136,12 @@ def imports(path: Path, package: Path = PACKAGE) -> frozenset[Path]:
 
 
 def closure(*starts: Path, package: Path = PACKAGE) -> list[Path]:
-    """The modules that ``starts`` import, directly or not, and they themselves; sorted."""
+    """What ``starts`` import, directly or not, and they themselves, but for what no number comes from; sorted."""
     seen: set[Path] = set()
     waiting = list(starts)
     while waiting:
         path = waiting.pop()
-        if path not in seen:
+        if path not in seen and path.relative_to(package).as_posix() not in _WITHOUT_NUMBERS:
             seen.add(path)
             waiting.extend(imports(path, package))
     return sorted(seen)
@@ -83,14 +151,13 @@ def closure(*starts: Path, package: Path = PACKAGE) -> list[Path]:
 def numerical_digest(learner: str, task: str, package: Path = PACKAGE) -> str:
     """Digest of the source that decides the numbers of trials of ``learner`` on ``task``."""
     starts = (
-        package / "kernels" / "driver.py",
+        package / "crew.py",
+        package / "stop.py",
         package / "learners" / f"{learner}.py",
         package / "tasks" / f"{task}.py",
     )
     digest = hashlib.sha256()
     for path in closure(*starts, package=package):
-        if path.parent == package:
-            continue  # what settings have in common: no numbers
         digest.update(f"{path.relative_to(package).as_posix()}\n{_text(path)}\n".encode())
     return digest.hexdigest()[:16]
 
