@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from repro import engine
+from repro import attestation, engine
+from repro.attestation import AttestationError, Ledger
+from repro.cell import Cell
 from repro.config import PRINTED, Row
 from repro.source import numerical_digest
 from repro.store import Store
-from repro.trial import Cell, Record
+from repro.trial import Record
 
 Engine = Callable[[Iterable[engine.Job]], Iterator[engine.Event]]
 
@@ -61,13 +63,30 @@ class Plan:
         return jobs
 
 
-def current(cell: Cell, n_trials: int, records: Iterable[Record]) -> list[Record]:
-    """The records of a cell's first ``n_trials`` trials that today's source computed, or that crashed trying."""
+def current(cell: Cell, n_trials: int, records: Iterable[Record], ledger: Ledger) -> list[Record]:
+    """The records of a cell's first ``n_trials`` trials whose bits today's source gives, or that crashed trying.
+
+    Raises
+    ------
+    repro.attestation.AttestationError
+        If two of a trial count and differ.
+
+    """
     source = source_of(cell)
     chosen: dict[int, Record] = {}
     for record in records:
-        counts = record.source == source or (record.outcome == "crashed" and record.trial not in chosen)
-        if counts and record.cell == cell.key and record.trial < n_trials:
+        if record.cell != cell.key or record.trial >= n_trials:
+            continue
+        before = chosen.get(record.trial)
+        if record.outcome == "crashed":
+            chosen.setdefault(record.trial, record)
+        elif ledger.agree(cell.key, record.source, source, record.trial):
+            if before and before.outcome != "crashed" and before.results() != record.results():
+                raise AttestationError(
+                    f"trial {record.trial} of {record.row} ({record.reading}) is stored with different results, of "
+                    f"sources {before.source} and {record.source}, which are attested to give the same bits; "
+                    f"`repro attest '{record.row}' --whole all` finds out which is today's"
+                )
             chosen[record.trial] = record
     return [chosen[trial] for trial in sorted(chosen)]
 
@@ -113,12 +132,15 @@ def plan(items: Sequence[Item], store: Store, trace: bool = False) -> Plan:
     ------
     repro.store.StoreError
         If a results file cannot be read.
+    repro.attestation.AttestationError
+        If the attestations beside them cannot be read.
 
     """
     records = {name: store.read(name) for name in {item.cell.experiment for item in items}}
+    ledger = attestation.read(store.folder)
     done, missing = {}, {}
     for item in items:
-        found = current(item.cell, item.n_trials, records[item.cell.experiment])
+        found = current(item.cell, item.n_trials, records[item.cell.experiment], ledger)
         done[item.cell.key] = tuple(r for r in found if r.outcome != "crashed" and (r.trace is not None or not trace))
         have = {r.trial for r in done[item.cell.key]}
         missing[item.cell.key] = tuple(n for n in range(item.n_trials) if n not in have)

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from repro import __version__
+from repro.cli_attest import attest
 from repro.options import (
     INTERRUPTED,
     TERMINATED,
@@ -310,6 +311,9 @@ def replay(
     different = [f"{what}: {then} recorded, {now} replayed" for what, then, now, same in parts if same == "no"]
     click.echo("Not the same: " + "; ".join(different) if different else "All bits agree.", err=True)
     sys.exit(3 if different else 0)
+
+
+main.add_command(attest)
 
 
 @main.command()

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from repro.attestation import ranges
 from repro.campaign import source_of
+from repro.cell import Cell
 from repro.config import PRINTED, Row, load, modules
 from repro.errors import ReproError
-from repro.schema import Stop
 from repro.selection import one, parse_override
+from repro.stop import Stop
 from repro.store import Store
-from repro.trial import Cell, Record
+from repro.trial import Record
 
 _GROUPS = {"task": "tasks", "learner": "learners"}
 _MOST_COLUMNS = 16  # of one kind in a table
@@ -77,7 +79,7 @@ def _find(row: Row, cell: Cell, trial: int, store: Store) -> Record:
     there: dict[str, set[int]] = {}
     for record in stored:
         there.setdefault(_options(row, record), set()).add(record.trial)
-    lines = "\n".join(f"  {options}: {_ranges(trials)}" for options, trials in there.items())
+    lines = "\n".join(f"  {options}: trials {ranges(sorted(trials), ', ')}" for options, trials in there.items())
     raise ReplayError(f"trial {trial} of {row.name} under these settings is not in {store.folder}; stored are\n{lines}")
 
 
@@ -92,17 +94,6 @@ def _options(row: Row, record: Record) -> str:
             if usual.get(group, {}).get(name) != value:
                 options.append(f"--set '{group}.{name}={json.dumps(value)}'")
     return " ".join(options) or "no options"
-
-
-def _ranges(numbers: Iterable[int]) -> str:
-    """``trials 0-3, 7``."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return "trials " + ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def cell_of(record: Record) -> Cell:
@@ -140,7 +131,7 @@ def cell_of(record: Record) -> Cell:
 
 def circumstances(record: Record) -> str:
     """Which trial a record is of, and what of the source, versions and processor that computed it is not of today."""
-    from repro.crew import processor, versions
+    from repro.provenance import processor, versions
 
     cell = cell_of(record)
     then = {"numerical source": record.source, **record.versions, "processor": record.processor}
@@ -152,17 +143,9 @@ def circumstances(record: Record) -> str:
     return f"{trial}; recorded with {'; '.join(changed)}" if changed else trial
 
 
-def results(record: Record) -> dict[str, Any]:
-    """All of a record that must be the same whenever its trial is run, by the name of each part."""
-    found: dict[str, Any] = {name: getattr(record, name) for name in ("outcome", "sequences", "steps", "weights")}
-    for stage in record.stages:
-        found |= {f"stage {stage.name}: {name}": value for name, value in stage.model_dump(exclude={"name"}).items()}
-    return found | record.facts | {"weights digest": record.weights_digest}
-
-
 def compared(before: Record, after: Record) -> list[tuple[str, str, str, str]]:
     """Of each part of two records' results: its name, what it was, what it is, and whether they are the same."""
-    then, now = ({name: str(value) for name, value in results(record).items()} for record in (before, after))
+    then, now = ({name: str(value) for name, value in record.results().items()} for record in (before, after))
     return [
         (name, then.get(name, "-"), now.get(name, "-"), "yes" if then.get(name) == now.get(name) else "no")
         for name in {**then, **now}

@@ -38,6 +38,10 @@ class Store:
         """The file with the records of an experiment."""
         return self.folder / f"{experiment}.jsonl"
 
+    def experiments(self) -> list[str]:
+        """The experiments of which there are records."""
+        return sorted(path.stem for path in self.folder.glob("*.jsonl"))
+
     def read(self, experiment: str) -> list[Record]:
         """The records of an experiment in the order they were written, the last one of each trial and source.
 
@@ -61,7 +65,7 @@ class Store:
             record = _parse(line, path, number)
             key = (record.cell, record.trial, record.source)
             before = records.get(key)
-            if before and "crashed" not in (before.outcome, record.outcome) and _result(before) != _result(record):
+            if before and "crashed" not in (before.outcome, record.outcome) and before.results() != record.results():
                 raise StoreError(
                     f"{path}:{number}: trial {record.trial} of {record.row} ({record.reading}) stands there twice with "
                     "different results, though a trial is the same on every machine; find out why, then delete one line"
@@ -126,10 +130,6 @@ def _drop_torn_line(file: FileIO) -> None:
     if file.read(1) != b"\n":
         file.seek(0)
         file.truncate(file.read().rfind(b"\n") + 1)
-
-
-def _result(record: Record) -> object:
-    return record.outcome, record.sequences, record.steps, record.weights_digest, record.stages
 
 
 def _parse(line: bytes, path: Path, number: int) -> Record:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from repro import attestation
 from repro.campaign import current, source_of
 from repro.config import PRINTED, ConfigError, Row
 from repro.grid import Block
@@ -27,7 +28,9 @@ class Line:
     n_target: int
     records: tuple[Record, ...]  # those that count, one a trial
     measured: Summary
-    n_other: int  # records of the row and reading that do not count: other settings, or computed by other source
+    n_other: int = 0  # records of the row and reading that do not count, as their settings are others
+    n_stale: int = 0  # likewise, as their source is not attested to give today's bits
+    origin: str = ""  # what computed those that count, if not today's source
 
     @property
     def command(self) -> str:
@@ -71,6 +74,7 @@ def lines(rows: Iterable[Row], store: Store, table: int | str | None = None) -> 
     """
     result = []
     rows = list(rows)
+    ledger = attestation.read(store.folder)
     stored = {experiment: store.read(experiment) for experiment in dict.fromkeys(row.experiment for row in rows)}
     for row in rows:
         records = [record for record in stored[row.experiment] if record.row == row.name]
@@ -79,12 +83,14 @@ def lines(rows: Iterable[Row], store: Store, table: int | str | None = None) -> 
             if reading != PRINTED and not mine:
                 continue
             cell = row.cell(reading)
-            counted = tuple(current(cell, row.trials, mine))
-            n_other = sum(record.cell != cell.key or record.source not in ("", source_of(cell)) for record in mine)
+            counted = tuple(current(cell, row.trials, mine, ledger))
+            ended = {r.trial for r in mine if r.cell == cell.key and r.trial < row.trials and r.outcome != "crashed"}
+            n_stale = len(ended - {record.trial for record in counted})
             result += [
                 Line(
                     row, reading, published, row.setup(reading).n_weights, row.trials, counted,
-                    summarise(counted, published.stage), n_other,
+                    summarise(counted, published.stage), sum(record.cell != cell.key for record in mine), n_stale,
+                    attestation.origin(counted, source_of(cell), ledger),
                 )
                 for published in row.published
                 if table in (None, published.table)
@@ -311,6 +317,15 @@ def _heads(columns: Sequence[_Column], form: str) -> list[str]:
     ]
 
 
+def origins(table_lines: Iterable[Line]) -> list[str]:
+    """Which source computed the records of lines, where that is not today's, and how far they are attested to it."""
+    places: dict[str, dict[str, None]] = {}
+    for line in table_lines:
+        if line.origin:
+            places.setdefault(line.origin, {})[f"{line.row.name}, {line.reading}"] = None
+    return [f"{'; '.join(about)}: {origin}." for origin, about in places.items()]
+
+
 def _notes(table_lines: Sequence[Line]) -> list[str]:
     """What a reader must know to read the table right."""
     notes = []
@@ -323,6 +338,7 @@ def _notes(table_lines: Sequence[Line]) -> list[str]:
         if line.published.note and line.reading == PRINTED:
             about.setdefault(line.published.note, []).append(f"{line.row.name}, {line.published.stage}")
     notes += [f"Paper, {'; '.join(places)}: {note}." for note, places in about.items()]
+    notes += origins(table_lines)
     not_run = []
     for (name, reading), line in {(line.row.name, line.reading): line for line in table_lines}.items():
         n = line.n_target - line.measured.n
@@ -338,7 +354,12 @@ def _notes(table_lines: Sequence[Line]) -> list[str]:
                 f"{name}, {reading}: {fact.replace('_', ' ')}: {value:,.1f}, the mean of the trials that succeeded."
             )
         if line.n_other:
-            notes.append(f"{name}, {reading}: {line.n_other} records of other settings or other source do not count.")
+            notes.append(f"{name}, {reading}: {line.n_other} records of other settings do not count.")
+        if line.n_stale:
+            notes.append(
+                f"{name}, {reading}: {line.n_stale} trials do not count, as today's source is not attested to give "
+                f"their bits; `repro attest '{name}' --whole all` finds out."
+            )
     if not_run:
         which = "it" if len(not_run) == 1 else "the first"
         names = ", ".join(line.command.removeprefix("repro run ") for line in not_run)

@@ -10,7 +10,7 @@ from typing import Any
 from repro import grid
 from repro.compare import VERDICTS, Comparison, Margins
 from repro.config import PRINTED
-from repro.tables import order, title_of
+from repro.tables import order, origins, title_of
 
 _HEADS = ("row", "value", "paper", "ours", "ratio or difference\n[95 %]", "p\n(Holm)", "verdict")
 _ALIGN = ("left", "left", "right", "right", "right", "right", "left")
@@ -111,7 +111,7 @@ def _contrast(one: Comparison) -> str:
 
 
 def _notes(names: Sequence[str], found: Sequence[Comparison]) -> list[str]:
-    """Reasons, each with the values that it is about; and readings that agree."""
+    """Reasons, each with the values that it is about; readings that agree; and which source computed what."""
     about: dict[str, dict[str, list[str]]] = {}  # values by row by reason
     for name, one in zip(names, found, strict=True):
         reasons = [f"{one.verdict}: {one.why}"] if one.why else []
@@ -122,10 +122,11 @@ def _notes(names: Sequence[str], found: Sequence[Comparison]) -> list[str]:
             )
         for reason in reasons:
             about.setdefault(reason, {}).setdefault(name, []).append(one.value)
-    return [
+    notes = [
         "; ".join(
             name if reason.startswith("NOT RUN") else f"{name}, {' and '.join(values)}" for name, values in rows.items()
         )
         + f": {reason}."
         for reason, rows in about.items()
     ]
+    return notes + origins([line for one in found for line in (one.line, *(other.line for other in one.readings))])

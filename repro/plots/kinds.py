@@ -134,7 +134,7 @@ def _of_reading(lines: Sequence[Line], reading: str) -> list[Line]:
             found.append(line)
         elif line.reading == PRINTED and reading in line.row.readings and (line.row.name, line.published) not in there:
             nothing = summarise((), line.published.stage)
-            found.append(replace(line, reading=reading, records=(), measured=nothing, n_other=0))
+            found.append(replace(line, reading=reading, records=(), measured=nothing, n_other=0, n_stale=0, origin=""))
     if not found:
         known = ", ".join(dict.fromkeys(name for line in lines for name in line.row.readings))
         raise PlotError(f"none of these rows has a reading '{reading}'; theirs are {known}")

@@ -1,0 +1,207 @@
+"""Runs stored trials again and writes down what today's source makes of them: see `attestation`.
+
+Of each stored condition all trials are run cut short, and some to their end: those whose number, with the condition and
+the source, has the smallest digests, so that nobody chooses them. What comes out is compared with what other sources
+made of the condition, and with the stored bits.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from repro import attestation, engine
+from repro.attestation import PREFIX, Attestation, Ledger, fingerprint
+from repro.campaign import Engine, source_of
+from repro.cell import Cell
+from repro.provenance import versions
+from repro.replay import cell_of
+from repro.store import Store
+from repro.trial import Record
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Stored trials that share a cell."""
+
+    cell: Cell
+    records: Mapping[int, tuple[Record, ...]]  # by trial, those that ended, of whatever source; the latest is the last
+
+    @property
+    def name(self) -> str:
+        """The row and reading, and what else tells it from others of the row."""
+        seed = f", seed {self.cell.seed}" if self.cell.seed else ""
+        return f"{self.cell.row}, {self.cell.reading}{seed}"
+
+    @property
+    def sources(self) -> list[str]:
+        """The sources that computed them."""
+        return list(dict.fromkeys(record.source for records in self.records.values() for record in records))
+
+    def trials_of(self, source: str) -> dict[int, Record]:
+        """The records of one source, by trial."""
+        return {t: record for t, records in self.records.items() for record in records if record.source == source}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be run again of a condition."""
+
+    condition: Condition
+    source: str  # today's
+    cut: tuple[int, ...]  # trials to run cut short
+    whole: tuple[int, ...]  # trials to run to their end
+
+    def jobs(self) -> list[engine.Job]:
+        """At most two: trials cut short are of another cell."""
+        cell = self.condition.cell
+        cut = [engine.Job(cell.cut_short(PREFIX), self.cut)] if self.cut else []
+        return cut + ([engine.Job(cell, self.whole)] if self.whole else [])
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of a condition."""
+
+    task: Task
+    lines: tuple[Attestation, ...]  # today's source first
+    problems: tuple[str, ...]  # none: today's source gives the stored bits, as far as it was tried
+
+
+def conditions(store: Store, rows: Iterable[str] | None = None) -> list[Condition]:
+    """What is stored, in the order of its files; of the ``rows`` alone, if any are named.
+
+    Raises
+    ------
+    repro.store.StoreError
+        If a results file cannot be read.
+    repro.replay.ReplayError
+        If settings of a record are not valid today.
+
+    """
+    wanted = None if rows is None else set(rows)
+    found: dict[str, list[Record]] = {}
+    for experiment in store.experiments():
+        for record in store.read(experiment):
+            if record.outcome != "crashed" and (wanted is None or record.row in wanted):
+                found.setdefault(record.cell, []).append(record)
+    result = []
+    for records in found.values():
+        trials: dict[int, tuple[Record, ...]] = {}
+        for record in records:
+            trials[record.trial] = (*trials.get(record.trial, ()), record)
+        result.append(Condition(cell_of(records[0]), {trial: trials[trial] for trial in sorted(trials)}))
+    return result
+
+
+def drawn(cell: Cell, source: str, trials: Iterable[int]) -> list[int]:
+    """Trials in the order in which they are drawn to be run to their end: by a digest that nobody chooses."""
+    return sorted(trials, key=lambda trial: hashlib.sha256(f"{cell.key} {source} {trial}".encode()).hexdigest())
+
+
+def task(condition: Condition, ledger: Ledger, n_whole: int | None, *, again: bool) -> Task:
+    """What is missing of today's line of a condition, with ``n_whole`` whole trials, None being all.
+
+    All trials are cut short ``again`` if that is asked for.
+    """
+    source = source_of(condition.cell)
+    line = ledger.line(condition.cell.key, source)
+    known = line.prints if line and line.sequences == PREFIX and not again else {}
+    trials = list(condition.records)
+    n = len(trials) if n_whole is None else min(n_whole, len(trials))
+    whole = drawn(condition.cell, source, trials)[:n] if not line or line.whole < n else []
+    return Task(condition, source, tuple(t for t in trials if t not in known), tuple(sorted(whole)))
+
+
+def run(tasks: Sequence[Task], ledger: Ledger, engine_of: Engine) -> Iterator[Finding]:
+    """Run tasks, and tell of each what came of it as soon as it is done; the ledger gets its lines.
+
+    Conditions of one learner and experiment share kernels: the first of each goes first, so that workers seldom compile
+    the same one at the same time.
+    """
+    seen: dict[tuple[str, object], int] = {}
+    order = []
+    for k, one in enumerate(tasks):
+        family = one.condition.cell.experiment, one.condition.cell.settings["learner"]["name"]
+        seen[family] = seen.get(family, 0) + 1
+        order.append((seen[family], k))
+    jobs = [job for _, k in sorted(order) for job in tasks[k].jobs()]
+    owner = {job.cell.key: k for k, one in enumerate(tasks) for job in one.jobs()}
+    left = [len(one.cut) + len(one.whole) for one in tasks]
+    records: list[list[Record]] = [[] for _ in tasks]
+    yield from (settle(one, [], ledger) for one, n in zip(tasks, left, strict=True) if not n)
+    for event in engine_of(jobs):
+        if isinstance(event, engine.Ended):
+            k = owner[event.job.cell.key]
+            records[k].append(event.record)
+            left[k] -= 1
+            if not left[k]:
+                yield settle(tasks[k], records[k], ledger)
+
+
+def settle(one: Task, fresh: Sequence[Record], ledger: Ledger) -> Finding:
+    """Compare what came of a task with what is stored and attested; the ledger has its lines afterwards.
+
+    Where whole trials gave the bits of all that another source has stored, and that has no line, it gets one.
+    """
+    condition, cell, source = one.condition, one.condition.cell, one.source
+    crashed = [record for record in fresh if record.outcome == "crashed"]
+    if crashed:
+        numbers = attestation.ranges(sorted({record.trial for record in crashed}), ", ")
+        return Finding(one, (), (f"trials {numbers} crashed: {crashed[0].error}",))
+    before = ledger.line(cell.key, source)
+    if before and before.sequences != PREFIX:
+        before = None
+    made = {record.trial: fingerprint(record) for record in fresh if record.cell == cell.cut_short(PREFIX).key}
+    whole = {r.trial: r.results() for r in fresh if r.cell == cell.key and r.trial in one.whole}
+    unlike = [t for t, results in whole.items() if any(r.results() != results for r in condition.records[t])]
+    line = Attestation(
+        cell.row, cell.reading, cell.seed, cell.key, source, PREFIX,
+        prints={**(before.prints if before else {}), **made},
+        whole=len(whole) if whole or not before else before.whole,
+        agreed=len(whole) - len(unlike) if whole or not before else before.agreed,
+        versions=libraries(versions()) if made or not before else before.versions,
+    )  # fmt: skip
+    lines, problems = [line], []
+    if before and (changed := [t for t in made if before.prints.get(t, made[t]) != made[t]]):
+        problems.append(
+            f"trial {min(changed)} is the first that differs from what the same source made of it before, with "
+            f"{before.versions}"
+        )
+    if unlike:
+        problems.append(f"trial {min(unlike)}, run whole, is the first that does not end in the stored bits")
+    elif line.agreed < line.whole:
+        problems.append(f"{line.whole - line.agreed} of {line.whole} trials, run whole, did not end in the stored bits")
+    for then in condition.sources:
+        stored = condition.trials_of(then)
+        if then != source and not ledger.line(cell.key, then) and whole.keys() >= stored.keys() and not unlike:
+            prints = {t: line.prints[t] for t in stored}
+            there = libraries(next(iter(stored.values())).versions)
+            lines.append(replace(line, source=then, prints=prints, whole=0, agreed=0, versions=there))
+    ledger.add(lines)
+    return Finding(one, tuple(lines), tuple(problems or _disagreements(condition, source, ledger)))
+
+
+def _disagreements(condition: Condition, source: str, ledger: Ledger) -> Iterator[str]:
+    """Which sources of stored records are not known to agree with today's, and where they differ first."""
+    key = condition.cell.key
+    for then in condition.sources:
+        if differing := ledger.differing(key, then, source):
+            yield f"trial {differing[0]} is the first that differs from what source {then} made of it"
+        elif unknown := [t for t in condition.trials_of(then) if not ledger.agree(key, then, source, t)]:
+            numbers = attestation.ranges(unknown, ", ")
+            yield f"source {then} has no attestation of trials {numbers}: --whole all compares their bits"
+
+
+def summary(finding: Finding) -> tuple[str, int, str, str, str, str]:
+    """A line of what `attest` prints: condition, trials, sources then and now, whole trials, and whether all agrees."""
+    condition, n = finding.task.condition, len(finding.task.condition.records)
+    line = finding.lines[0] if finding.lines else None
+    return (
+        condition.name, n, " ".join(source[:8] for source in condition.sources), finding.task.source[:8],
+        f"{line.agreed} of {n}" if line else "-", "no" if finding.problems else "yes",
+    )  # fmt: skip
+
+
+def libraries(known: Mapping[str, str]) -> str:
+    """The versions of the libraries that bits may depend on."""
+    return ", ".join(f"{name} {known[name]}" for name in ("numpy", "numba", "llvmlite") if name in known)

@@ -1,0 +1,204 @@
+"""What makes a record count: today's source gives its bits.
+
+A record names the source that computed it. Source changes all the time, numbers seldom do; so attested.csv, beside the
+records, has a line for each condition (a cell) and source: fingerprints of its trials, each cut short after `PREFIX`
+training sequences. The limit has no part in a trial's streams, so that is its true beginning. The line says too how
+many whole trials that source ran again, and how many of them ended in the stored bits.
+
+Two sources agree on a condition if no trial has different fingerprints in their lines, and neither has a whole trial
+that came out otherwise. A record counts if its source is today's, or agrees with it and both lines have its trial.
+`attest` writes such lines. Bits may depend on versions of the libraries, so a line says with which it was made.
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from repro import files
+from repro.cell import canonical
+from repro.errors import ReproError
+from repro.trial import Record
+
+PREFIX = 1000  # training sequences after which a trial is cut short
+FILE = "attested.csv"  # in the results folder
+_MOST = 10**6  # trials of a condition
+_SHOWN = 8  # digits of a source that are enough to tell it
+
+
+class AttestationError(ReproError):
+    """Attestations that cannot be read."""
+
+
+def fingerprint(record: Record) -> str:
+    """A digest of all of a record that must be the same whenever its trial is run."""
+    return hashlib.sha256(canonical(record.results()).encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class Attestation:
+    """What a source made of a condition: a line of the file."""
+
+    row: str
+    reading: str
+    seed: int
+    cell: str
+    source: str
+    sequences: int  # after which trials were cut short, if they had not ended
+    prints: Mapping[int, str]  # fingerprints, by trial
+    whole: int = 0  # trials that were run again to their end
+    agreed: int = 0  # of them with the stored bits
+    versions: str = ""  # of the libraries
+
+
+class Ledger:
+    """The attestations in a results folder, by cell and source."""
+
+    def __init__(self, lines: Iterable[Attestation] = ()) -> None:
+        self.lines: dict[tuple[str, str], Attestation] = {}
+        self.add(lines)
+
+    def line(self, cell: str, source: str) -> Attestation | None:
+        """What a source made of a cell, if that is attested."""
+        return self.lines.get((cell, source))
+
+    def add(self, lines: Iterable[Attestation]) -> None:
+        """Take up lines, in place of those of the same conditions and sources."""
+        self.lines |= {(line.cell, line.source): line for line in lines}
+
+    def differing(self, cell: str, one: str, other: str) -> list[int]:
+        """The trials of a cell whose fingerprints two sources make differently, as far as is known."""
+        a, b = self.line(cell, one), self.line(cell, other)
+        if not (a and b and a.sequences == b.sequences):
+            return []
+        return sorted(trial for trial, made in a.prints.items() if b.prints.get(trial, made) != made)
+
+    def agree(self, cell: str, one: str, other: str, trial: int) -> bool:
+        """Whether two sources are attested to give a trial's bits, and are not known to differ in any of its cell."""
+        if one == other:
+            return True
+        lines = [self.line(cell, source) for source in (one, other)]
+        known = all(line and trial in line.prints and line.agreed == line.whole for line in lines)
+        same_length = len({line.sequences for line in lines if line}) == 1
+        return known and same_length and not self.differing(cell, one, other)
+
+    def whole(self, records: Sequence[Record], today: str) -> tuple[int, str]:
+        """How many trials of records that count were run again whole, and by which source: the one with most."""
+        sources = {record.source for record in records}
+        agreeing = [
+            line
+            for (cell, source), line in self.lines.items()
+            if records and cell == records[0].cell and source not in sources
+            and self.agree(cell, source, today, records[0].trial)
+        ]  # fmt: skip
+        best = max(agreeing, key=lambda line: (line.whole, line.source == today), default=None)
+        return (best.whole, best.source) if best else (0, today)
+
+
+def origin(records: Sequence[Record], today: str, ledger: Ledger) -> str:
+    """Which source computed records that count, and how far it is attested that today's gives them; empty if it did."""
+    n_then = sum(record.source != today for record in records)
+    if not n_then:
+        return ""
+    then = " and ".join(dict.fromkeys(record.source[:_SHOWN] for record in records if record.source != today))
+    whole, by = ledger.whole([record for record in records if record.source != today], today)
+    also = f" by {by[:_SHOWN]}" if whole and by != today else ""
+    return f"computed by {then}, attested to {today[:_SHOWN]}, {whole} of {n_then} whole{also}"
+
+
+# --------------------------------------------------------------------------------------------------------- the file
+
+_COLUMNS = (
+    "row", "reading", "seed", "cell", "source", "sequences", "trials", "fingerprints", "whole", "agreed", "versions",
+)  # fmt: skip
+
+
+def read(folder: Path) -> Ledger:
+    """The attestations in a results folder; none if there is no file.
+
+    Raises
+    ------
+    AttestationError
+        If the file cannot be read, or a line of it is not an attestation.
+
+    """
+    path = folder / FILE
+    try:
+        content = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Ledger()
+    except (OSError, UnicodeDecodeError) as error:
+        raise AttestationError(f"{path}: cannot be read: {error}") from error
+    rows = list(csv.reader(content.splitlines()))
+    lines = []
+    for number, row in enumerate(rows, 1):
+        try:
+            if number == 1:
+                if tuple(row) != _COLUMNS:
+                    raise ValueError("other columns")
+                continue
+            lines.append(_parsed(dict(zip(_COLUMNS, row, strict=True))))
+        except (ValueError, csv.Error) as error:
+            raise AttestationError(
+                f"{path}:{number}: not an attestation ({error}); `repro attest` writes them"
+            ) from None
+    return Ledger(lines)
+
+
+def write(folder: Path, fresh: Iterable[Attestation]) -> None:
+    """Put lines into the file, in place of those of the same conditions and sources; sorted, so that they compare well.
+
+    Raises
+    ------
+    AttestationError
+        If the file is there and cannot be read.
+    repro.files.FileError
+        If it cannot be written.
+
+    """
+    ledger = read(folder)
+    ledger.add(fresh)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for line in sorted(ledger.lines.values(), key=lambda a: (a.row, a.reading, a.seed, a.cell, a.source)):
+        trials = sorted(line.prints)
+        writer.writerow((
+            line.row, line.reading, line.seed, line.cell, line.source, line.sequences, ranges(trials),
+            " ".join(line.prints[trial] for trial in trials), line.whole, line.agreed, line.versions,
+        ))  # fmt: skip
+    files.write(folder / FILE, out.getvalue().encode())
+
+
+def _parsed(fields: Mapping[str, str]) -> Attestation:
+    trials, prints = _numbers(fields["trials"]), fields["fingerprints"].split()
+    if len(trials) != len(prints):
+        raise ValueError(f"{len(prints)} fingerprints of {len(trials)} trials")
+    return Attestation(
+        fields["row"], fields["reading"], int(fields["seed"]), fields["cell"], fields["source"],
+        int(fields["sequences"]), dict(zip(trials, prints, strict=True)), int(fields["whole"]), int(fields["agreed"]),
+        fields["versions"],
+    )  # fmt: skip
+
+
+def ranges(numbers: Iterable[int], separator: str = " ") -> str:
+    """Ascending numbers in short: ``0-3 7``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return separator.join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
+def _numbers(text: str) -> list[int]:
+    found: list[int] = []
+    for part in text.split():
+        first, last = (int(number) for number in (part if "-" in part else f"{part}-{part}").split("-"))
+        if last - first > _MOST:
+            raise ValueError(f"no condition has trials {part}")
+        found += range(first, last + 1)
+    return found

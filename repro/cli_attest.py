@@ -1,0 +1,72 @@
+"""The command `attest`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from repro.options import format_option, n_cores, option, results_option
+
+
+class _Whole(click.ParamType[int]):
+    """A number of trials, or all."""
+
+    name = "N|all"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """-1 for all."""
+        if value == "all":
+            return -1
+        if isinstance(value, str) and value.isdecimal():
+            return int(value)
+        return value if isinstance(value, int) else self.fail(f"{value!r} is neither a number nor 'all'.", param, ctx)
+
+
+@click.command()
+@click.argument("select", nargs=-1)
+@option("--whole", type=_Whole(), default=0, show_default=True, help="So many trials of each condition to their end.")
+@option("-j", "--jobs", type=click.IntRange(1), default=n_cores, show_default="all cores", help="Worker processes.")
+@option("--check", is_flag=True, help="Run everything cut short again, compare with what is written, write nothing.")
+@results_option
+@format_option
+def attest(select: tuple[str, ...], whole: int, jobs: int, check: bool, results: Path, form: str) -> None:
+    """Run stored trials again, and write down whether today's source gives their bits.
+
+    A record counts only if it does: if today's source computed it, or is attested to give what the source of the record
+    gave. Each stored condition of SELECT (of everything that is stored, without it) is run cut short after 1,000
+    training sequences, and --whole N of its trials to their end. What is attested already is not run again. Exits with
+    3 if today's source gives other bits, or nothing is known of what the source of a record gave.
+
+    \b
+    repro attest
+    repro attest 6a/lstm --whole all
+    repro attest --check
+    """
+    from repro import attest as attesting
+    from repro import attestation, config, engine, grid, selection
+    from repro.store import Store
+
+    rows = [row.name for row, _ in selection.select(select, config.load())] if select else None
+    store = Store(results)
+    ledger = attestation.read(results)
+    tasks = [
+        attesting.task(condition, ledger, None if whole < 0 else whole, again=check)
+        for condition in attesting.conditions(store, rows)
+    ]
+    findings = []
+    with click.progressbar(length=len(tasks), label="conditions", file=sys.stderr) as bar:
+        for finding in attesting.run(tasks, ledger, lambda work: engine.local(work, jobs)):
+            findings.append(finding)
+            if not check:
+                attestation.write(results, finding.lines)
+            bar.update(1)
+    findings.sort(key=lambda finding: tasks.index(finding.task))
+    body = [attesting.summary(finding) for finding in findings]
+    click.echo(grid.listing(("condition", "trials", "computed by", "today's source", "whole", "same bits"), body, form))
+    problems = [(f.task.condition.name, problem) for f in findings for problem in f.problems]
+    for name, problem in problems:
+        click.echo(f"{name}: {problem}", err=True)
+    good = sum(not finding.problems for finding in findings)
+    n = sum(len(finding.task.condition.records) for finding in findings)
+    click.echo(f"{good} of {len(findings)} conditions ({n} trials): today's source gives the stored bits.", err=True)
+    sys.exit(3 if problems else 0)
