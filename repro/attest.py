@@ -50,6 +50,7 @@ class Task:
     source: str  # today's
     cut: tuple[int, ...]  # trials to run cut short
     whole: tuple[int, ...]  # trials to run to their end
+    check: bool = False  # is today's source to be attested already
 
     def jobs(self) -> list[engine.Job]:
         """At most two: trials cut short are of another cell."""
@@ -98,18 +99,18 @@ def drawn(cell: Cell, source: str, trials: Iterable[int]) -> list[int]:
     return sorted(trials, key=lambda trial: hashlib.sha256(f"{cell.key} {source} {trial}".encode()).hexdigest())
 
 
-def task(condition: Condition, ledger: Ledger, n_whole: int | None, *, again: bool) -> Task:
+def task(condition: Condition, ledger: Ledger, n_whole: int | None, *, check: bool = False) -> Task:
     """What is missing of today's line of a condition, with ``n_whole`` whole trials, None being all.
 
-    All trials are cut short ``again`` if that is asked for.
+    To ``check`` the line, all trials are cut short again.
     """
     source = source_of(condition.cell)
     line = ledger.line(condition.cell.key, source)
-    known = line.prints if line and line.sequences == PREFIX and not again else {}
+    known = line.prints if line and line.sequences == PREFIX and not check else {}
     trials = list(condition.records)
     n = len(trials) if n_whole is None else min(n_whole, len(trials))
     whole = drawn(condition.cell, source, trials)[:n] if not line or line.whole < n else []
-    return Task(condition, source, tuple(t for t in trials if t not in known), tuple(sorted(whole)))
+    return Task(condition, source, tuple(t for t in trials if t not in known), tuple(sorted(whole)), check)
 
 
 def run(tasks: Sequence[Task], ledger: Ledger, engine_of: Engine) -> Iterator[Finding]:
@@ -162,6 +163,8 @@ def settle(one: Task, fresh: Sequence[Record], ledger: Ledger) -> Finding:
         versions=libraries(versions()) if made or not before else before.versions,
     )  # fmt: skip
     lines, problems = [line], []
+    if one.check and not before:
+        problems.append(f"there is no attestation of today's source {source}: `repro attest` makes one")
     if before and (changed := [t for t in made if before.prints.get(t, made[t]) != made[t]]):
         problems.append(
             f"trial {min(changed)} is the first that differs from what the same source made of it before, with "

@@ -50,7 +50,7 @@ def attest(select: tuple[str, ...], whole: int, jobs: int, check: bool, results:
     store = Store(results)
     ledger = attestation.read(results)
     tasks = [
-        attesting.task(condition, ledger, None if whole < 0 else whole, again=check)
+        attesting.task(condition, ledger, None if whole < 0 else whole, check=check)
         for condition in attesting.conditions(store, rows)
     ]
     findings = []
