@@ -3,13 +3,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help reproduce test lint types bench paper report readme results clean
+.PHONY: help reproduce test lint types attest bench paper report readme results clean
 
 help:
 	@echo "make reproduce   install, rerun a part of the paper (a minute or two), print the tables"
 	@echo "make paper       rerun every row of the paper, with the paper's trials, into results/ (many hours)"
 	@echo "make test        install, run the tests"
 	@echo "make lint types  check style and types"
+	@echo "make attest      run what is stored again, cut short, and compare: does today's source give its bits"
 	@echo "make bench       measure the speed"
 	@echo "make report      put everything under results/ on one page, report.html"
 	@echo "make readme      put today's output into README.md"
@@ -32,6 +33,9 @@ lint: .venv/installed-dev
 
 types: .venv/installed-dev
 	$(BIN)/mypy
+
+attest: .venv/installed
+	$(BIN)/repro attest --check
 
 bench: .venv/installed
 	$(BIN)/repro bench lstm

@@ -83,18 +83,28 @@ def list_(as_matrix: bool, results: Path, form: str) -> None:
 @main.command()
 @click.argument("row")
 @reading_option
+@set_option
+@seed_option
+@results_option
 @format_option
-def show(row: str, reading: str | None, form: str) -> None:
-    """Show a row: all its settings, its readings, and what the paper reports.
+def show(row: str, reading: str | None, overrides: tuple[str, ...], seed: int, results: Path, form: str) -> None:
+    """Show a row: its settings, its readings, and what the paper reports. Or a stored trial, ROW:NUMBER.
 
     \b
     repro show 6a/lstm
     repro show 4/lstm/T=100 --reading linear
+    repro show 6a/lstm:3
     """
-    from repro import config, grid, selection, tables
+    from repro import attestation, config, grid, replay, selection, showing
+    from repro.store import Store
 
-    found = selection.one(row, config.load())
-    click.echo(grid.listing(("key", "value"), tables.description(found, reading or config.PRINTED), form))
+    if ":" in row:
+        record = replay.stored(row, reading, overrides, seed, Store(results))
+        pairs = showing.trial(record, replay.cell_of(record), attestation.read(results))
+    else:
+        changes = dict(map(selection.parse_override, overrides))
+        pairs = showing.row(selection.one(row, config.load()), reading or config.PRINTED, changes)
+    click.echo(grid.listing(("key", "value"), pairs, form))
 
 
 @main.command()

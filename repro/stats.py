@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from statistics import fmean
+from statistics import fmean, median
 
 import numpy as np
 
@@ -125,6 +125,41 @@ def survival(records: Sequence[Record], stage: str) -> Survival:
 
 
 @dataclass(frozen=True)
+class Nearness:
+    """How near the trials came that failed at their limit: what a last look at each found."""
+
+    n: int  # trials that were looked at
+    at: str  # a last exam, or the most recent training sequences
+    sequences: int  # of each trial
+    wrong: tuple[int, float, int]  # of them: least, median and most of the trials
+    late: float | None  # the share of the wrong ones that are wrong at the last time step but one, of all trials
+    mean_absolute_error: float | None  # mean over the trials
+    mean_squared_error: float | None
+
+
+def nearness(records: Sequence[Record]) -> Nearness | None:
+    """What the last looks found; None if there are none. All are of one cell, and so alike."""
+    looks = [record.last_look for record in records if record.last_look]
+    if not looks:
+        return None
+    wrong = [look.wrong for look in looks]
+    late = [look.late_wrong for look in looks if look.late_wrong is not None]
+    return Nearness(
+        len(looks), looks[0].at, looks[0].sequences, (min(wrong), median(wrong), max(wrong)),
+        late=sum(late) / sum(wrong) if late and sum(wrong) else None,
+        mean_absolute_error=_mean_of(look.mean_absolute_error for look in looks),
+        mean_squared_error=_mean_of(look.mean_squared_error for look in looks),
+    )  # fmt: skip
+
+
+def _mean_of(values: Iterable[float | None]) -> float | None:
+    """Their mean, if all are known."""
+    numbers = list(values)
+    known = [number for number in numbers if number is not None]
+    return fmean(known) if known and len(known) == len(numbers) else None
+
+
+@dataclass(frozen=True)
 class Summary:
     """What the trials of a cell showed at one stage of the stop rule."""
 
@@ -141,6 +176,7 @@ class Summary:
     max_error: float | None
     cpu_s: float | None  # mean CPU seconds of a trial, failures included
     outcomes: dict[str, int]
+    nearness: Nearness | None  # of the failures
     facts: dict[str, float]  # what learners tell of their nets: means over the trials that passed the stage and tell it
 
 
@@ -152,8 +188,7 @@ def summarise(records: Sequence[Record], stage: str) -> Summary:
         outcomes[record.outcome] = outcomes.get(record.outcome, 0) + 1
 
     def average(name: str) -> float | None:
-        values = [getattr(s, name) for s in passed]
-        return fmean(values) if values and None not in values else None
+        return _mean_of(getattr(s, name) for s in passed)
 
     return Summary(
         n=len(records),
@@ -169,6 +204,7 @@ def summarise(records: Sequence[Record], stage: str) -> Summary:
         max_error=_largest(passed),
         cpu_s=fmean(record.cpu_s for record in records) if records else None,
         outcomes=outcomes,
+        nearness=nearness([record for record in records if all(s.name != stage for s in record.stages)]),
         facts=_facts([record for record in records if any(s.name == stage for s in record.stages)]),
     )
 

@@ -12,7 +12,7 @@ from repro.grid import Block
 from repro.grid import render as render_block
 from repro.schema import Published
 from repro.selection import select
-from repro.stats import Estimate, Summary, Survival, summarise
+from repro.stats import Estimate, Nearness, Summary, Survival, summarise
 from repro.store import Store
 from repro.trial import Record
 
@@ -39,7 +39,7 @@ class Line:
 
     def data(self) -> dict[str, Any]:
         """All of it, flat, with plain names: for programs."""
-        m, p, s = self.measured, self.published, self.measured.survival
+        m, p, s, near = self.measured, self.published, self.measured.survival, self.measured.nearness
 
         def parts(name: str, estimate: Estimate | None) -> dict[str, float | None]:
             edges = (estimate.value, estimate.low, estimate.high) if estimate else (None, None, None)
@@ -58,6 +58,11 @@ class Line:
             "trials_target": self.n_target, "trials": m.n, "solved": m.n_solved, **parts("success_rate", m.rate),
             "test_error_published": p.test_error, "mean_absolute_error": m.mean_absolute_error,
             "mean_squared_error": m.mean_squared_error, "max_error": m.max_error,
+            "failures_looked_at": near.n if near else None, "failures_look_at": near.at if near else None,
+            "failures_look_sequences": near.sequences if near else None,
+            "failures_wrong_median": near.wrong[1] if near else None,
+            "failures_late_share": near.late if near else None,
+            "failures_mean_absolute_error": near.mean_absolute_error if near else None,
             "cpu_s": m.cpu_s, **{f"outcome_{name}": m.outcomes.get(name, 0) for name in
                                  ("solved", "limit", "diverged", "crashed")},
         }  # fmt: skip
@@ -140,42 +145,6 @@ def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -> 
         for line in lines(chosen, store, number):
             found[line.row.name, line.reading, line.published.table, line.published.line, line.published.stage] = line
     return list(found.values())
-
-
-def description(row: Row, reading: str) -> list[tuple[str, str]]:
-    """What there is to say of a row under a reading: pairs of a key and a value.
-
-    Raises
-    ------
-    repro.config.ConfigError
-        If there is no such reading.
-
-    """
-    setup = row.setup(reading)
-    pairs = [
-        ("row", row.name),
-        ("experiment", f"{row.experiment}: {row.title} (section {row.section})"),
-        ("trials", str(row.trials)),
-        ("weights", str(setup.n_weights)),
-    ]
-    for group, settings in (("task", setup.task), ("learner", setup.learner), ("stop", setup.stop)):
-        for name, value in settings.model_dump(mode="json").items():
-            pairs.append((f"{group}.{name}", json.dumps(value)))
-    for line in row.published:
-        values = line.model_dump(exclude_defaults=True, exclude={"table", "line"})
-        place = f"table {line.table}" if isinstance(line.table, int) else line.table
-        pairs.append(
-            (
-                "ours, not the paper's" if place == "ours" else f"paper, {place}",
-                ", ".join(f"{k} {v}" for k, v in values.items()),
-            )
-        )
-    for name, other in row.readings.items():
-        shown = " (shown here)" if name == reading else ""
-        changes = ", ".join(f"{key} = {json.dumps(value)}" for key, value in other.set.items())
-        pairs.append((f"reading {name}{shown}", other.note + (f": {changes}" if changes else "")))
-        pairs += [("", choice) for choice in other.choices]
-    return pairs
 
 
 # ------------------------------------------------------------------------------------------------- how they are shown
@@ -317,6 +286,24 @@ def _heads(columns: Sequence[_Column], form: str) -> list[str]:
     ]
 
 
+def near(nearness: Nearness, n_failures: int) -> str:
+    """How near the failures came, in words."""
+    least, middle, most = nearness.wrong
+    found = f"{least:,}" if least == most else f"{least:,} to {most:,} (median {middle:,g})"
+    late = "" if nearness.late is None else f", {100 * nearness.late:.0f} % of them at the second symbol from the end"
+    which = {"exam": "a last exam", "training": "the most recent training sequences"}[nearness.at]
+    errors = [
+        f"mean {kind} error {value:.3g}"
+        for kind, value in (("absolute", nearness.mean_absolute_error), ("squared", nearness.mean_squared_error))
+        if value is not None
+    ]
+    some = f"{n_failures} failures" if nearness.n == n_failures else f"{nearness.n} of {n_failures} failures"
+    return (
+        f"how near {some} came, by {which}: {found} of {nearness.sequences:,} wrong{late}; "
+        f"{', '.join(errors) or 'errors that are not finite'}"
+    )
+
+
 def origins(table_lines: Iterable[Line]) -> list[str]:
     """Which source computed the records of lines, where that is not today's, and how far they are attested to it."""
     places: dict[str, dict[str, None]] = {}
@@ -352,6 +339,10 @@ def _notes(table_lines: Sequence[Line]) -> list[str]:
         for fact, value in line.measured.facts.items():
             notes.append(
                 f"{name}, {reading}: {fact.replace('_', ' ')}: {value:,.1f}, the mean of the trials that succeeded."
+            )
+        if line.measured.nearness:
+            notes.append(
+                f"{name}, {reading}: {near(line.measured.nearness, line.measured.n - line.measured.n_solved)}."
             )
         if line.n_other:
             notes.append(f"{name}, {reading}: {line.n_other} records of other settings do not count.")
