@@ -87,8 +87,10 @@ ALLOWED = {
         "trial",
     },
     "cli_attest": {"attest", "attestation", "config", "engine", "grid", "options", "selection", "store"},
+    "showing": {"attestation", "campaign", "cell", "config", "trial"},
     "cli": {
         "__init__",
+        "attestation",
         "bench",
         "campaign",
         "cli_attest",
@@ -105,6 +107,7 @@ ALLOWED = {
         "replay",
         "report",
         "selection",
+        "showing",
         "store",
         "tables",
         "verdict_table",
