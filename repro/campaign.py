@@ -41,6 +41,7 @@ class Plan:
     done: Mapping[str, tuple[Record, ...]]  # by the cell's key
     missing: Mapping[str, tuple[int, ...]]
     trace: bool = False  # is a learning trace kept of those
+    n_stale: int = 0  # trials to run although they are stored: by a source that is not attested to give today's bits
 
     @property
     def n_missing(self) -> int:
@@ -91,6 +92,12 @@ def current(cell: Cell, n_trials: int, records: Iterable[Record], ledger: Ledger
     return [chosen[trial] for trial in sorted(chosen)]
 
 
+def stale(cell: Cell, n_trials: int, records: Iterable[Record], counted: Iterable[Record]) -> set[int]:
+    """The trials of a cell that are stored, but not among the records that count."""
+    ended = {record.trial for record in records if record.cell == cell.key and record.outcome != "crashed"}
+    return {trial for trial in ended if trial < n_trials} - {record.trial for record in counted}
+
+
 def source_of(cell: Cell) -> str:
     """Digest of the numerical source that computes a cell's trials."""
     return numerical_digest(cell.settings["learner"]["name"], cell.settings["task"]["name"])
@@ -138,13 +145,14 @@ def plan(items: Sequence[Item], store: Store, trace: bool = False) -> Plan:
     """
     records = {name: store.read(name) for name in {item.cell.experiment for item in items}}
     ledger = attestation.read(store.folder)
-    done, missing = {}, {}
+    done, missing, n_stale = {}, {}, 0
     for item in items:
         found = current(item.cell, item.n_trials, records[item.cell.experiment], ledger)
         done[item.cell.key] = tuple(r for r in found if r.outcome != "crashed" and (r.trace is not None or not trace))
         have = {r.trial for r in done[item.cell.key]}
         missing[item.cell.key] = tuple(n for n in range(item.n_trials) if n not in have)
-    return Plan(tuple(items), done, missing, trace)
+        n_stale += len(stale(item.cell, item.n_trials, records[item.cell.experiment], found))
+    return Plan(tuple(items), done, missing, trace, n_stale)
 
 
 def execute(jobs: Sequence[engine.Job], run: Engine, store: Store) -> Iterator[engine.Event]:

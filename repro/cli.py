@@ -146,6 +146,12 @@ def run(
     )
     store = Store(results)
     plan = campaign.plan(items, store, trace)
+    if plan.n_stale:
+        click.echo(
+            f"{plan.n_stale} trials are stored and do not count, as today's source is not attested to give their bits. "
+            "They are run again; `repro attest` finds out in less time whether they need to.",
+            err=True,
+        )
     if dry_run:
         click.echo(_what_would_run(plan))
         return

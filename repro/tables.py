@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from repro import attestation
-from repro.campaign import current, source_of
+from repro.campaign import current, source_of, stale
 from repro.config import PRINTED, ConfigError, Row
 from repro.grid import Block
 from repro.grid import render as render_block
@@ -89,8 +89,7 @@ def lines(rows: Iterable[Row], store: Store, table: int | str | None = None) -> 
                 continue
             cell = row.cell(reading)
             counted = tuple(current(cell, row.trials, mine, ledger))
-            ended = {r.trial for r in mine if r.cell == cell.key and r.trial < row.trials and r.outcome != "crashed"}
-            n_stale = len(ended - {record.trial for record in counted})
+            n_stale = len(stale(cell, row.trials, mine, counted))
             result += [
                 Line(
                     row, reading, published, row.setup(reading).n_weights, row.trials, counted,
