@@ -1,14 +1,25 @@
 """What every group of settings has in common: strict types, no unknown keys, no NaN, and never changed once read."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class Settings(BaseModel):
     """A frozen, strictly validated group of settings."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+def _low_to_high(curve: tuple[float, float] | str) -> tuple[float, float] | str:
+    if not isinstance(curve, str) and not curve[0] < curve[1]:
+        raise ValueError(f"a squashing range goes from low to high, not from {curve[0]} to {curve[1]}")
+    return curve
+
+
+_Limits = Annotated[tuple[float, float], Field(strict=False)]
+Range = Annotated[_Limits, AfterValidator(_low_to_high)]  # of a squashing curve
+RangeOrIdentity = Annotated[_Limits | Literal["identity"], AfterValidator(_low_to_high)]
 
 
 class RecurrentNet(Settings):

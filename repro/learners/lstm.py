@@ -38,13 +38,13 @@ follow the exact gradient (``gradient``, see `kernels.lstm_full`).
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from repro.kernels.contract import Interface, Learner
 from repro.kernels.lstm_shape import Shape
+from repro.settings import Range, RangeOrIdentity
 from repro.settings import Settings as _Settings
 
-Range = Annotated[tuple[float, float], Field(strict=False)]
 GateBias = Literal["random"] | Annotated[tuple[float, ...], Field(strict=False)]
 
 
@@ -60,7 +60,7 @@ class Settings(_Settings):
     input_gate_bias: GateBias = Field("random", description="initial biases, one a block, or drawn as weights are")
     output_gate_bias: GateBias = Field("random", description="likewise, for the output gates")
     g: Range = Field((-2.0, 2.0), description="range of the logistic curve that squashes a cell's net input")
-    h: Range | Literal["identity"] = Field((-1.0, 1.0), description="range of the curve that squashes the state")
+    h: RangeOrIdentity = Field((-1.0, 1.0), description="range of the curve that squashes the state")
     output: Literal["logistic", "linear"] = Field("logistic", description="output units")
     output_error: Literal["derivative", "plain"] = Field("derivative", description="is f' a factor of e_k, or left out")
     error_factor: Literal[1, 2] = Field(1, description="2 for the gradient of the sum of squares without its half")
@@ -88,13 +88,6 @@ class Settings(_Settings):
         if self.gradient == "full" and self.update == "step":
             raise ValueError("the full gradient is known at the end of a sequence: it needs update = 'sequence'")
         return self
-
-    @field_validator("g", "h")
-    @classmethod
-    def _low_to_high(cls, curve: tuple[float, float] | str) -> tuple[float, float] | str:
-        if not isinstance(curve, str) and not curve[0] < curve[1]:
-            raise ValueError(f"a squashing range goes from low to high, not from {curve[0]} to {curve[1]}")
-        return curve
 
 
 def refuses(settings: Settings, interface: Interface) -> str:
