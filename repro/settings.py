@@ -22,12 +22,33 @@ Range = Annotated[_Limits, AfterValidator(_low_to_high)]  # of a squashing curve
 RangeOrIdentity = Annotated[_Limits | Literal["identity"], AfterValidator(_low_to_high)]
 
 
-class RecurrentNet(Settings):
-    """What configurations say of every simple recurrent net, whatever its learning rule."""
+class Learner(Settings):
+    """What configurations say of every learner, and what the crew asks of their settings."""
 
-    hidden: int = Field(ge=1, le=256, description="hidden units")
-    biased: Literal["none", "all"] = Field(description="units that have a bias")
+    name: str
+    precision: Literal["float32", "float64"] = "float32"
+
+    @property
+    def rate(self) -> float:
+        """What `net.rate` is in lanes that learn: 1 where there is no learning rate, to tell training from tests."""
+        return 1.0
+
+
+class Descent(Learner):
+    """What they say of every learner that goes down the slope of an error."""
+
     error_factor: Literal[1, 2] = Field(1, description="2 for the gradient of the sum of squares without its half")
     init: float = Field(gt=0, le=100, description="weights are drawn uniformly from -init to init")
     learning_rate: float = Field(gt=0, le=1000)
-    precision: Literal["float32", "float64"] = "float32"
+
+    @property
+    def rate(self) -> float:
+        """The factor of the error is one of every change of a weight, as the learning rate is."""
+        return self.learning_rate * self.error_factor
+
+
+class RecurrentNet(Descent):
+    """What they say of every simple recurrent net, whatever its learning rule."""
+
+    hidden: int = Field(ge=1, le=256, description="hidden units")
+    biased: Literal["none", "all"] = Field(description="units that have a bias")

@@ -42,13 +42,12 @@ from pydantic import Field, model_validator
 
 from repro.kernels.contract import Interface, Learner
 from repro.kernels.lstm_shape import Shape
-from repro.settings import Range, RangeOrIdentity
-from repro.settings import Settings as _Settings
+from repro.settings import Descent, Range, RangeOrIdentity
 
 GateBias = Literal["random"] | Annotated[tuple[float, ...], Field(strict=False)]
 
 
-class Settings(_Settings):
+class Settings(Descent):
     """What a configuration says of an LSTM net."""
 
     name: Literal["lstm"]
@@ -63,15 +62,11 @@ class Settings(_Settings):
     h: RangeOrIdentity = Field((-1.0, 1.0), description="range of the curve that squashes the state")
     output: Literal["logistic", "linear"] = Field("logistic", description="output units")
     output_error: Literal["derivative", "plain"] = Field("derivative", description="is f' a factor of e_k, or left out")
-    error_factor: Literal[1, 2] = Field(1, description="2 for the gradient of the sum of squares without its half")
     update: Literal["step", "sequence"] = Field("sequence", description="when weights change")
     gradient: Literal["truncated", "full"] = Field("truncated", description="what errors flow back through")
     cells_see_gates: Literal["previous", "current"] = Field("previous", description="of which time step")
     train_biases: bool | Literal["outputs"] = Field(True, description="do biases learn, or those of outputs alone")
-    init: float = Field(gt=0, le=100, description="weights are drawn uniformly from -init to init")
-    bias_init: float | None = Field(None, gt=0, le=100, description="likewise for biases; null: as weights")
-    learning_rate: float = Field(gt=0, le=1000)
-    precision: Literal["float32", "float64"] = "float32"
+    bias_init: float | None = Field(None, gt=0, le=100, description="as init, for biases; null: that of weights")
 
     @model_validator(mode="after")
     def _gate_biases_fit(self) -> Self:
