@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,11 @@ def imported(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_module_imports_what_it_may_alone(path):
     assert imported(path) <= ALLOWED[module_of(path)]
+
+
+def test_no_modules_import_each_other():
+    """Nor do longer circles, whether a module is imported at the top of another or later."""
+    TopologicalSorter({path: source.imports(path) for path in FILES}).prepare()
 
 
 @pytest.mark.parametrize("folder", ["learners", "tasks"])

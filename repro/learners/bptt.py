@@ -14,7 +14,8 @@ import numpy as np
 from pydantic import Field
 
 from repro.kernels.contract import Interface, Learner
-from repro.kernels.recurrent_shape import NARROW, Rule, Shape, functions
+from repro.kernels.recurrent_learner import functions
+from repro.kernels.recurrent_shape import NARROW, Rule, Shape
 from repro.settings import RecurrentNet
 
 WIDEST = NARROW

@@ -23,7 +23,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from repro.kernels.contract import Interface, Learner
-from repro.kernels.recurrent_shape import NARROW, Shape, functions
+from repro.kernels.recurrent_learner import functions
+from repro.kernels.recurrent_shape import NARROW, Shape
 from repro.settings import RecurrentNet
 
 WIDEST = NARROW
