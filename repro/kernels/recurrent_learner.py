@@ -46,3 +46,8 @@ def functions(
         recurrent.draw(weights(settings, net, interface, lane), settings.init, uniform)
 
     return Functions(n_weights, allocate, weights, initialise)
+
+
+def watch(settings: Any, net: Any, interface: Interface, lane: int) -> dict[str, np.ndarray]:
+    """What is to be seen of one lane's net after a time step: its hidden units, as a view."""
+    return {"hidden unit": net.y[: settings.hidden, lane]}
