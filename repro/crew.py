@@ -160,8 +160,7 @@ class Crew:
             self._task.prepare(self.task, self.state, lane, random.whole(pair.reshape(4, 1)))
         if hasattr(self._task, "enter"):
             self._task.enter(self.task, self.state, lane)
-        rate = getattr(self.learner, "learning_rate", 1.0) * getattr(self.learner, "error_factor", 1)
-        driver.enlist(self.book, self.streams, lane, rate, training, test)
+        driver.enlist(self.book, self.streams, lane, self.learner.rate, training, test)
         self.trials[lane] = trial
         self.cpu_s[lane] = 0.0
 

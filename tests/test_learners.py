@@ -226,6 +226,19 @@ def test_bad_settings_are_refused_by_name(name):
 
 
 @pytest.mark.parametrize("name", LEARNERS)
+def test_the_factor_of_the_error_is_in_the_rate(name):
+    """Which is never 0: that is what a test has."""
+    settings = parts_of(name)[1]
+    if hasattr(settings, "learning_rate"):
+        for factor in (1, 2):
+            other = settings.model_copy(update={"error_factor": factor})
+            assert other.rate == factor * EXAMPLES[name][1]["learning_rate"]
+    else:
+        assert not hasattr(settings, "error_factor")
+        assert settings.rate == 1.0
+
+
+@pytest.mark.parametrize("name", LEARNERS)
 def test_missing_settings_are_named(name):
     module, settings, _ = parts_of(name)
     needed = [field for field, info in module.Settings.model_fields.items() if info.is_required()]

@@ -181,30 +181,28 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
             net.net_u[u, lane] = total(net_u)
 
     @kernel
-    def leave_training(net, lane):
+    def carry_over(net, y, p, to_y, to_p, lane):
+        """Activations, and their derivatives, from one place to another."""
         for u in range(n):
-            net.left_y[u, lane] = net.y[u, lane]
+            to_y[u, lane] = y[u, lane]
             for i in range(n):
                 for m in range(0, net.x.shape[0], RUN):
-                    store_run(net.left_p, load_run(net.p, m, u, i, lane), m, u, i, lane)
-        net.away[lane] = 1
+                    store_run(to_p, load_run(p, m, u, i, lane), m, u, i, lane)
 
     @kernel
-    def come_back(net, lane):
-        for u in range(n):
-            net.y[u, lane] = net.left_y[u, lane]
-            for i in range(n):
-                for m in range(0, net.x.shape[0], RUN):
-                    store_run(net.p, load_run(net.left_p, m, u, i, lane), m, u, i, lane)
-        net.away[lane] = 0
+    def go_or_come_back(net, lane):
+        """A test begins where training is, and training goes on from there."""
+        if net.rate[lane] == zero and net.away[lane] == 0:
+            carry_over(net, net.y, net.p, net.left_y, net.left_p, lane)
+            net.away[lane] = 1
+        elif net.rate[lane] != zero and net.away[lane] == 1:
+            carry_over(net, net.left_y, net.left_p, net.y, net.p, lane)
+            net.away[lane] = 0
 
     @kernel
     def step(net, lane):
         if not forgets:
-            if net.rate[lane] == zero and net.away[lane] == 0:
-                leave_training(net, lane)
-            elif net.rate[lane] != zero and net.away[lane] == 1:
-                come_back(net, lane)
+            go_or_come_back(net, lane)
         n_in = np.int64(net.inputs[lane])
         for u in range(n):
             net.x[n_in + u, lane] = net.y[u, lane]

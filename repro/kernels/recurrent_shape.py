@@ -1,11 +1,6 @@
 """The sizes of a simple recurrent net, and what its learning rule is to it."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
-
-import numpy as np
-
-from repro.kernels.contract import Interface
 
 NARROW = 8  # lanes that pay: trials follow each other, and more of them would only crowd the processor's cache
 
@@ -52,45 +47,6 @@ class Shape(NamedTuple):
         """Weights, biases included."""
         to_outputs = 0 if self.full else self.n_out * (self.by_index + self.seen)
         return self.recurrent * self.sources + to_outputs
-
-
-class Functions(NamedTuple):
-    """What a module of learners/ has to offer beside its settings and its rule, for a learner with such a net."""
-
-    n_weights: Callable[[Any, Interface], int]  # (settings, interface): weights, biases included
-    allocate: Callable[[Any, Interface, int], Any]  # (settings, interface, width): a `kernels.recurrent.Net`
-    weights: Callable[[Any, Any, Interface, int], list[np.ndarray]]  # (settings, net, interface, lane): views, by unit
-    initialise: Callable[[Any, Any, Interface, int, Any], None]  # (settings, net, interface, lane, uniform): draw them
-
-
-def functions(
-    shape_of: Callable[[Any, Interface], Shape], room: Callable[[Any, Interface], dict[str, Any]]
-) -> Functions:
-    """Those functions for nets of a shape, with ``room`` for what `kernels.recurrent.allocate` calls so.
-
-    They import Numba when they are called: what needs no compiler is to be had without it.
-    """
-
-    def n_weights(settings: Any, interface: Interface) -> int:
-        return shape_of(settings, interface).n_weights
-
-    def allocate(settings: Any, interface: Interface, width: int) -> Any:
-        from repro.kernels import recurrent
-
-        shape = shape_of(settings, interface)
-        return recurrent.allocate(shape, width, settings.precision, **room(settings, interface))
-
-    def weights(settings: Any, net: Any, interface: Interface, lane: int) -> list[np.ndarray]:
-        from repro.kernels import recurrent
-
-        return recurrent.weights(shape_of(settings, interface), net, lane)
-
-    def initialise(settings: Any, net: Any, interface: Interface, lane: int, uniform: Any) -> None:
-        from repro.kernels import recurrent
-
-        recurrent.draw(weights(settings, net, interface, lane), settings.init, uniform)
-
-    return Functions(n_weights, allocate, weights, initialise)
 
 
 class Rule(NamedTuple):

@@ -42,10 +42,10 @@ import numpy as np
 from pydantic import Field
 
 from repro.kernels.contract import Interface, Learner
-from repro.settings import Settings as _Settings
+from repro.settings import Learner as _Learner
 
 
-class Settings(_Settings):
+class Settings(_Learner):
     """What a configuration says of the net."""
 
     name: Literal["cascade"]

@@ -15,7 +15,9 @@ from typing import Literal
 from pydantic import Field
 
 from repro.kernels.contract import Interface, Learner
-from repro.kernels.recurrent_shape import NARROW, Rule, Shape, functions
+from repro.kernels.recurrent_learner import functions
+from repro.kernels.recurrent_learner import watch as watch
+from repro.kernels.recurrent_shape import NARROW, Rule, Shape
 from repro.settings import RecurrentNet
 
 WIDEST = NARROW
@@ -43,11 +45,6 @@ def _shape(settings: Settings, interface: Interface) -> Shape:
 
 
 n_weights, allocate, weights, initialise = functions(_shape, lambda *_: {})
-
-
-def watch(settings: Settings, net, interface: Interface, lane: int) -> dict[str, object]:
-    """What is to be seen of one lane's net after a time step: its hidden units, as a view."""
-    return {"hidden unit": net.y[: settings.hidden, lane]}
 
 
 def build(settings: Settings, interface: Interface, width: int) -> Learner:

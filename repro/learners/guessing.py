@@ -28,10 +28,10 @@ import numpy as np
 from pydantic import Field
 
 from repro.kernels.contract import Interface, Learner
-from repro.settings import Settings as _Settings
+from repro.settings import Learner as _Learner
 
 
-class Settings(_Settings):
+class Settings(_Learner):
     """What a configuration says of the net and its guesses."""
 
     name: Literal["guessing"]
@@ -39,7 +39,6 @@ class Settings(_Settings):
     hidden: int = Field(ge=1, le=64, description="hidden units")
     range: float = Field(100.0, gt=0, le=1000, description="weights are drawn uniformly from -range to range")
     tolerance: float = Field(gt=0, description="a training sequence is right if |error| is below; as in the stop rule")
-    precision: Literal["float32", "float64"] = "float32"
 
 
 def refuses(settings: Settings, interface: Interface) -> str:

@@ -23,40 +23,27 @@ The wide axis is the output unit, and one trial comes after the other: with 101 
 itself, and of 10,504 weights a time step touches the 101 of one input, side by side in memory.
 """
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from repro.kernels.contract import Interface, Learner
-from repro.settings import Settings as _Settings
-
-Range = Annotated[tuple[float, float], Field(strict=False)]
+from repro.settings import Descent, Range, RangeOrIdentity
 
 
-class Settings(_Settings):
+class Settings(Descent):
     """What a configuration says of the net."""
 
     name: Literal["layered_lstm"]
     g: Range = Field((0.0, 1.0), description="range of the logistic curve that squashes the cell's net input")
-    h: Range | Literal["identity"] = Field("identity", description="range of the curve that squashes the state")
+    h: RangeOrIdentity = Field("identity", description="range of the curve that squashes the state")
     output_error: Literal["derivative", "plain"] = Field("derivative", description="is f' a factor of e_k, or left out")
-    error_factor: Literal[1, 2] = Field(1, description="2 for the gradient of the sum of squares without its half")
     update: Literal["step", "sequence"] = Field("step", description="when weights change")
     grow_after: int = Field(
         ge=0, le=1_000_000, description="training sequences of each mean error; 0: cell from the start"
     )
     grow_below: float = Field(0.01, ge=0, lt=1, description="fraction by which the error decreases at least")
-    init: float = Field(gt=0, le=100, description="weights are drawn uniformly from -init to init")
-    learning_rate: float = Field(gt=0, le=1000)
-    precision: Literal["float32", "float64"] = "float32"
-
-    @field_validator("g", "h")
-    @classmethod
-    def _low_to_high(cls, curve: tuple[float, float] | str) -> tuple[float, float] | str:
-        if not isinstance(curve, str) and not curve[0] < curve[1]:
-            raise ValueError(f"a squashing range goes from low to high, not from {curve[0]} to {curve[1]}")
-        return curve
 
 
 def refuses(settings: Settings, interface: Interface) -> str:

@@ -38,17 +38,16 @@ follow the exact gradient (``gradient``, see `kernels.lstm_full`).
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from repro.kernels.contract import Interface, Learner
 from repro.kernels.lstm_shape import Shape
-from repro.settings import Settings as _Settings
+from repro.settings import Descent, Range, RangeOrIdentity
 
-Range = Annotated[tuple[float, float], Field(strict=False)]
 GateBias = Literal["random"] | Annotated[tuple[float, ...], Field(strict=False)]
 
 
-class Settings(_Settings):
+class Settings(Descent):
     """What a configuration says of an LSTM net."""
 
     name: Literal["lstm"]
@@ -60,18 +59,14 @@ class Settings(_Settings):
     input_gate_bias: GateBias = Field("random", description="initial biases, one a block, or drawn as weights are")
     output_gate_bias: GateBias = Field("random", description="likewise, for the output gates")
     g: Range = Field((-2.0, 2.0), description="range of the logistic curve that squashes a cell's net input")
-    h: Range | Literal["identity"] = Field((-1.0, 1.0), description="range of the curve that squashes the state")
+    h: RangeOrIdentity = Field((-1.0, 1.0), description="range of the curve that squashes the state")
     output: Literal["logistic", "linear"] = Field("logistic", description="output units")
     output_error: Literal["derivative", "plain"] = Field("derivative", description="is f' a factor of e_k, or left out")
-    error_factor: Literal[1, 2] = Field(1, description="2 for the gradient of the sum of squares without its half")
     update: Literal["step", "sequence"] = Field("sequence", description="when weights change")
     gradient: Literal["truncated", "full"] = Field("truncated", description="what errors flow back through")
     cells_see_gates: Literal["previous", "current"] = Field("previous", description="of which time step")
     train_biases: bool | Literal["outputs"] = Field(True, description="do biases learn, or those of outputs alone")
-    init: float = Field(gt=0, le=100, description="weights are drawn uniformly from -init to init")
-    bias_init: float | None = Field(None, gt=0, le=100, description="likewise for biases; null: as weights")
-    learning_rate: float = Field(gt=0, le=1000)
-    precision: Literal["float32", "float64"] = "float32"
+    bias_init: float | None = Field(None, gt=0, le=100, description="as init, for biases; null: that of weights")
 
     @model_validator(mode="after")
     def _gate_biases_fit(self) -> Self:
@@ -88,13 +83,6 @@ class Settings(_Settings):
         if self.gradient == "full" and self.update == "step":
             raise ValueError("the full gradient is known at the end of a sequence: it needs update = 'sequence'")
         return self
-
-    @field_validator("g", "h")
-    @classmethod
-    def _low_to_high(cls, curve: tuple[float, float] | str) -> tuple[float, float] | str:
-        if not isinstance(curve, str) and not curve[0] < curve[1]:
-            raise ValueError(f"a squashing range goes from low to high, not from {curve[0]} to {curve[1]}")
-        return curve
 
 
 def refuses(settings: Settings, interface: Interface) -> str:

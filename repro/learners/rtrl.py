@@ -23,7 +23,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from repro.kernels.contract import Interface, Learner
-from repro.kernels.recurrent_shape import NARROW, Shape, functions
+from repro.kernels.recurrent_learner import functions
+from repro.kernels.recurrent_learner import watch as watch
+from repro.kernels.recurrent_shape import NARROW, Shape
 from repro.settings import RecurrentNet
 
 WIDEST = NARROW
@@ -66,11 +68,6 @@ def _shape(settings: Settings, interface: Interface) -> Shape:
 n_weights, allocate, weights, initialise = functions(
     _shape, lambda settings, _: {"sensitivities": True, "forgets": settings.forgets}
 )
-
-
-def watch(settings: Settings, net, interface: Interface, lane: int) -> dict[str, object]:
-    """What is to be seen of one lane's net after a time step: its hidden units, as a view."""
-    return {"hidden unit": net.y[: settings.hidden, lane]}
 
 
 def build(settings: Settings, interface: Interface, width: int) -> Learner:
