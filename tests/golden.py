@@ -5,7 +5,7 @@ What a change is meant to change is written down again by
 
     .venv/bin/python tests/golden.py
 
-It makes all committed results of that learner or task stale. A refactoring changes nothing here.
+Committed results of that learner or task then no longer count. A refactoring changes nothing here.
 """
 
 import json
@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 from conftest import made_cell, small_cell
 from lessons import without_jit
 
-from repro import crew, replay
-from repro.trial import Cell, Record
+from repro import crew
+from repro.cell import Cell
+from repro.trial import Record
 
 PATH = Path(__file__).with_suffix(".json")
 SMALL_ROW = "4/lstm/T=100"  # a row of a configuration, cut short
@@ -208,7 +209,7 @@ def found(cell: Cell) -> list[dict[str, Any]]:
     """What comes of a cell's first trials."""
     events = crew.run(cell, range(N_TRIALS), N_TRIALS)
     ended = sorted((event for event in events if isinstance(event, Record)), key=lambda record: record.trial)
-    return [replay.results(record) for record in ended]
+    return [record.results() for record in ended]
 
 
 def all_results() -> dict[str, list[dict[str, Any]]]:
