@@ -310,10 +310,10 @@ def replay(
     else:
         search = _searched(rerun, sequence) if wrong else None
         watched = rerun.watch(search.shown if search else sequence)
-        what = watching.said(watched.verdict, search)
-        click.echo(what.capitalize(), err=True)
+        texts = watching.said(watched.verdict, search)
+        click.echo("; ".join(texts).capitalize(), err=True)
         if output:
-            style.save(figures.watch(watched, watching.title(replayed, what)), output)
+            style.save(figures.watch(watched, watching.title(replayed, texts)), output)
         else:
             click.echo(grid.listing(*watching.table(watched, form), form))
     different = [f"{what}: {then} recorded, {now} replayed" for what, then, now, same in parts if same == "no"]

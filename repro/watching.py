@@ -161,25 +161,25 @@ def watch(cell: Cell, trial: int, sequence: int = 0, train: bool = True) -> Watc
     return rerun.watch(sequence)
 
 
-def said(verdict: Verdict, search: Search | None = None) -> str:
-    """A verdict in words, and what a search has found."""
+def said(verdict: Verdict, search: Search | None = None) -> list[str]:
+    """A verdict in words; what a search has found, if there was one, is a second text."""
     error = f"{verdict.worst:.4g}" if isfinite(verdict.worst) else "not finite"
     is_right = "right" if verdict.right else "wrong"
     text = f"test sequence {verdict.sequence}: {is_right}, worst error {error}, tolerance {verdict.tolerance:g}"
     if search is None:
-        return text
+        return [text]
     among = f"the {search.n:,} from number {search.start} on"
     if not search.wrong:
-        return f"{text}; none of {among} is wrong"
+        return [text, f"none of {among} is wrong"]
     which = f"the first of {len(search.wrong):,} wrong ones" if len(search.wrong) > 1 else "the only wrong one"
-    return f"{text}; {which} among {among}"
+    return [text, f"{which} among {among}"]
 
 
-def title(record: Record, what: str) -> str:
-    """What a figure of a trial's net is called; ``what`` it shows has a line of its own."""
+def title(record: Record, texts: Sequence[str]) -> str:
+    """What a figure of a trial's net is called: the trial, and each text on a line of its own."""
     reading = "" if record.reading == PRINTED else f", {record.reading}"
     after = f"{record.outcome} after {record.sequences:,} sequences"
-    return f"{record.row}{reading}, trial {record.trial} ({after})\n{what}"
+    return "\n".join([f"{record.row}{reading}, trial {record.trial} ({after})", *texts])
 
 
 def _seen(net: Any, face: Any) -> dict[str, np.ndarray]:

@@ -119,10 +119,32 @@ def test_watching_prints_a_table_or_draws_a_figure(plain, tmp_path):
     assert run(tmp_path, *asked(row), "--watch", "-o", str(path)).stdout == ""
     assert path.read_bytes().startswith(b"\x89PNG")
     for more, problem in ((["-o", str(path)], "-o is the file for the figure of --watch"),
+                          (["--wrong"], "--wrong chooses the sequence of --watch"),
                           (["--watch", "-o", "gates.jpg"], "gates.jpg: figures are written as")):  # fmt: skip
         said = run(tmp_path, *asked(row), *more, code=2).stderr
         assert problem in said
         assert "All bits agree" not in said, "found out too late"
+
+
+@pytest.mark.parametrize(("tolerance", "found"), [(1e-9, "the first of 2 wrong ones among"), (9.0, "none of")])
+def test_a_sequence_that_is_wrong_is_looked_for(plain, tmp_path, tolerance, found):
+    row, changes = "4/lstm/T=100", {"stop.tolerance": tolerance}
+    store_with(tmp_path, ended(cell_of(row, **changes), 1))
+    asking = [*asked(row), *options(changes), "--watch", "--sequence", "1"]
+    verdict = watching.watch(cell_of(row, **changes), 1, 1).verdict
+    assert verdict.right == (tolerance > 1)
+    (text,) = watching.said(verdict)
+    alone = run(tmp_path, *asking)
+    assert f"\n{text.capitalize()}\n" in alone.stderr
+    path = tmp_path / "it.svg"
+    done = run(tmp_path, *asking, "--wrong", "-o", str(path))
+    assert f"\n{text.capitalize()}; {found} the 2 from number 1 on" in done.stderr
+    drawn = path.read_text()
+    for line in (f"{row}, trial 1 (", text, f"{found} the 2 from number 1 on"):
+        assert f"\n{line}" in drawn or f">{line}" in drawn
+    assert (
+        run(tmp_path, *asking, "--wrong", "--format", "csv").stdout == run(tmp_path, *asking, "--format", "csv").stdout
+    )
 
 
 @lru_cache(maxsize=None)

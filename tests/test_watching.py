@@ -280,3 +280,124 @@ def test_figures_tell_what_is_where():
     gates, outputs = wide.axes[1:3]
     assert gates.images[0].get_array().tolist() == some(n_units=8).units["input gate"].T.tolist()
     assert outputs.collections[-1].get_offsets().tolist() == [[4, 2]]
+
+
+# --------------------------------------------------------------------------------------------------- right or wrong
+
+
+def stopping(n, tolerance, **more):
+    """A stop rule that ends training at once, and then tests with so many sequences."""
+    return {**STOP, "tolerance": tolerance, "test_sequences": n, "stages": STOP["stages"][:1], **more}
+
+
+def worst_at_the_end(seen):
+    return abs(seen.targets[-1] - seen.outputs[-1]).max()
+
+
+def worst_at_any_step(seen):
+    return abs(seen.targets - seen.outputs).max()
+
+
+def worst_of_what_may_not_follow(seen):
+    """By how much a symbol that may not follow is more active than one that may, at the worst time step."""
+    text = "".join("BTPSXVE"[k] for k in seen.inputs.argmax(axis=1))
+    worst = -np.inf
+    for t, outputs in enumerate(seen.outputs):
+        may = np.array([symbol in twin_tasks.may_follow(text[: t + 1]) for symbol in "BTPSXVE"])
+        worst = max(worst, outputs[~may].max() - outputs[may].min())
+    return worst
+
+
+SET = {"max_sequences": 4, "exam_sequences": 5, "exam_every": 4, "stages": [{"name": "all", "exam_mean_error": 9.0}]}
+# fmt: off
+JUDGED = {  # task, learner, stop rule, and how wrong a sequence is; the tolerance lies amid the errors
+    "end": (ADDING, LSTM, stopping(8, 0.3), worst_at_the_end),
+    "end, float32": (ORDER, {**LSTM, "precision": "float32"}, stopping(6, 0.7), worst_at_the_end),
+    "every step": ({**LONG_LAG, "judged": "every step"}, RTRL, stopping(8, 0.88), worst_at_any_step),
+    "last of all steps": (LONG_LAG, RTRL, stopping(8, 0.8), worst_at_the_end),
+    "the task's judge": (REBER, RTRL, stopping(0, 0.24, **SET), worst_of_what_may_not_follow),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_what_is_wrong_is_what_the_stop_rule_counts(plain, name):
+    """The test of such a trial is its first, so it has the sequences that are watched; so has an exam on a set."""
+    task, learner, stop, how_wrong = JUDGED[name]
+    rerun = watching.Rerun(made_cell(task, learner, stop), 1)
+    (stage,) = rerun.train().stages
+    search = rerun.search()
+    assert (search.start, search.n) == (0, stage.test_sequences)
+    seen = [rerun.watch(number) for number in range(search.n)]
+    worst = [how_wrong(one) for one in seen]
+    assert [one.verdict.worst for one in seen] == pytest.approx(worst, rel=1e-6)
+    assert [one.verdict.sequence for one in seen] == list(range(search.n))
+    assert list(search.wrong) == [k for k, error in enumerate(worst) if error >= stop["tolerance"]]
+    assert [one.verdict.right for one in seen] == [k not in search.wrong for k in range(search.n)]
+    assert 0 < len(search.wrong) < search.n
+    assert (stage.test_wrong, stage.max_error) == (len(search.wrong), max(one.verdict.worst for one in seen))
+
+
+def test_a_search_begins_where_it_is_told(plain):
+    rerun = watching.Rerun(made_cell(LONG_LAG, RTRL, stopping(6, 0.8)), 1)
+    rerun.train()
+    played = []
+    first, later = rerun.search(), rerun.search(3, played.append)
+    assert (later.start, later.n, sum(played)) == (3, 6, 9)
+    assert [k for k in later.wrong if k < 6] == [k for k in first.wrong if k >= 3]
+    assert set(later.wrong) <= set(range(3, 9))
+    assert later.shown == later.wrong[0] > first.wrong[0] == first.shown
+
+
+def test_outputs_that_are_not_finite_are_wrong(plain):
+    rerun = watching.Rerun(made_cell(ADDING, LSTM, stopping(2, 1e300)), 0)
+    assert rerun.search().wrong == ()
+    rerun._crew.weights(0)[-1][...] = np.nan
+    verdict = rerun.watch().verdict
+    assert np.isnan(verdict.worst)
+    assert not verdict.right
+    assert rerun.search().wrong == (0, 1)
+
+
+def test_a_net_that_was_looked_at_is_what_it_was(plain):
+    """Also one that never forgets: its test begins where training ended, however often it is watched."""
+    cell = made_cell(REBER, {**RTRL, "net": "full", "direct": False, "forgets": False}, STOP)
+    rerun = watching.Rerun(cell, 0)
+    rerun.watch(2)
+    record = rerun.train()
+    assert record.weights_digest == ended(cell, 0).weights_digest
+    first = rerun.watch(1)
+    rerun.search()
+    assert rerun.watch(1).outputs.tolist() == first.outputs.tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "n"),
+    [
+        ({}, 3),
+        ({"exam_sequences": 7, "stages": [{"name": "a", "exam_max_wrong": 4}]}, 7),
+        ({"test_sequences": 0}, 2560),
+        ({"test_sequences": 0, "stages": [{"name": "a", "max_wrong": 4, "test_sequences": 5}]}, 5),
+        ({"stages": [{"name": "a", "max_wrong": 4, "test_sequences": 0}]}, 2560),
+    ],
+)
+def test_a_search_is_as_long_as_a_test(plain, change, n):
+    assert watching.Rerun(made_cell(ADDING, LSTM, {**STOP, **change}), 0).n_searched == n
+
+
+@pytest.mark.parametrize(
+    ("verdict", "search", "texts"),
+    [
+        ((17, 0.51234, 0.3), None, ["test sequence 17: wrong, worst error 0.5123, tolerance 0.3"]),
+        ((0, -0.25, 0.0), (0, 512, ()),
+         ["test sequence 0: right, worst error -0.25, tolerance 0", "none of the 512 from number 0 on is wrong"]),
+        ((7, np.nan, 0.3), (4, 2560, (7,)),
+         ["test sequence 7: wrong, worst error not finite, tolerance 0.3",
+          "the only wrong one among the 2,560 from number 4 on"]),
+        ((7, 0.3, 0.3), (4, 2560, (7, 9)),
+         ["test sequence 7: wrong, worst error 0.3, tolerance 0.3",
+          "the first of 2 wrong ones among the 2,560 from number 4 on"]),
+    ],
+)  # fmt: skip
+def test_verdicts_are_said(verdict, search, texts):
+    assert watching.said(watching.Verdict(*verdict), search and watching.Search(*search)) == texts
