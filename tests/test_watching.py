@@ -351,7 +351,7 @@ def test_a_search_begins_where_it_is_told(plain):
 
 @pytest.mark.parametrize("name", ["end", "every step", "the task's judge"])
 def test_outputs_that_are_not_finite_are_wrong(plain, name):
-    """Whatever the judge makes of them: that of experiment 1 compares them, and no comparison holds."""
+    """Whatever is made of them: the largest error of some time steps may leave one out that is not a number."""
     task, learner, stop, _ = JUDGED[name]
     rerun = watching.Rerun(made_cell(task, learner, {**stop, "tolerance": 1e30}), 0)
     assert rerun.search().wrong == ()
