@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from repro import __version__
-from repro.cli_attest import attest
+from repro.cli_trials import attest, replay
 from repro.options import (
     INTERRUPTED,
     TERMINATED,
@@ -282,53 +282,7 @@ def compare(
         sys.exit(3 if lost else 0)
 
 
-@main.command()
-@click.argument("trial")
-@reading_option
-@set_option
-@seed_option
-@option("--watch", is_flag=True, help="Show what the net does on a test sequence.")
-@option("--sequence", type=click.IntRange(0), default=0, show_default=True, help="Which one to watch.")
-@option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="A figure of it: .svg, .png, .pdf.")
-@results_option
-@format_option
-def replay(
-    trial: str, reading: str | None, overrides: tuple[str, ...], seed: int, watch: bool, sequence: int,
-    output: Path | None, results: Path, form: str,
-) -> None:  # fmt: skip
-    """Run a stored trial again and say whether the bits agree; if they do not, exit with 3.
-
-    \b
-    repro replay 6a/lstm:3
-    repro replay 6a/lstm:3 --reading plain-error --watch -o gates.svg
-    """
-    from repro import grid
-    from repro import replay as again
-    from repro.plots import style
-    from repro.plots import watch as figures
-    from repro.store import Store
-
-    if output and not watch:
-        raise click.UsageError("-o is the file for the figure of --watch")
-    if output:
-        style.check_writable(output)
-    record = again.stored(trial, reading, overrides, seed, Store(results))
-    click.echo(again.circumstances(record), err=True)
-    rerun = again.Rerun(again.cell_of(record), record.trial)
-    with click.progressbar(length=record.sequences, label="training sequences", file=sys.stderr) as bar:
-        replayed = rerun.train(bar.update)
-    parts = again.compared(record, replayed)
-    if not watch:
-        click.echo(grid.listing(("what", "recorded", "replayed", "same"), parts, form))
-    elif output:
-        style.save(figures.watch(rerun.watch(sequence), again.title(replayed, sequence)), output)
-    else:
-        click.echo(grid.listing(*again.table(rerun.watch(sequence), form), form))
-    different = [f"{what}: {then} recorded, {now} replayed" for what, then, now, same in parts if same == "no"]
-    click.echo("Not the same: " + "; ".join(different) if different else "All bits agree.", err=True)
-    sys.exit(3 if different else 0)
-
-
+main.add_command(replay)
 main.add_command(attest)
 
 

@@ -74,12 +74,12 @@ class Flow:
 
 def measure() -> list[Flow]:
     """Measure all `CASES` with fresh and with trained weights; takes half a minute, most of it for training."""
-    from repro import config, replay
+    from repro import config, watching
 
     flows = []
     for case in CASES:
         cell = config.load()[case.row].cell(overrides=case.overrides)
-        reruns = [replay.Rerun(cell, trial) for trial in case.trials]
+        reruns = [watching.Rerun(cell, trial) for trial in case.trials]
         for train in (False, True):
             outcomes = tuple(rerun.train().outcome for rerun in reruns if train)
             nets = [rerun.watch(sequence) for rerun in reruns for sequence in case.sequences]

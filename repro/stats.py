@@ -88,15 +88,23 @@ class Survival:
     limit: int  # training sequences after which a trial has failed
     times: tuple[int, ...]  # training sequences at which trials succeed, ascending
     solved: tuple[Estimate, ...]  # the share that has succeeded by then
-    median: Estimate | None  # None if fewer than half succeed; high is None if the interval has no end before the limit
+    median: Estimate | None  # None if no more than half succeed; high is None if the interval ends beyond the limit
+    beyond: float  # what the median exceeds if it is None
     restricted_mean: Estimate  # of the sequences until success or limit, whichever comes first
 
 
 def survival(records: Sequence[Record], stage: str) -> Survival:
     """The Kaplan-Meier estimate for one trial each; ``stage`` is the stage of the stop rule that counts as success.
 
+    The median is where the curve crosses a half. Where it is exactly a half between two times, which takes an even
+    number of trials, the median is midway between them, as that of numbers is. If it stays there up to the limit, the
+    later time is not known, and the median exceeds what is midway between the earlier time and the limit.
+
     The interval of the median is where the curve's interval contains a half (R. Brookmeyer & J. Crowley, Biometrics 38,
-    1982); that of the restricted mean is the bootstrap's.
+    1982). The same rule gives its ends, but an end of Wilson's interval is never exactly a half. If all trials succeed,
+    they are the times of the k-th and of the k-th last trial, for some k. It begins at 0 where the curve's interval
+    contains a half before any trial has succeeded, with three trials or fewer. The interval of the restricted mean is
+    the bootstrap's.
 
     Raises
     ------
@@ -111,15 +119,20 @@ def survival(records: Sequence[Record], stage: str) -> Survival:
     ends = sorted(s.sequences for record in records for s in record.stages if s.name == stage)
     times = sorted(set(ends))
     solved = [success_rate(bisect_right(ends, time), n) for time in times]
+    steps = [(0, success_rate(0, n)), *zip(times, solved, strict=True)]
 
-    def first(shares: Iterable[float | None]) -> int | None:
-        """The first time at which half of the trials have succeeded."""
-        return next((time for time, share in zip(times, shares, strict=True) if share and share >= 0.5), None)
+    def crossing(edge: str) -> float | None:
+        """Where the estimate, or an edge of its interval, crosses a half."""
+        shares = [(time, getattr(estimate, edge)) for time, estimate in steps]
+        reached = next((time for time, share in shares if share >= 0.5), None)
+        passed = next((time for time, share in shares if share > 0.5), None)
+        return None if reached is None or passed is None else (reached + passed) / 2
 
-    middle = first(e.value for e in solved)
+    middle, low, high = map(crossing, ("value", "high", "low"))
     return Survival(
         n, len(ends), limit, tuple(times), tuple(solved),
-        median=Estimate(middle, first(e.high for e in solved), first(e.low for e in solved)) if middle else None,
+        median=None if middle is None else Estimate(middle, low, high),
+        beyond=(ends[-1] + limit) / 2 if 2 * len(ends) == n else limit,
         restricted_mean=mean([*ends, *[limit] * (n - len(ends))]),
     )  # fmt: skip
 

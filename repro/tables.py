@@ -172,14 +172,14 @@ def _with_interval(estimate: Estimate | None) -> str:
 
 
 def _median(survival: Survival | None) -> str:
-    """A limit where fewer than half succeed, or where the interval has no upper end."""
+    """What it exceeds where no more than half succeed; the limit where the interval has no upper end."""
     if survival is None:
         return "-"
-    beyond = f">{_whole(survival.limit)}"
     if survival.median is None:
-        return beyond
+        return f">{_whole(survival.beyond)}"
     m = survival.median
-    return f"{_whole(m.value)} [{_whole(m.low)}, {beyond if m.high is None else _whole(m.high)}]"
+    high = f">{_whole(survival.limit)}" if m.high is None else _whole(m.high)
+    return f"{_whole(m.value)} [{_whole(m.low)}, {high}]"
 
 
 def _published_sequences(published: Published) -> str:

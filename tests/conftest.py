@@ -59,3 +59,22 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         del os.environ["REPRO_CACHE"]
     else:
         os.environ["REPRO_CACHE"] = before
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials in this process run in plain Python."""
+    from sequences import without_jit
+
+    from repro import crew
+
+    without_jit(monkeypatch)
+    monkeypatch.setattr(crew, "_entries", {})  # where compiled entries of the same names may be
+
+
+def ended(cell: Cell, trial: int) -> Record:
+    """The record of a trial, which is run alone."""
+    from repro import crew
+
+    (record,) = (event for event in crew.run(cell, [trial], 1) if isinstance(event, Record))
+    return record

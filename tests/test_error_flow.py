@@ -72,7 +72,7 @@ DESIGNS = {
 
 
 def watched(design, rows, xs, moments):
-    """A sequence as `replay.watch` tells it."""
+    """A sequence as `watching.watch` tells it."""
     b, y = design.blocks, np.array([now.y for now in moments])
     units = {
         "input gate": y[:, :b],

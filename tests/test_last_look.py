@@ -10,7 +10,7 @@ from test_tables import fill, lines
 from twins import tasks as twin_tasks
 from twins.random import Stream
 
-from repro import crew, replay, stats, tables
+from repro import crew, stats, tables, watching
 from repro.cli import main
 from repro.store import Store
 from repro.trial import LastLook, Record
@@ -35,7 +35,7 @@ def test_the_last_exam_of_experiment_1_is_every_string_once(plain, max_sequences
         "stages": (STAGE,),
     }  # fmt: skip
     cell = made_cell(REBER, {**NET, "update": "step"}, stop)
-    rerun = replay.Rerun(cell, 1)
+    rerun = watching.Rerun(cell, 1)
     record = rerun.train()
     training, test = twin_tasks.reber_sets(Stream(cell.pair(1)).below, 6, 4, distinct_test=False)
     wrong, late, errors = 0, 0, []

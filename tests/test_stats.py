@@ -92,16 +92,64 @@ def test_survival_is_kaplan_meiers():
         assert share == stats.success_rate(k, 7)
 
 
-def test_median_where_its_interval_has_no_end_and_where_there_is_none():
-    def solved(*ends):
-        return stats.survival([record(k, stages=[stage("a", end)] if end else []) for k, end in enumerate(ends)], "a")
+def solved(*ends):
+    """The curve of trials that end so; None is a failure."""
+    return stats.survival([record(k, stages=[stage("a", end)] if end else []) for k, end in enumerate(ends)], "a")
 
-    half = solved(1, 2, 3, 4, None, None)
-    assert (half.median.value, half.median.high) == (3, None)
-    assert half.median.low == 1  # one of six: Wilson's interval reaches up to .56
+
+def test_median_where_its_interval_has_no_end_and_where_there_is_none():
+    most = solved(1, 2, 3, 4, None, None)
+    assert (most.median.value, most.median.high) == (3.5, None)
+    assert most.median.low == 1  # one of six: Wilson's interval reaches up to .56
     assert solved(5, None, None).median is None
     assert solved(None, None).restricted_mean == stats.Estimate(record(0).settings["stop"]["max_sequences"], None, None)
     assert solved(1, 2, 3, 4, 5).median == stats.Estimate(3, 1, 5)  # five of five: it reaches down to .57
+    assert solved(1, 2, 3).median == stats.Estimate(2, 0, None)  # none and all of three: up to .56, down to .44
+
+
+def test_median_is_that_of_numbers_whatever_failures_would_have_taken():
+    rng = np.random.default_rng(5)
+    limit = record(0).settings["stop"]["max_sequences"]
+    for n in range(1, 31):
+        ends = sorted(int(end) for end in rng.integers(1, min(limit, 2 * n), n))  # some of them equal
+        median = solved(*ends).median
+        assert median.value == np.median(ends)
+        if n > 3:
+            assert ends.index(median.low) <= n // 2 <= ends.index(median.high)
+            first = next(k for k in range(n) if stats.success_rate(k + 1, n).high > 0.5)
+            assert (median.low, median.high) == (ends[first], ends[n - 1 - first])
+        failures = int(rng.integers(0, n // 2 + 1))
+        curve = solved(*ends[: n - failures], *[None] * failures)
+        for later in (limit + 1, 3 * limit):
+            true = np.median([*ends[: n - failures], *[later] * failures])
+            if 2 * failures < n:
+                assert curve.median.value == true
+            else:
+                assert curve.median is None
+                assert limit / 2 < curve.beyond < true
+
+
+def test_medians_of_published_examples():
+    """Weeks of remission with placebo (E. J. Freireich et al., Blood 21, 1963), every one of which ended.
+
+    The median is 8. The interval from 4 to 11 is that of R's survfit with log-log limits (W. N. Venables &
+    B. D. Ripley, Modern Applied Statistics with S, 2002, section 13.1).
+    """
+    placebo = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23]
+    assert solved(*placebo).median == stats.Estimate(8, 4, 11)
+    # Weeks of survival of AG-negative patients (P. Feigl & M. Zelen, Biometrics 21, 1965): an even number, all died.
+    weeks = [56, 65, 17, 7, 16, 22, 3, 4, 2, 3, 8, 4, 3, 30, 4, 43]
+    assert solved(*weeks).median.value == 7.5
+
+
+@pytest.mark.parametrize(("ends", "beyond"), [((40, 60, None, None), 530), ((40, None, None), 1000)])
+def test_what_a_median_exceeds(ends, beyond):
+    """Half succeed: R's survfit gives (60 + 1000) / 2 as the median, which is the least it can be."""
+    records = [record(k, stages=[stage("a", end)] if end else []) for k, end in enumerate(ends)]
+    for one in records:
+        one.settings["stop"]["max_sequences"] = 1000
+    curve = stats.survival(records, "a")
+    assert (curve.median, curve.beyond) == (None, beyond)
 
 
 def test_interval_of_the_median_holds_the_truth():
@@ -110,7 +158,7 @@ def test_interval_of_the_median_holds_the_truth():
     held = 0
     for _ in range(150):
         ends = [int(t) for t in rng.exponential(1000, 20)]
-        median = stats.survival([record(k, stages=[stage("a", end)]) for k, end in enumerate(ends)], "a").median
+        median = solved(*ends).median
         held += median.low <= 693 <= median.high
     assert 0.91 <= held / 150 <= 0.99
 

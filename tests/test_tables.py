@@ -135,6 +135,16 @@ def test_rows_of_ours_are_shown_apart(store):
     assert "6a/lstm" not in ours
 
 
+@pytest.mark.parametrize(
+    ("ends", "median"),
+    [([10_500, 15_600], "13,050 [0, >313,900]"), ([10_500, 15_600, None], "15,600 [0, >313,900]"),
+     ([10_500, 15_600, None, None], ">164,750"), ([10_500, None, None], ">313,900")],
+)  # fmt: skip
+def test_medians_are_shown_with_what_is_known_of_them(store, ends, median):
+    fill(store, "6a/rtrl", [[stage("ST3(.1)", end)] if end else [] for end in ends])
+    assert f" {median} " in tables.render(lines(store, "6a/rtrl"), "text")
+
+
 def test_a_note_about_several_rows_comes_once(store):
     shown = tables.render(lines(store, "2"), "text")
     assert shown.count("of 18 trials with learning rates from 1.0 to 10.0") == 1

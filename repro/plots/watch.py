@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repro.plots import style
-from repro.replay import Watched, is_one_hot
+from repro.watching import Watched, is_one_hot
 
 if TYPE_CHECKING:  # Matplotlib takes half a second: only where something is drawn
     from matplotlib.axes import Axes
@@ -33,7 +33,8 @@ def watch(watched: Watched, title: str) -> "Figure":
         ("output", watched.outputs, watched.output_names),
     ]
     heights = [0.4 + 0.1 * min(_MOST_NAMES, max(6, len(names))) for _, _, names in panels]
-    figure = style.new(title, 0.8 + sum(heights), ["Circles are targets."])
+    height = 0.65 + 0.15 * len(title.splitlines()) + sum(heights)
+    figure = style.new(title, height, ["Circles are targets."])
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for ax, (kind, values, names) in zip(axes, panels, strict=True):
         if is_one_hot(values) and kind == "input":

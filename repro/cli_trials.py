@@ -1,11 +1,83 @@
-"""The command `attest`."""
+"""The commands that run stored trials again: `replay` and `attest`."""
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from repro.options import format_option, n_cores, option, results_option
+from repro.options import (
+    format_option,
+    n_cores,
+    option,
+    reading_option,
+    results_option,
+    seed_option,
+    set_option,
+)
+
+
+@click.command()
+@click.argument("trial")
+@reading_option
+@set_option
+@seed_option
+@option("--watch", is_flag=True, help="Show what the net does on a test sequence.")
+@option("--sequence", type=click.IntRange(0), default=0, show_default=True, help="Which one to watch.")
+@option("--wrong", is_flag=True, help="Watch the first one from there on that the net gets wrong.")
+@option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="A figure of it: .svg, .png, .pdf.")
+@results_option
+@format_option
+def replay(
+    trial: str, reading: str | None, overrides: tuple[str, ...], seed: int, watch: bool, sequence: int, wrong: bool,
+    output: Path | None, results: Path, form: str,
+) -> None:  # fmt: skip
+    """Run a stored trial again and say whether the bits agree; if they do not, exit with 3.
+
+    \b
+    repro replay 6a/lstm:3
+    repro replay 6a/lstm:3 --reading plain-error --watch -o gates.svg
+    repro replay 6a/lstm:3 --watch --wrong
+    """
+    from repro import grid, watching
+    from repro import replay as again
+    from repro.plots import style
+    from repro.plots import watch as figures
+    from repro.store import Store
+
+    if output and not watch:
+        raise click.UsageError("-o is the file for the figure of --watch")
+    if wrong and not watch:
+        raise click.UsageError("--wrong chooses the sequence of --watch")
+    if output:
+        style.check_writable(output)
+    record = again.stored(trial, reading, overrides, seed, Store(results))
+    click.echo(again.circumstances(record), err=True)
+    rerun = watching.Rerun(again.cell_of(record), record.trial)
+    with click.progressbar(length=record.sequences, label="training sequences", file=sys.stderr) as bar:
+        replayed = rerun.train(bar.update)
+    parts = again.compared(record, replayed)
+    if not watch:
+        click.echo(grid.listing(("what", "recorded", "replayed", "same"), parts, form))
+    else:
+        search = _searched(rerun, sequence) if wrong else None
+        watched = rerun.watch(search.shown if search else sequence)
+        texts = watching.said(watched.verdict, search)
+        click.echo("; ".join(texts).capitalize(), err=True)
+        if output:
+            style.save(figures.watch(watched, watching.title(replayed, texts)), output)
+        else:
+            click.echo(grid.listing(*watching.table(watched, form), form))
+    different = [f"{what}: {then} recorded, {now} replayed" for what, then, now, same in parts if same == "no"]
+    click.echo("Not the same: " + "; ".join(different) if different else "All bits agree.", err=True)
+    sys.exit(3 if different else 0)
+
+
+def _searched(rerun: Any, start: int) -> Any:
+    """Look for sequences that a net gets wrong, and show how far the search is."""
+    length = start + rerun.n_searched
+    with click.progressbar(length=length, label="test sequences", file=sys.stderr) as bar:
+        return rerun.search(start, bar.update)
 
 
 class _Whole(click.ParamType[int]):
