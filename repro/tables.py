@@ -289,7 +289,7 @@ def near(nearness: Nearness, n_failures: int) -> str:
     """How near the failures came, in words."""
     least, middle, most = nearness.wrong
     found = f"{least:,}" if least == most else f"{least:,} to {most:,} (median {middle:,g})"
-    late = "" if nearness.late is None else f", {100 * nearness.late:.0f} % of them at the second symbol from the end"
+    late = "" if not nearness.late else f", {100 * nearness.late:.0f} % of them at the second symbol from the end"
     which = {"exam": "a last exam", "training": "the most recent training sequences"}[nearness.at]
     errors = [
         f"mean {kind} error {value:.3g}"
