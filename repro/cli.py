@@ -285,7 +285,7 @@ def replay(
     repro replay 6a/lstm:3
     repro replay 6a/lstm:3 --reading plain-error --watch -o gates.svg
     """
-    from repro import grid
+    from repro import grid, integrity
     from repro import replay as again
     from repro.plots import style
     from repro.plots import watch as figures
@@ -297,7 +297,7 @@ def replay(
         style.check_writable(output)
     record = again.stored(trial, reading, overrides, seed, Store(results))
     click.echo(again.circumstances(record), err=True)
-    rerun = again.Rerun(again.cell_of(record), record.trial)
+    rerun = again.Rerun(integrity.cell_of(record), record.trial)
     with click.progressbar(length=record.sequences, label="training sequences", file=sys.stderr) as bar:
         replayed = rerun.train(bar.update)
     parts = again.compared(record, replayed)

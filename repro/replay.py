@@ -7,17 +7,15 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from repro.campaign import source_of
-from repro.config import PRINTED, Row, load, modules
+from repro.config import PRINTED, Row, load
 from repro.errors import ReproError
-from repro.schema import Stop
+from repro.integrity import cell_of
 from repro.selection import one, parse_override
 from repro.store import Store
 from repro.trial import Cell, Record
 
-_GROUPS = {"task": "tasks", "learner": "learners"}
 _MOST_COLUMNS = 16  # of one kind in a table
 
 
@@ -103,39 +101,6 @@ def _ranges(numbers: Iterable[int]) -> str:
         else:
             runs.append([number])
     return "trials " + ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
-
-
-def cell_of(record: Record) -> Cell:
-    """The cell of a record, from nothing but the record.
-
-    Raises
-    ------
-    ReplayError
-        If its settings are not valid today, or mean another cell.
-
-    """
-    groups: dict[str, Any] = {}
-    what = f"trial {record.trial} of {record.row} ({record.reading})"
-    try:
-        for name, settings in record.settings.items():
-            kind: Any = Stop
-            if name in _GROUPS:
-                module = settings["name"]
-                if module not in modules(_GROUPS[name]):
-                    raise ReplayError(f"{what} cannot be run again: there is no {name} '{module}' any more")
-                kind = import_module(f"repro.{_GROUPS[name]}.{module}").Settings
-            groups[name] = kind.model_validate(settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, (name, *first["loc"])))
-        raise ReplayError(f"{what} cannot be run again: {key} is not valid today: {first['msg']}") from None
-    cell = Cell.of(record.experiment, record.row, record.reading, groups, record.seed)
-    if cell.key != record.cell:
-        raise ReplayError(
-            f"{what} cannot be run again: its settings make cell {cell.key} today, and the record says {record.cell}; "
-            "defaults have changed since, or the record was edited"
-        )
-    return cell
 
 
 def circumstances(record: Record) -> str:

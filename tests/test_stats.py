@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from invented import stage
 from scipy import stats as scipy_stats
 from test_store import record
 
@@ -43,13 +44,6 @@ def test_nothing_to_estimate_is_an_error():
         stats.mean([])
     with pytest.raises(ValueError, match="at least one"):
         stats.success_rate(0, 0)
-
-
-def stage(name, sequences, wrong=0):
-    return {
-        "name": name, "sequences": sequences, "steps": 9, "test_sequences": 2560, "test_wrong": wrong,
-        "mean_absolute_error": 0.25, "mean_squared_error": 0.125, "max_error": 0.5,
-    }  # fmt: skip
 
 
 def test_failures_count_in_the_rate_and_not_in_the_time():
