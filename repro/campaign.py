@@ -38,6 +38,7 @@ class Plan:
     items: tuple[Item, ...]
     done: Mapping[str, tuple[Record, ...]]  # by the cell's key
     missing: Mapping[str, tuple[int, ...]]
+    lost: Mapping[str, tuple[int, ...]]  # of the missing ones those that crashed
     trace: bool = False  # is a learning trace kept of those
 
     @property
@@ -62,14 +63,37 @@ class Plan:
 
 
 def current(cell: Cell, n_trials: int, records: Iterable[Record]) -> list[Record]:
-    """The records of a cell's first ``n_trials`` trials that today's source computed, or that crashed trying."""
+    """The records of a cell's first ``n_trials`` trials that ended, and that today's source computed."""
     source = source_of(cell)
     chosen: dict[int, Record] = {}
     for record in records:
-        counts = record.source == source or (record.outcome == "crashed" and record.trial not in chosen)
+        counts = record.source == source and record.outcome != "crashed"
         if counts and record.cell == cell.key and record.trial < n_trials:
             chosen[record.trial] = record
     return [chosen[trial] for trial in sorted(chosen)]
+
+
+def lost(cell: Cell, n_trials: int, records: Sequence[Record]) -> tuple[int, ...]:
+    """Of a cell's first ``n_trials`` trials those that have no record that counts, because the latest run crashed.
+
+    The machine failed there, and not the learner: such a trial is missing, and part of no number.
+    """
+    counted = {record.trial for record in current(cell, n_trials, records)}
+    latest = {record.trial: record for record in records if record.cell == cell.key and record.trial < n_trials}
+    return tuple(n for n in sorted(latest.keys() - counted) if latest[n].outcome == "crashed")
+
+
+def command(row: str, reading: str) -> str:
+    """What runs the trials of a row under a reading."""
+    return f"repro run '{row}'" + ("" if reading == PRINTED else f" --reading {reading}")
+
+
+def crashes(row: str, reading: str, trials: Sequence[int]) -> str:
+    """That trials of a row under a reading crashed, and what runs them again; nothing if none did."""
+    if not trials:
+        return ""
+    what, them = ("1 trial", "it") if len(trials) == 1 else (f"{len(trials)} trials", "them")
+    return f"{what} crashed; `{command(row, reading)}` runs {them} again"
 
 
 def source_of(cell: Cell) -> str:
@@ -116,13 +140,14 @@ def plan(items: Sequence[Item], store: Store, trace: bool = False) -> Plan:
 
     """
     records = {name: store.read(name) for name in {item.cell.experiment for item in items}}
-    done, missing = {}, {}
+    done, missing, crashed = {}, {}, {}
     for item in items:
         found = current(item.cell, item.n_trials, records[item.cell.experiment])
-        done[item.cell.key] = tuple(r for r in found if r.outcome != "crashed" and (r.trace is not None or not trace))
+        done[item.cell.key] = tuple(r for r in found if r.trace is not None or not trace)
         have = {r.trial for r in done[item.cell.key]}
         missing[item.cell.key] = tuple(n for n in range(item.n_trials) if n not in have)
-    return Plan(tuple(items), done, missing, trace)
+        crashed[item.cell.key] = lost(item.cell, item.n_trials, records[item.cell.experiment])
+    return Plan(tuple(items), done, missing, crashed, trace)
 
 
 def execute(jobs: Sequence[engine.Job], run: Engine, store: Store) -> Iterator[engine.Event]:

@@ -62,14 +62,18 @@ def stored(trial: str, reading: str | None, overrides: Iterable[str], seed: int,
 
 def _find(row: Row, cell: Cell, trial: int, store: Store) -> Record:
     """The stored record of a trial of a cell: that of today's source, if there is one, else the latest."""
-    stored = [record for record in store.read(row.experiment) if record.row == row.name]
-    mine = [record for record in stored if record.cell == cell.key and record.trial == trial]
+    of_row = [record for record in store.read(row.experiment) if record.row == row.name]
+    stored = [record for record in of_row if record.outcome != "crashed"]
+    mine = [record for record in of_row if record.cell == cell.key and record.trial == trial]
     ended = sorted((r for r in mine if r.outcome != "crashed"), key=lambda r: r.source == source_of(cell))
     if ended:
         return ended[-1]
     if mine:
         why = (mine[-1].error or "").rpartition("\n")[2]
-        raise ReplayError(f"trial {trial} of {row.name} crashed, and left nothing to compare with: {why}")
+        raise ReplayError(
+            f"trial {trial} of {row.name} crashed, and left nothing to compare with: {why}; `repro run` with the same "
+            "options runs it again"
+        )
     if not stored:
         raise ReplayError(f"no trials of {row.name} are in {store.folder}; `repro run '{row.name}'` runs them")
     there: dict[str, set[int]] = {}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from repro.campaign import current, source_of
+from repro.campaign import command, crashes, current, lost, source_of
 from repro.config import PRINTED, ConfigError, Row
 from repro.grid import Block
 from repro.grid import render as render_block
@@ -28,11 +28,17 @@ class Line:
     records: tuple[Record, ...]  # those that count, one a trial
     measured: Summary
     n_other: int  # records of the row and reading that do not count: other settings, or computed by other source
+    lost: tuple[int, ...]  # trials that are missing because they crashed
 
     @property
     def command(self) -> str:
         """What runs its trials."""
-        return f"repro run '{self.row.name}'" + ("" if self.reading == PRINTED else f" --reading {self.reading}")
+        return command(self.row.name, self.reading)
+
+    @property
+    def crashes(self) -> str:
+        """How many of its trials crashed, and what runs them again; nothing if none did."""
+        return crashes(self.row.name, self.reading, self.lost)
 
     def data(self) -> dict[str, Any]:
         """All of it, flat, with plain names: for programs."""
@@ -55,8 +61,9 @@ class Line:
             "trials_target": self.n_target, "trials": m.n, "solved": m.n_solved, **parts("success_rate", m.rate),
             "test_error_published": p.test_error, "mean_absolute_error": m.mean_absolute_error,
             "mean_squared_error": m.mean_squared_error, "max_error": m.max_error,
-            "cpu_s": m.cpu_s, **{f"outcome_{name}": m.outcomes.get(name, 0) for name in
-                                 ("solved", "limit", "diverged", "crashed")},
+            "cpu_s": m.cpu_s,
+            **{f"outcome_{name}": m.outcomes.get(name, 0) for name in ("solved", "limit", "diverged")},
+            "outcome_crashed": len(self.lost),
         }  # fmt: skip
 
 
@@ -84,7 +91,7 @@ def lines(rows: Iterable[Row], store: Store, table: int | str | None = None) -> 
             result += [
                 Line(
                     row, reading, published, row.setup(reading).n_weights, row.trials, counted,
-                    summarise(counted, published.stage), n_other,
+                    summarise(counted, published.stage), n_other, lost(cell, row.trials, mine),
                 )
                 for published in row.published
                 if table in (None, published.table)
@@ -333,6 +340,8 @@ def _notes(table_lines: Sequence[Line]) -> list[str]:
                 f"{name}, {reading}: {n} trials missing, and those that end first are the quick ones: mean and rate "
                 f"are not final; `{line.command}` runs them."
             )
+        if line.crashes:
+            notes.append(f"{name}, {reading}: {line.crashes}.")
         for fact, value in line.measured.facts.items():
             notes.append(
                 f"{name}, {reading}: {fact.replace('_', ' ')}: {value:,.1f}, the mean of the trials that succeeded."

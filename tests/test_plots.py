@@ -322,7 +322,7 @@ def test_a_selection_may_be_needed(store, kind):
 
 @pytest.mark.parametrize("kind", ["survival", "strips", "success"])
 def test_nothing_to_draw_says_what_to_run(tmp_path, kind):
-    with pytest.raises(style.PlotError, match=r"no trial of '6a/lstm' and 1 more has been run; `repro run '6a/lstm'`"):
+    with pytest.raises(style.PlotError, match=r"'6a/lstm' and 1 more has been run to its end; `repro run '6a/lstm'`"):
         kinds.draw(kind, ["9"], ROWS, Store(tmp_path))
 
 
