@@ -13,8 +13,8 @@ from repro import attestation, engine
 from repro.attestation import PREFIX, Attestation, Ledger, fingerprint
 from repro.campaign import Engine, source_of
 from repro.cell import Cell
+from repro.integrity import cell_of
 from repro.provenance import versions
-from repro.replay import cell_of
 from repro.store import Store
 from repro.trial import Record
 
@@ -75,8 +75,6 @@ def conditions(store: Store, rows: Iterable[str] | None = None) -> list[Conditio
     ------
     repro.store.StoreError
         If a results file cannot be read.
-    repro.replay.ReplayError
-        If settings of a record are not valid today.
 
     """
     wanted = None if rows is None else set(rows)

@@ -40,6 +40,7 @@ class Plan:
     items: tuple[Item, ...]
     done: Mapping[str, tuple[Record, ...]]  # by the cell's key
     missing: Mapping[str, tuple[int, ...]]
+    lost: Mapping[str, tuple[int, ...]]  # of the missing ones those that crashed
     trace: bool = False  # is a learning trace kept of those
     n_stale: int = 0  # trials to run although they are stored: by a source that is not attested to give today's bits
 
@@ -65,7 +66,7 @@ class Plan:
 
 
 def current(cell: Cell, n_trials: int, records: Iterable[Record], ledger: Ledger) -> list[Record]:
-    """The records of a cell's first ``n_trials`` trials whose bits today's source gives, or that crashed trying.
+    """The records of a cell's first ``n_trials`` trials that ended, and whose bits today's source gives.
 
     Raises
     ------
@@ -76,13 +77,11 @@ def current(cell: Cell, n_trials: int, records: Iterable[Record], ledger: Ledger
     source = source_of(cell)
     chosen: dict[int, Record] = {}
     for record in records:
-        if record.cell != cell.key or record.trial >= n_trials:
+        if record.cell != cell.key or record.trial >= n_trials or record.outcome == "crashed":
             continue
-        before = chosen.get(record.trial)
-        if record.outcome == "crashed":
-            chosen.setdefault(record.trial, record)
-        elif ledger.agree(cell.key, record.source, source, record.trial):
-            if before and before.outcome != "crashed" and before.results() != record.results():
+        if ledger.agree(cell.key, record.source, source, record.trial):
+            before = chosen.get(record.trial, record)
+            if before.results() != record.results():
                 raise AttestationError(
                     f"trial {record.trial} of {record.row} ({record.reading}) is stored with different results, of "
                     f"sources {before.source} and {record.source}, which are attested to give the same bits; "
@@ -96,6 +95,29 @@ def stale(cell: Cell, n_trials: int, records: Iterable[Record], counted: Iterabl
     """The trials of a cell that are stored, but not among the records that count."""
     ended = {record.trial for record in records if record.cell == cell.key and record.outcome != "crashed"}
     return {trial for trial in ended if trial < n_trials} - {record.trial for record in counted}
+
+
+def lost(cell: Cell, n_trials: int, records: Iterable[Record], counted: Iterable[Record]) -> tuple[int, ...]:
+    """The trials of a cell that are not among the records that count, because the latest run crashed.
+
+    The machine failed there, and not the learner: such a trial is missing, and part of no number.
+    """
+    latest = {record.trial: record for record in records if record.cell == cell.key and record.trial < n_trials}
+    there = {record.trial for record in counted}
+    return tuple(n for n in sorted(latest.keys() - there) if latest[n].outcome == "crashed")
+
+
+def command(row: str, reading: str) -> str:
+    """What runs the trials of a row under a reading."""
+    return f"repro run '{row}'" + ("" if reading == PRINTED else f" --reading {reading}")
+
+
+def crashes(row: str, reading: str, trials: Sequence[int]) -> str:
+    """That trials of a row under a reading crashed, and what runs them again; nothing if none did."""
+    if not trials:
+        return ""
+    what, them = ("1 trial", "it") if len(trials) == 1 else (f"{len(trials)} trials", "them")
+    return f"{what} crashed; `{command(row, reading)}` runs {them} again"
 
 
 def source_of(cell: Cell) -> str:
@@ -145,14 +167,16 @@ def plan(items: Sequence[Item], store: Store, trace: bool = False) -> Plan:
     """
     records = {name: store.read(name) for name in {item.cell.experiment for item in items}}
     ledger = attestation.read(store.folder)
-    done, missing, n_stale = {}, {}, 0
+    done, missing, crashed, n_stale = {}, {}, {}, 0
     for item in items:
-        found = current(item.cell, item.n_trials, records[item.cell.experiment], ledger)
-        done[item.cell.key] = tuple(r for r in found if r.outcome != "crashed" and (r.trace is not None or not trace))
+        stored = records[item.cell.experiment]
+        found = current(item.cell, item.n_trials, stored, ledger)
+        done[item.cell.key] = tuple(r for r in found if r.trace is not None or not trace)
         have = {r.trial for r in done[item.cell.key]}
         missing[item.cell.key] = tuple(n for n in range(item.n_trials) if n not in have)
-        n_stale += len(stale(item.cell, item.n_trials, records[item.cell.experiment], found))
-    return Plan(tuple(items), done, missing, trace, n_stale)
+        crashed[item.cell.key] = lost(item.cell, item.n_trials, stored, found)
+        n_stale += len(stale(item.cell, item.n_trials, stored, found))
+    return Plan(tuple(items), done, missing, crashed, trace, n_stale)
 
 
 def execute(jobs: Sequence[engine.Job], run: Engine, store: Store) -> Iterator[engine.Event]:

@@ -67,17 +67,20 @@ def list_(as_matrix: bool, results: Path, form: str) -> None:
             click.echo("\n".join(f"-, {learner}: {'; '.join(why)}" for learner, why in sorted(reasons.items())))
         return
     plan = campaign.plan(campaign.items([(row, None) for row in rows]), Store(results))
-    headers = ("row", "experiment", "learner", "weights", "table", "paper: success after", "trials", "done")
+    headers = ("row", "experiment", "learner", "weights", "table", "paper: success after", "trials", "done", "crashed")
     body = [
         (
             item.row.name, item.row.title, item.row.learner, item.row.setup().n_weights,
             ", ".join(sorted({str(line.table) for line in item.row.published})),
             next((line.sequences for line in reversed(item.row.published) if line.sequences and not line.beyond), None),
-            item.n_trials, len(plan.done[item.cell.key]),
+            item.n_trials, len(plan.done[item.cell.key]), len(plan.lost[item.cell.key]),
         )
         for item in plan.items
     ]  # fmt: skip
     click.echo(grid.listing(headers, body, form))
+    for item in plan.items if form == "text" else ():
+        if crashes := campaign.crashes(item.row.name, item.cell.reading, plan.lost[item.cell.key]):
+            click.echo(f"\n{item.row.name}: {crashes}.")
 
 
 @main.command()
@@ -95,12 +98,12 @@ def show(row: str, reading: str | None, overrides: tuple[str, ...], seed: int, r
     repro show 4/lstm/T=100 --reading linear
     repro show 6a/lstm:3
     """
-    from repro import attestation, config, grid, replay, selection, showing
+    from repro import attestation, config, grid, integrity, replay, selection, showing
     from repro.store import Store
 
     if ":" in row:
         record = replay.stored(row, reading, overrides, seed, Store(results))
-        pairs = showing.trial(record, replay.cell_of(record), attestation.read(results))
+        pairs = showing.trial(record, integrity.cell_of(record), attestation.read(results))
     else:
         changes = dict(map(selection.parse_override, overrides))
         pairs = showing.row(selection.one(row, config.load()), reading or config.PRINTED, changes)
@@ -167,10 +170,10 @@ def _what_would_run(plan: Any) -> str:
     from repro import grid
 
     body = [
-        (item.label, item.n_trials, len(plan.done[item.cell.key]), len(plan.missing[item.cell.key]))
+        (item.label, item.n_trials, *(len(trials[item.cell.key]) for trials in (plan.done, plan.missing, plan.lost)))
         for item in plan.items
     ]
-    return grid.listing(("row", "trials", "done", "to run"), body, "text")
+    return grid.listing(("row", "trials", "done", "to run", "crashed before"), body, "text")
 
 
 def _run(plan: Any, events: Any, results: Path) -> int:
@@ -194,16 +197,16 @@ def _run(plan: Any, events: Any, results: Path) -> int:
     crashed = [record for record in records if record.outcome == "crashed"]
     for error in dict.fromkeys(record.error for record in crashed):
         click.echo(f"Crashed: {error}", err=True)
-    done = sum(map(len, plan.done.values())) + len(records) - len(crashed)
-    left = plan.n_missing - len(records)
+    n_new = len(records) - len(crashed)
+    done, left = sum(map(len, plan.done.values())) + n_new, plan.n_missing - n_new
+    if crashed:
+        click.echo(f"{len(crashed)} trials crashed; the same command runs them again.", err=True)
     if stopped:
         click.echo(f"Interrupted: {done} trials done, {left} left; the same command goes on from here.", err=True)
         sys.exit(stopped)
     solved = sum(record.outcome == "solved" for record in records)
-    fresh = f"{len(records)} run now, {solved} of them solved" if records else "nothing was missing"
+    fresh = f"{n_new} run now, {solved} of them solved" if records else "nothing was missing"
     click.echo(f"{done} trials done ({fresh}); records in {results}{os.sep}", err=True)
-    if crashed:
-        click.echo(f"{len(crashed)} trials crashed; the same command runs them again.", err=True)
     return len(crashed)
 
 

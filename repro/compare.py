@@ -236,8 +236,10 @@ def _entry(
     """A value that is not judged yet, or that cannot be for a reason."""
     m = line.measured
     if m.n < line.n_target:
-        some = f"{m.n} of {line.n_target} trials; those that end first are the quick ones"
-        return Comparison(line, value, unit, published, ours, None, "NOT RUN", some if m.n else "no trials yet")
+        quick = "those that end first are the quick ones" if m.n else ""
+        some = "; ".join(filter(None, [f"{m.n} of {line.n_target} trials", quick, line.crashes]))
+        missing = some if m.n or line.lost else "no trials yet"
+        return Comparison(line, value, unit, published, ours, None, "NOT RUN", missing)
     if reason or contrast is None:
         reason = reason or "our trials do not scatter"
         return Comparison(line, value, unit, published, ours, None, "NOT COMPARABLE", reason)

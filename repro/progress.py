@@ -38,6 +38,10 @@ class _Line:
         return self.item.n_trials - len(self.records) - len(self.ended)
 
     @property
+    def n_crashed(self) -> int:
+        return sum(record.outcome == "crashed" for record in self.ended)
+
+    @property
     def n_solved(self) -> int:
         return sum(record.outcome == "solved" for record in self.records + self.ended)
 
@@ -61,8 +65,12 @@ class _Line:
         limit = self.item.cell.settings["stop"]["max_sequences"]
         return f"up to {duration(max(0, self.n_left * limit - spent) / rate)}"
 
+    def crashed(self) -> str:
+        """How many crashed, to be added to what else is said; nothing if none did."""
+        return f", {self.n_crashed} crashed" if self.n_crashed else ""
+
     def cells(self) -> list[str]:
-        done = self.item.n_trials - self.n_left
+        done = self.item.n_trials - self.n_left - self.n_crashed
         moving = bool(self.ended or self.sequences)
         return [
             self.item.label,
@@ -70,12 +78,13 @@ class _Line:
             str(self.n_solved),
             f"{self.per_second(self.sequences):,.0f}" if moving else "-",
             f"{self.per_second(self.steps) / 1e6:.1f} M" if moving else "-",
-            self.left(),
+            self.left() + self.crashed(),
         ]
 
     def text(self) -> str:
-        label, done, solved, sequences, steps, left = self.cells()
-        end = left if left in ("done", "starting") else f"{left} left"
+        label, done, solved, sequences, steps, _ = self.cells()
+        left = self.left()
+        end = (left if left in ("done", "starting") else f"{left} left") + self.crashed()
         return f"{label}: {done} trials, {solved} solved, {sequences} sequences/s, {steps} time steps/s, {end}"
 
 

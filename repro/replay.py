@@ -2,22 +2,16 @@
 
 import json
 from collections.abc import Iterable
-from importlib import import_module
-from typing import Any
-
-from pydantic import ValidationError
 
 from repro.attestation import ranges
 from repro.campaign import source_of
 from repro.cell import Cell
-from repro.config import PRINTED, Row, load, modules
+from repro.config import PRINTED, Row, load
 from repro.errors import ReproError
+from repro.integrity import cell_of
 from repro.selection import one, parse_override
-from repro.stop import Stop
 from repro.store import Store
 from repro.trial import Record
-
-_GROUPS = {"task": "tasks", "learner": "learners"}
 
 
 class ReplayError(ReproError):
@@ -47,14 +41,18 @@ def stored(trial: str, reading: str | None, overrides: Iterable[str], seed: int,
 
 def _find(row: Row, cell: Cell, trial: int, store: Store) -> Record:
     """The stored record of a trial of a cell: that of today's source, if there is one, else the latest."""
-    stored = [record for record in store.read(row.experiment) if record.row == row.name]
-    mine = [record for record in stored if record.cell == cell.key and record.trial == trial]
+    of_row = [record for record in store.read(row.experiment) if record.row == row.name]
+    stored = [record for record in of_row if record.outcome != "crashed"]
+    mine = [record for record in of_row if record.cell == cell.key and record.trial == trial]
     ended = sorted((r for r in mine if r.outcome != "crashed"), key=lambda r: r.source == source_of(cell))
     if ended:
         return ended[-1]
     if mine:
         why = (mine[-1].error or "").rpartition("\n")[2]
-        raise ReplayError(f"trial {trial} of {row.name} crashed, and left nothing to compare with: {why}")
+        raise ReplayError(
+            f"trial {trial} of {row.name} crashed, and left nothing to compare with: {why}; `repro run` with the same "
+            "options runs it again"
+        )
     if not stored:
         raise ReplayError(f"no trials of {row.name} are in {store.folder}; `repro run '{row.name}'` runs them")
     there: dict[str, set[int]] = {}
@@ -75,39 +73,6 @@ def _options(row: Row, record: Record) -> str:
             if usual.get(group, {}).get(name) != value:
                 options.append(f"--set '{group}.{name}={json.dumps(value)}'")
     return " ".join(options) or "no options"
-
-
-def cell_of(record: Record) -> Cell:
-    """The cell of a record, from nothing but the record.
-
-    Raises
-    ------
-    ReplayError
-        If its settings are not valid today, or mean another cell.
-
-    """
-    groups: dict[str, Any] = {}
-    what = f"trial {record.trial} of {record.row} ({record.reading})"
-    try:
-        for name, settings in record.settings.items():
-            kind: Any = Stop
-            if name in _GROUPS:
-                module = settings["name"]
-                if module not in modules(_GROUPS[name]):
-                    raise ReplayError(f"{what} cannot be run again: there is no {name} '{module}' any more")
-                kind = import_module(f"repro.{_GROUPS[name]}.{module}").Settings
-            groups[name] = kind.model_validate(settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, (name, *first["loc"])))
-        raise ReplayError(f"{what} cannot be run again: {key} is not valid today: {first['msg']}") from None
-    cell = Cell.of(record.experiment, record.row, record.reading, groups, record.seed)
-    if cell.key != record.cell:
-        raise ReplayError(
-            f"{what} cannot be run again: its settings make cell {cell.key} today, and the record says {record.cell}; "
-            "defaults have changed since, or the record was edited"
-        )
-    return cell
 
 
 def circumstances(record: Record) -> str:

@@ -90,7 +90,7 @@ def render(rows: Mapping[str, Row], store: Store, margins: Margins, *, error_flo
         n_rows=len({record.row for record in records}),
         n_all_rows=len({line.row.name for line in lines}),
         cpu_hours=sum(record.cpu_s for record in records) / 3600,
-        n_crashed=sum(record.outcome == "crashed" for record in records),
+        n_crashed=sum(map(len, {(line.row.name, line.reading): line.lost for line in lines}.values())),
         error_flow=Markup(style.svg(flow, "errorflow")) if flow else "",
         conditions=[Markup(grid.render(conditions.conditions(n, rows), "html")) for n in conditions.TABLES],
         environment=_environment(records),
@@ -177,6 +177,6 @@ def _environment(records: Sequence[Record]) -> list[tuple[str, str]]:
         ("Processors", listed(r.processor or "not known" for r in records)),
         ("Root seeds", listed(str(r.seed) for r in records)),
         ("Numerical source", listed(
-            f"{r.settings['learner']['name']} on {r.settings['task']['name']}: {r.source or 'crashed'}" for r in records
+            f"{r.settings['learner']['name']} on {r.settings['task']['name']}: {r.source}" for r in records
         )),
     ]  # fmt: skip

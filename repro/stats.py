@@ -78,9 +78,9 @@ def _mean(values: tuple[float, ...]) -> Estimate:
 class Survival:
     """How the share of solved trials grows with training: one minus the Kaplan-Meier estimate.
 
-    A trial that fails is censored at the limit of sequences; a diverged or crashed one too, as more training would not
-    have made it succeed. So none is left out, as the mean over the successes leaves out failures. As none is censored
-    before the limit, the estimate is the share of all trials that have succeeded, and its interval is Wilson's.
+    A trial that fails is censored at the limit of sequences; a diverged one too, as more training would not have made
+    it succeed. So none is left out, as the mean over the successes leaves out failures. As none is censored before the
+    limit, the estimate is the share of all trials that have succeeded, and its interval is Wilson's.
     """
 
     n: int
@@ -109,9 +109,11 @@ def survival(records: Sequence[Record], stage: str) -> Survival:
     Raises
     ------
     ValueError
-        If there are no records, or their limits differ.
+        If there are no records, if their limits differ, or if a trial crashed: it is missing, and did not fail.
 
     """
+    if any(record.outcome == "crashed" for record in records):
+        raise ValueError("a trial that crashed is missing: it has neither succeeded nor failed")
     limits = {int(record.settings["stop"]["max_sequences"]) for record in records}
     if len(limits) != 1:
         raise ValueError("a survival curve needs at least one trial, and trials of one limit")
@@ -176,7 +178,7 @@ def _mean_of(values: Iterable[float | None]) -> float | None:
 class Summary:
     """What the trials of a cell showed at one stage of the stop rule."""
 
-    n: int  # trials, failures included
+    n: int  # trials that ended, failures included
     n_solved: int  # trials that passed the stage
     rate: Estimate | None
     sequences: Estimate | None  # to success; of the successes only, as the paper has it
@@ -194,7 +196,14 @@ class Summary:
 
 
 def summarise(records: Sequence[Record], stage: str) -> Summary:
-    """Summarise one trial each; ``stage`` is the stage of the stop rule that counts as success."""
+    """Summarise one trial each; ``stage`` is the stage of the stop rule that counts as success.
+
+    Raises
+    ------
+    ValueError
+        As `survival` does, but not if there are no records.
+
+    """
     passed = [s for record in records for s in record.stages if s.name == stage]
     outcomes: dict[str, int] = {}
     for record in records:

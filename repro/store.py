@@ -2,7 +2,7 @@
 
 A record is appended by a single write, under a lock, and flushed to disk before the trial counts as done. So a killed
 process can leave at most one line without its end; such a torn last line is dropped, and its trial run again. A bad
-line anywhere else is an error: somebody should look.
+line anywhere else is an error: somebody should look. A record that does not hold together is named and not counted.
 """
 
 import errno
@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from repro.errors import ReproError
+from repro.integrity import RecordError, check
 from repro.trial import SCHEMA, Record
 
 
@@ -26,6 +27,13 @@ class StoreError(ReproError):
 
 class TornLineWarning(UserWarning):
     """A results file ends in the middle of a line."""
+
+
+class UncountedWarning(UserWarning):
+    """A record in a results file does not hold together."""
+
+
+_MOST_WARNINGS = 10  # of a file
 
 
 class Store:
@@ -45,6 +53,8 @@ class Store:
     def read(self, experiment: str) -> list[Record]:
         """The records of an experiment in the order they were written, the last one of each trial and source.
 
+        A record that does not hold together is left out, with a warning that names its line.
+
         Raises
         ------
         StoreError
@@ -61,16 +71,28 @@ class Store:
         if lines.pop():
             warnings.warn(f"{path}:{len(lines) + 1}: torn last line dropped", TornLineWarning, stacklevel=2)
         records: dict[tuple[str, int, str], Record] = {}
+        uncounted = []
         for number, line in enumerate(lines, 1):
             record = _parse(line, path, number)
+            try:
+                check(record, experiment)
+            except RecordError as error:
+                trial = f"trial {record.trial} of {record.row} ({record.reading})"
+                uncounted.append(f"{path}:{number}: {trial} is not counted: {error}")
+                continue
             key = (record.cell, record.trial, record.source)
-            before = records.get(key)
-            if before and "crashed" not in (before.outcome, record.outcome) and before.results() != record.results():
+            before = records.pop(key, None)
+            if before and before.results() != record.results():
                 raise StoreError(
                     f"{path}:{number}: trial {record.trial} of {record.row} ({record.reading}) stands there twice with "
                     "different results, though a trial is the same on every machine; find out why, then delete one line"
                 )
             records[key] = record
+        for warning in uncounted[:_MOST_WARNINGS]:
+            warnings.warn(f"{warning}; find out why, then delete the line", UncountedWarning, stacklevel=2)
+        if len(uncounted) > _MOST_WARNINGS:
+            more = f"and {len(uncounted) - _MOST_WARNINGS:,} more that are not counted"
+            warnings.warn(f"{path}: {more}", UncountedWarning, stacklevel=2)
         return list(records.values())
 
     def check_writable(self, experiment: str) -> None:

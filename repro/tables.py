@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from repro import attestation
-from repro.campaign import current, source_of, stale
+from repro.campaign import command, crashes, current, lost, source_of, stale
 from repro.config import PRINTED, ConfigError, Row
 from repro.grid import Block
 from repro.grid import render as render_block
@@ -30,12 +30,18 @@ class Line:
     measured: Summary
     n_other: int = 0  # records of the row and reading that do not count, as their settings are others
     n_stale: int = 0  # likewise, as their source is not attested to give today's bits
+    lost: tuple[int, ...] = ()  # trials that are missing because they crashed
     origin: str = ""  # what computed those that count, if not today's source
 
     @property
     def command(self) -> str:
         """What runs its trials."""
-        return f"repro run '{self.row.name}'" + ("" if self.reading == PRINTED else f" --reading {self.reading}")
+        return command(self.row.name, self.reading)
+
+    @property
+    def crashes(self) -> str:
+        """How many of its trials crashed, and what runs them again; nothing if none did."""
+        return crashes(self.row.name, self.reading, self.lost)
 
     def data(self) -> dict[str, Any]:
         """All of it, flat, with plain names: for programs."""
@@ -63,8 +69,9 @@ class Line:
             "failures_wrong_median": near.wrong[1] if near else None,
             "failures_late_share": near.late if near else None,
             "failures_mean_absolute_error": near.mean_absolute_error if near else None,
-            "cpu_s": m.cpu_s, **{f"outcome_{name}": m.outcomes.get(name, 0) for name in
-                                 ("solved", "limit", "diverged", "crashed")},
+            "cpu_s": m.cpu_s,
+            **{f"outcome_{name}": m.outcomes.get(name, 0) for name in ("solved", "limit", "diverged")},
+            "outcome_crashed": len(self.lost),
         }  # fmt: skip
 
 
@@ -94,7 +101,7 @@ def lines(rows: Iterable[Row], store: Store, table: int | str | None = None) -> 
                 Line(
                     row, reading, published, row.setup(reading).n_weights, row.trials, counted,
                     summarise(counted, published.stage), sum(record.cell != cell.key for record in mine), n_stale,
-                    attestation.origin(counted, source_of(cell), ledger),
+                    lost(cell, row.trials, mine, counted), attestation.origin(counted, source_of(cell), ledger),
                 )
                 for published in row.published
                 if table in (None, published.table)
@@ -335,6 +342,8 @@ def _notes(table_lines: Sequence[Line]) -> list[str]:
                 f"{name}, {reading}: {n} trials missing, and those that end first are the quick ones: mean and rate "
                 f"are not final; `{line.command}` runs them."
             )
+        if line.crashes:
+            notes.append(f"{name}, {reading}: {line.crashes}.")
         for fact, value in line.measured.facts.items():
             notes.append(
                 f"{name}, {reading}: {fact.replace('_', ' ')}: {value:,.1f}, the mean of the trials that succeeded."

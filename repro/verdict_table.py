@@ -72,7 +72,8 @@ def data(one: Comparison) -> dict[str, Any]:
     return {
         "table": table, "row": row, "stage": stage, "value": value, "reading": one.line.reading,
         "published": one.published, "ours": one.ours, "trials": one.line.measured.n,
-        "solved": one.line.measured.n_solved, "contrast": "ratio" if one.unit == "ratio" else "difference",
+        "solved": one.line.measured.n_solved, "crashed": len(one.line.lost),
+        "contrast": "ratio" if one.unit == "ratio" else "difference",
         "estimate": c and c.value, "low": c and c.low, "high": c.high if c and isfinite(c.high) else None,
         "p": c and c.p, "p_holm": one.adjusted,
         "detectable_below": c and c.detectable[0], "detectable_above": c and c.detectable[1],

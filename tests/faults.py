@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from repro import engine
@@ -57,3 +58,14 @@ def slow(job: engine.Job) -> Iterator[engine.Event]:
     while True:
         time.sleep(0.05)
         yield engine.Did(job, 1, 1)
+
+
+LOST = (6, 7, 8, 9)
+
+
+def killed_there(job: engine.Job) -> Iterator[engine.Event]:
+    """Some trials take their worker with them, every time; the others are run."""
+    for trial in job.trials:
+        if trial in LOST:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield from engine.run_job(replace(job, trials=(trial,)))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from conftest import SMALL
-from test_stats import stage
+from invented import stage
 from test_tables import fill
 
 from repro import config

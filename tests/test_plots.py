@@ -11,11 +11,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from test_stats import stage
-from test_store import record
+from invented import invented, stage
 
 from repro import cli, config, tables
-from repro.campaign import source_of
 from repro.errors import ReproError
 from repro.plots import captions, kinds, learning, scaling, strips, style, success, survival
 from repro.stats import success_rate
@@ -30,14 +28,9 @@ def fill(store: Store, row: str, ends: list[dict[str, int]], reading="printed", 
     cell = ROWS[row].cell(reading)
     for trial, passed in enumerate(ends):
         solved = len(passed) == len(cell.settings["stop"]["stages"])
-        store.append(
-            record(
-                trial, experiment=cell.experiment, row=row, reading=reading, cell=cell.key, source=source_of(cell),
-                stages=[stage(name, sequences) for name, sequences in passed.items()], trace=trace,
-                outcome="solved" if solved else outcome,
-                settings={group: dict(settings) for group, settings in cell.settings.items()},
-            )
-        )  # fmt: skip
+        stages = [stage(name, sequences) for name, sequences in passed.items()]
+        ended = {"trace": trace, "sequences": trace[-1][0]} if trace else {}
+        store.append(invented(cell, trial, stages, "solved" if solved else outcome, **ended))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +39,7 @@ def store(tmp_path_factory):
     fill(store, "6a/lstm", [{ST3: 20_000 + 1000 * n} for n in range(19)] + [{}])
     fill(store, "6a/lstm", [{ST3: 30_000}, {ST3: 30_000}, {}], "plain-error", outcome="diverged")
     fill(store, "1/lstm/3x2,lr=0.2", [{"all correct": 9_000}] * 6 + [{}] * 24)
-    fill(store, "5/lstm", [{"n_seq=140": 500, "n_seq=13": 900}, {"n_seq=140": 700}], trace=TRACE)
+    fill(store, "5/lstm", [{"n_seq=140": 500, "n_seq=13": 900}, {"n_seq=140": 700}], trace=TRACE, outcome="diverged")
     fill(store, "2c/lstm/q=50,p=50", [{"ABS(.2)": 40_000 + n} for n in range(20)])
     fill(store, "2c/lstm/q=100,p=100", [{"ABS(.2)": 60_000 + n} for n in range(5)] + [{}] * 15)
     fill(store, "2c/lstm/q=1000,p=500", [{}] * 20)
@@ -329,7 +322,7 @@ def test_a_selection_may_be_needed(store, kind):
 
 @pytest.mark.parametrize("kind", ["survival", "strips", "success"])
 def test_nothing_to_draw_says_what_to_run(tmp_path, kind):
-    with pytest.raises(style.PlotError, match=r"no trial of '6a/lstm' and 1 more has been run; `repro run '6a/lstm'`"):
+    with pytest.raises(style.PlotError, match=r"'6a/lstm' and 1 more has been run to its end; `repro run '6a/lstm'`"):
         kinds.draw(kind, ["9"], ROWS, Store(tmp_path))
 
 

@@ -23,7 +23,7 @@ def clock(monkeypatch):
 
 def display(live=False):
     done = record(0, outcome="solved", sequences=300)
-    return progress.Display(Plan((ITEM,), {CELL.key: (done,)}, {CELL.key: (1, 2, 3)}), live=live)
+    return progress.Display(Plan((ITEM,), {CELL.key: (done,)}, {CELL.key: (1, 2, 3)}, {CELL.key: (2,)}), live=live)
 
 
 def feed(show, clock):

@@ -9,8 +9,8 @@ from collections import Counter
 
 import pytest
 from click.testing import CliRunner
+from invented import stage
 from test_compare import AS_PUBLISHED, times
-from test_stats import stage
 from test_tables import fill
 
 from repro import compare, config, report, tables, verdict_table

@@ -7,15 +7,14 @@ import sys
 
 import pytest
 from conftest import small_cell
+from invented import invented, stage
 
-from repro.engine import crashed
 from repro.store import Store, StoreError, TornLineWarning
 from repro.trial import Record
 
 
 def record(trial: int, **more) -> Record:
-    made = crashed(small_cell(), trial, "").model_dump(by_alias=True)
-    return Record.model_validate(made | {"outcome": "solved", "error": None, "source": "s", "sequences": 7, **more})
+    return invented(small_cell(), trial, [stage("early", 3), stage("late", 7)], **more)
 
 
 def test_what_is_appended_is_read_back(tmp_path):
@@ -67,7 +66,7 @@ def test_the_same_trial_twice_counts_once_but_may_not_disagree(tmp_path):
     store.append(record(0, cpu_s=1.0))
     store.append(record(0, cpu_s=2.0))
     assert [r.cpu_s for r in store.read("4")] == [2.0]
-    store.append(record(0, sequences=8))
+    store.append(record(0, weights_digest="beef" * 4))
     with pytest.raises(StoreError, match=r"4\.jsonl:3: trial 0 .* twice"):
         store.read("4")
 

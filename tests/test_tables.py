@@ -6,26 +6,16 @@ import json
 import re
 
 import pytest
-from test_stats import stage
-from test_store import record
+from invented import invented, stage
 
 from repro import config, selection, tables
-from repro.campaign import source_of
 from repro.store import Store
 
 
 def fill(store: Store, row: str, stages: list[list[dict]], reading="printed", order=None, **more) -> None:
     """Records of the row's trials, one for each list of stages passed."""
     cell = config.load()[row].cell(reading)
-    made = [
-        record(
-            trial, experiment=cell.experiment, row=row, reading=reading, cell=cell.key, stages=passed,
-            source=more.get("source", source_of(cell)), cpu_s=2.0,
-            outcome="solved" if len(passed) == len(cell.settings["stop"]["stages"]) else "limit",
-            settings={group: dict(settings) for group, settings in cell.settings.items()},
-        )
-        for trial, passed in enumerate(stages)
-    ]  # fmt: skip
+    made = [invented(cell, trial, passed, **more) for trial, passed in enumerate(stages)]
     for one in order(made) if order else made:
         store.append(one)
 
@@ -90,9 +80,7 @@ def test_what_is_not_finished_says_so(store):
 def test_trials_beyond_the_papers_number_are_no_other_records(store):
     cell = config.load()["6a/lstm"].cell()
     for trial in (20, 21):
-        store.append(
-            record(trial, experiment="6a", row="6a/lstm", reading="printed", cell=cell.key, source=source_of(cell))
-        )
+        store.append(invented(cell, trial))
     (line,) = lines(store, "6a/lstm")
     assert (line.measured.n, line.n_other) == (20, 0)
 
@@ -154,12 +142,7 @@ def test_a_note_about_several_rows_comes_once(store):
 def test_facts_of_nets_are_told(store):
     cell = config.load()["6a/bptt"].cell()
     for trial, facts in enumerate([{"guesses": 3}, {"guesses": 6}, {}]):
-        store.append(
-            record(
-                trial, experiment="6a", row="6a/bptt", cell=cell.key, source=source_of(cell), facts=facts,
-                outcome="solved", stages=[stage("ST3(.1)", 10)] if facts else [],
-            )
-        )  # fmt: skip
+        store.append(invented(cell, trial, [stage("ST3(.1)", 10)] if facts else [], facts=facts))
     (line,) = lines(store, "6a/bptt")
     assert line.measured.facts == {"guesses": 4.5}
     assert "6a/bptt, printed: guesses: 4.5, the mean of the trials that succeeded." in tables.render([line], "text")

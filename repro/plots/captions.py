@@ -68,7 +68,8 @@ def with_records(lines: Sequence[Line]) -> list[Line]:
     found = [line for line in lines if line.records]
     if not found:
         what, run = some_rows(lines)
-        raise PlotError(f"nothing to draw: no trial of {what} has been run; `{run}` runs it")
+        todo = " ".join(crashes(lines)) or f"`{run}` runs it"
+        raise PlotError(f"nothing to draw: no trial of {what} has been run to its end; {todo}")
     return found
 
 
@@ -98,7 +99,13 @@ def notes(lines: Sequence[Line]) -> list[str]:
         said.append(f"Not finished, and trials that end first are the quick ones: {'; '.join(some)}.")
     if none:
         said.append(f"Not run: {'; '.join(none)}.")
-    return said
+    return said + crashes(lines)
+
+
+def crashes(lines: Sequence[Line]) -> list[str]:
+    """Which trials crashed, and what runs them again."""
+    said = [f"{line.row.name}, {line.reading}: {line.crashes}." for line in lines if line.crashes]
+    return list(dict.fromkeys(said))  # a row has a line for each of its stages
 
 
 def name_strips(axes: "Axes", lines: Sequence[Line]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from repro.config import PRINTED, Row
-from repro.plots import style
+from repro.plots import captions, style
 from repro.plots.style import PlotError
 from repro.stats import summarise
 from repro.store import Store
@@ -105,15 +105,15 @@ def _of_trials(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -
         if row == "table" or not number.isdecimal():
             lines += selected([pattern], rows, store)
             continue
+        every = selected([row], rows, store)
         found = [
             replace(line, records=mine)
-            for line in selected([row], rows, store)
+            for line in every
             if (mine := tuple(record for record in line.records if record.trial == int(number)))
         ]
         if not found:
-            raise PlotError(
-                f"no trial {number} of '{row}' is stored; trials are numbered from 0, and `repro run` runs them"
-            )
+            hint = "trials are numbered from 0, and `repro run` runs them"
+            raise PlotError(f"no trial {number} of '{row}' is stored; {' '.join(captions.crashes(every)) or hint}")
         lines += found
     return lines
 
@@ -134,7 +134,9 @@ def _of_reading(lines: Sequence[Line], reading: str) -> list[Line]:
             found.append(line)
         elif line.reading == PRINTED and reading in line.row.readings and (line.row.name, line.published) not in there:
             nothing = summarise((), line.published.stage)
-            found.append(replace(line, reading=reading, records=(), measured=nothing, n_other=0, n_stale=0, origin=""))
+            found.append(
+                replace(line, reading=reading, records=(), measured=nothing, n_other=0, n_stale=0, lost=(), origin="")
+            )
     if not found:
         known = ", ".join(dict.fromkeys(name for line in lines for name in line.row.readings))
         raise PlotError(f"none of these rows has a reading '{reading}'; theirs are {known}")

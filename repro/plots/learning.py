@@ -48,6 +48,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
         + ("; a number at the end of a curve is that of the trial" if named else "")
         + ". Marks: stages of the stop rule passed. Dashed: trials that did not pass the last.",
         *_missing(records),
+        *captions.crashes(lines),
     ]
     result = style.new("Learning curves", 1.0 + 1.5 * len(drawn), notes)
     grid = result.subplots(len(drawn), 1, sharex=True, squeeze=False)

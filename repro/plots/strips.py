@@ -19,9 +19,9 @@ def figure(lines: Sequence[Line]) -> "Figure":
     """A strip for every row, stage and reading; the axis of training sequences is logarithmic.
 
     Filled dots are the trials that were solved, spread vertically by their number; below them is their mean with its
-    95 % interval. Hollow marks at the right are the trials that were not: rings reached the limit, crosses diverged or
-    crashed. The black bar is the published mean; an arrow at it says that there was no success by then. Rows that were
-    not run have the bar alone.
+    95 % interval. Hollow marks at the right are the trials that were not: rings reached the limit, crosses diverged.
+    The black bar is the published mean; an arrow at it says that there was no success by then. Rows that were not run
+    have the bar alone.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
     looks = style.looks([line.reading for line in drawn])
     notes = [
         "Dots: trials solved; hollow mark below them: their mean, with its 95 % interval (BCa). Black bar: published "
-        "mean; with an arrow: none solved by then. Right: trials not solved by the limit (rings), diverged or crashed "
+        "mean; with an arrow: none solved by then. Right: trials not solved by the limit (rings), or diverged "
         "(crosses).",
         *captions.notes(lines),
     ]

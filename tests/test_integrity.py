@@ -1,0 +1,249 @@
+"""A record that is read back is checked as a whole: what no trial can have left is named, and does not count."""
+
+import json
+import re
+import warnings
+from itertools import permutations
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from invented import invented, stage
+
+from repro import config, integrity, tables
+from repro.engine import crashed
+from repro.store import Store, StoreError, UncountedWarning
+from repro.trial import Record
+
+RESULTS = Path(__file__).parents[1] / "results"
+ROW = "5/lstm"
+PASSED = [stage("n_seq=140", 500_000, 139), stage("n_seq=13", 900_000, 12)]
+TRACE = [(400_000, 0.25), (800_000, None), (900_000, 0.125)]
+
+
+def data(trial: int = 0, n_passed: int = 2, **more: Any) -> dict[str, Any]:
+    """A record as JSON has it: solved, or at its limit."""
+    return json.loads(invented(config.load()[ROW].cell(), trial, PASSED[:n_passed], **more).line())
+
+
+def write(folder: Path, *records: dict[str, Any]) -> Store:
+    store = Store(folder)
+    store.path("5").write_text("".join(json.dumps(record) + "\n" for record in records))
+    return store
+
+
+def line(store: Store) -> tables.Line:
+    return tables.selected([ROW], config.load(), store)[-1]
+
+
+# ------------------------------------------------------------------------------------------- cases that once went wrong
+
+
+def test_a_trial_below_0_is_not_one_more(tmp_path):
+    store = write(tmp_path, *(data(trial) for trial in range(9)), data() | {"trial": -1})
+    with pytest.warns(UncountedWarning, match=r"5\.jsonl:10: trial -1 of 5/lstm \(printed\) is not counted: .* from 0"):
+        assert line(store).measured.n == 9
+
+
+def test_a_doubled_stage_is_not_a_second_success(tmp_path):
+    twice = data(9, 0)
+    twice["stages"] = [PASSED[0]]
+    solved = data(8)
+    solved["stages"].append(solved["stages"][-1])
+    store = write(tmp_path, *(data(trial) for trial in range(8)), solved, twice)
+    with pytest.warns(UncountedWarning, match=r"5\.jsonl:9: trial 8 .* and it passed n_seq=140, n_seq=13, n_seq=13"):
+        measured = line(store).measured
+    assert (measured.n_solved, measured.n) == (8, 9)
+
+
+def test_a_record_without_settings_is_no_traceback(tmp_path):
+    store = write(tmp_path, data() | {"settings": {}}, data(1))
+    with pytest.warns(UncountedWarning, match=r"5\.jsonl:1: .* settings of nothing, not of task, learner and stop"):
+        assert line(store).measured.n == 1
+
+
+# ------------------------------------------------------------------------------------------------------------ each rule
+
+
+def changed(record: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """A copy with one value replaced; a path is keys and numbers with dots between them, names of stages aside."""
+    copy = json.loads(json.dumps(record))
+    *parents, last = (int(key) if key.isdecimal() else key for key in path.split("."))
+    inside = copy
+    for key in parents:
+        inside = inside[key]
+    inside[last] = value
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        ("experiment", "4", "experiment 4 has a file of its own"),
+        ("row", "4/lstm/T=100", "the row is not of experiment 5"),
+        ("row", "5/lsmt", "its settings make cell"),
+        ("reading", "plain-error", "its settings make cell"),
+        ("cell", "feed" * 4, "the record says feedfeedfeedfeed: it was edited, or defaults have changed since"),
+        ("seed", 1, "its settings make cell"),
+        ("trial", 2**32, "trials are numbered from 0"),
+        ("sequences", 899_999, "do not grow"),
+        ("sequences", 900_001, "do not grow"),
+        ("sequences", -1, "a figure is out of range"),
+        ("sequences", 2**63, "a figure is out of range"),
+        ("steps", 90_000_001, "it went on after its last stage"),
+        ("steps", 10, "do not grow"),
+        ("cpu_s", -0.5, "a figure is out of range"),
+        ("weights", -1, "a figure is out of range"),
+        ("weights", 0, "it has no final weights"),
+        ("facts", {"guesses": -1}, "a figure is out of range"),
+        ("facts", {"guesses": 10**400}, "a figure is out of range"),
+        ("weights_digest", None, "it has no final weights"),
+        ("source", "", "it does not say which source computed it"),
+        ("error", "MemoryError", "it has an error, and is not said to have crashed"),
+        ("outcome", "limit", "its outcome is 'limit', and it passed 2 of 2 stages"),
+        ("outcome", "diverged", "its outcome is 'diverged', and it passed 2 of 2 stages"),
+        ("outcome", "crashed", "it is said to have crashed, and has the results of a trial that ended"),
+        ("stages", [], "its outcome is 'solved', and it passed 0 of 2 stages"),
+        ("stages", PASSED[:1], "its outcome is 'solved', and it passed 1 of 2 stages"),
+        ("stages", PASSED[::-1], "in this order, and it passed n_seq=13, n_seq=140"),
+        ("stages.0.name", "n_seq=14", "in this order, and it passed n_seq=14, n_seq=13"),
+        ("stages.0.sequences", 900_001, "do not grow"),
+        ("stages.0.sequences", -1, "do not grow"),
+        ("stages.0.steps", 90_000_001, "do not grow"),
+        ("stages.0.test_wrong", -1, "n_seq=140: -1 of 2560 test sequences are wrong"),
+        ("stages.1.test_wrong", 2561, "n_seq=13: 2561 of 2560 test sequences are wrong"),
+        ("stages.1.test_sequences", 2561, "n_seq=13 is tested on 2560 sequences, not on 2561"),
+        ("stages.1.mean_absolute_error", -0.1, "n_seq=13: a mean error is out of range"),
+        ("stages.1.mean_squared_error", -0.1, "n_seq=13: a mean error is out of range"),
+        ("settings.stop.max_sequences", 800_000, "its settings make cell"),
+        ("settings.stop.stages", [], "stop.stages is not valid today"),
+        ("settings.stop", {}, "stop.tolerance is not valid today: Field required"),
+        ("settings.learner.learning_rate", 0.25, "its settings make cell"),
+        ("settings.learner.learning_rate", "0.5", "learner.learning_rate is not valid today"),
+        ("settings.learner.blocks", -3, "learner.blocks is not valid today"),
+        ("settings.learner.input_gate_bias", [-1.0] * 7, "learner is not valid today: Value error, input_gate_bias"),
+        ("settings.learner", {}, "there is no learner 'None' today"),
+        ("settings.learner.name", ["lstm"], "there is no learner"),
+        ("settings.task.name", "sorting", "there is no task 'sorting' today"),
+        ("settings.task.gone", 1, "task.gone is not valid today"),
+        ("settings.more", {}, "not of task, learner and stop"),
+        ("trace", TRACE[:2], "its trace does not reach from its first sequence to its last"),
+        ("trace", TRACE[1:] + TRACE[:1], "its trace does not reach"),
+        ("trace.0.1", -0.25, "an error of its trace is negative"),
+    ],
+)  # fmt: skip
+def test_what_does_not_hold_together_is_named_and_not_counted(tmp_path, path, value, problem):
+    whole = data(trace=TRACE)
+    assert len(write(tmp_path, whole).read("5")) == 1
+    store = write(tmp_path, changed(whole, path, value), data(1))
+    with pytest.warns(UncountedWarning, match=re.escape(problem)) as said:
+        assert [record.trial for record in store.read("5")] == [1]
+    (warning,) = said
+    assert re.match(r".*5\.jsonl:1: trial \d+ of \S+ \(\S+\) is not counted: ", str(warning.message))
+    assert str(warning.message).endswith("; find out why, then delete the line")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        ("outcome", "solved", "its outcome is 'solved', and it passed 1 of 2 stages"),
+        ("sequences", 12_729_999, "its outcome is 'limit' after 12,729,999 sequences, and the limit is 12,730,000"),
+        ("sequences", 12_730_001, "its outcome is 'limit' after 12,730,001 sequences"),
+    ],
+)
+def test_who_reaches_the_limit_reaches_it(tmp_path, path, value, problem):
+    whole = data(n_passed=1)
+    assert len(write(tmp_path, whole).read("5")) == 1
+    with pytest.warns(UncountedWarning, match=re.escape(problem)):
+        assert not write(tmp_path, changed(whole, path, value)).read("5")
+
+
+def test_a_crash_leaves_nothing_but_its_reason(tmp_path):
+    crash = json.loads(crashed(config.load()[ROW].cell(), 3, "killed").line())
+    assert len(write(tmp_path, crash).read("5")) == 1
+    for edit in ({"outcome": "limit"}, {"outcome": "solved"}, {"sequences": 5}, {"source": "s"}, {"stages": PASSED}):
+        with pytest.warns(UncountedWarning):
+            assert not write(tmp_path, crash | edit).read("5")
+
+
+def test_where_nothing_is_tested_there_is_no_error(tmp_path):
+    cell = config.load()[ROW].cell(overrides={"stop.test_sequences": 0})
+    record = json.loads(invented(cell, 0, PASSED).line())
+    for tested in record["stages"]:
+        tested |= {"test_wrong": 0, "mean_absolute_error": None, "mean_squared_error": None, "max_error": None}
+    assert len(write(tmp_path, record).read("5")) == 1
+    with pytest.warns(UncountedWarning, match="a mean error is out of range"):
+        assert not write(tmp_path, changed(record, "stages.0.mean_squared_error", 0.1)).read("5")
+
+
+# ------------------------------------------------------------------------------------------------------------ any edit
+
+FREE = {  # what can be edited to another value that a trial could have left
+    "trial", "cpu_s", "weights", "weights_digest", "source", "processor", "versions", "facts", "trace",
+    *(f"stages.{k}.{name}" for k in (0, 1) for name in
+      ("test_wrong", "mean_absolute_error", "mean_squared_error", "max_error")),
+    "stages.0.sequences", "stages.0.steps",
+}  # fmt: skip
+RECORDS = {"solved": (data(), FREE), "limit": (data(n_passed=1), {*FREE, "outcome", "steps", "stages"})}
+
+
+def paths(value: Any, prefix: str = "") -> list[str]:
+    """Every place in nested JSON."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path for key, part in inside for path in (f"{prefix}{key}", *paths(part, f"{prefix}{key}."))]
+
+
+VALUES = st.one_of(
+    st.integers(-2, 3), st.integers(-(2**70), 2**70), st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["", "solved", "limit", "diverged", "crashed", "printed", "lstm", "5", "n_seq=13"]), st.text(),
+    st.none(), st.booleans(), st.just([]), st.just({}),
+    st.sampled_from([list(some) for n in (1, 2) for some in permutations(PASSED, n)] + [[*PASSED, PASSED[1]]]),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+@settings(deadline=None, max_examples=300)
+@given(st.data())
+def test_an_edit_is_noticed_or_leaves_what_a_trial_could_have(kind, given_data):
+    whole, free = RECORDS[kind]
+    path = given_data.draw(st.sampled_from(paths(whole)))
+    edited = changed(whole, path, given_data.draw(VALUES))
+    with TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        store = write(Path(folder), edited, data(1))
+        try:
+            records = store.read("5")
+        except StoreError:
+            return
+        assert len(records) + len(said) == 2
+        if len(records) == 2 and edited != whole:
+            assert any(path == name or path.startswith((f"{name}.", "facts")) for name in free), (path, edited)
+        assert tables.render([line(store)], "text")
+
+
+# ------------------------------------------------------------------------------------------------------- as a whole
+
+
+def test_a_cell_is_made_from_nothing_but_the_record():
+    for row in config.load().values():
+        for reading in row.readings:
+            cell = row.cell(reading, seed=3)
+            again = integrity.cell_of(Record.model_validate_json(crashed(cell, 0, "").line()))
+            assert again == cell
+            assert again.key == cell.key
+
+
+def test_many_such_lines_are_not_told_one_by_one(tmp_path):
+    store = write(tmp_path, *(data(trial) | {"seed": 1} for trial in range(25)), data(25))
+    with pytest.warns(UncountedWarning) as said:
+        assert [record.trial for record in store.read("5")] == [25]
+    assert [re.search(r"jsonl:(\d+)", str(warning.message))[1] for warning in said[:-1]] == list(map(str, range(1, 11)))
+    assert str(said[-1].message) == f"{store.path('5')}: and 15 more that are not counted"
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.jsonl")), ids=lambda path: path.stem)
+def test_every_record_of_ours_holds_together(path):
+    assert Store(RESULTS).read(path.stem)
