@@ -237,8 +237,8 @@ def _entry(
     m = line.measured
     if m.n < line.n_target:
         quick = "those that end first are the quick ones" if m.n else ""
-        some = "; ".join(filter(None, [f"{m.n} of {line.n_target} trials", quick, line.crashes]))
-        missing = some if m.n or line.lost else "no trials yet"
+        some = "; ".join(filter(None, [f"{m.n} of {line.n_target} trials", quick, line.crashes, line.unattested]))
+        missing = some if m.n or line.lost or line.n_stale else "no trials yet"
         return Comparison(line, value, unit, published, ours, None, "NOT RUN", missing)
     if reason or contrast is None:
         reason = reason or "our trials do not scatter"

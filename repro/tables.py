@@ -39,6 +39,17 @@ class Line:
         return command(self.row.name, self.reading)
 
     @property
+    def unattested(self) -> str:
+        """That stored trials do not count, and what may change that; nothing if all do."""
+        if not self.n_stale:
+            return ""
+        what = "1 stored trial does" if self.n_stale == 1 else f"{self.n_stale} stored trials do"
+        return (
+            f"{what} not count, as today's source is not attested to give the same bits; "
+            f"`repro attest '{self.row.name}'` finds out"
+        )
+
+    @property
     def crashes(self) -> str:
         """How many of its trials crashed, and what runs them again; nothing if none did."""
         return crashes(self.row.name, self.reading, self.lost)
@@ -354,11 +365,8 @@ def _notes(table_lines: Sequence[Line]) -> list[str]:
             )
         if line.n_other:
             notes.append(f"{name}, {reading}: {line.n_other} records of other settings do not count.")
-        if line.n_stale:
-            notes.append(
-                f"{name}, {reading}: {line.n_stale} trials do not count, as today's source is not attested to give "
-                f"their bits; `repro attest '{name}' --whole all` finds out."
-            )
+        if line.unattested:
+            notes.append(f"{name}, {reading}: {line.unattested}.")
     if not_run:
         which = "it" if len(not_run) == 1 else "the first"
         names = ", ".join(line.command.removeprefix("repro run ") for line in not_run)

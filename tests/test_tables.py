@@ -64,8 +64,10 @@ def test_records_of_other_source_do_not_count_and_are_mentioned(store):
     (line,) = [line for line in lines(store, "9") if line.row.name == "6b/lstm"]
     assert (line.measured.n, line.n_other, line.n_stale) == (0, 0, 2)
     said = " ".join(tables.render([line], "text").split())
-    assert "6b/lstm, printed: 2 trials do not count, as today's source is not attested to give their bits" in said
-    assert "`repro attest '6b/lstm' --whole all` finds out." in said
+    assert (
+        "6b/lstm, printed: 2 stored trials do not count, as today's source is not attested to give the same bits; "
+        "`repro attest '6b/lstm'` finds out."
+    ) in said
 
 
 def test_what_is_not_finished_says_so(store):
