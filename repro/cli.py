@@ -46,7 +46,8 @@ def _show_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int,
     file: TextIO | None = None, line: str | None = None,
 ) -> None:  # fmt: skip
-    click.echo(f"Warning: {message}", err=True)
+    if sys.stderr is not None:  # not by click.echo: it would write across a live table, from below it
+        print(f"Warning: {message}", file=sys.stderr)
 
 
 @main.command("list")

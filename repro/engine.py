@@ -5,6 +5,8 @@ engine starts worker processes, each with a pipe of its own: no lock is shared, 
 nothing with it but its own job. What is missing of that job is then run again, each trial alone; a trial that is lost
 three times becomes a record of outcome ``crashed``, and all others are unharmed.
 
+What workers warn of, the parent says, and says it once.
+
 Ctrl-C reaches the parent alone (workers ignore it), which ends the workers at once. Finished trials are already
 yielded.
 """
@@ -13,6 +15,7 @@ import multiprocessing
 import signal
 import threading
 import traceback
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -62,6 +65,13 @@ class Ended:
     record: Record
 
 
+@dataclass(frozen=True)
+class _Warned:
+    """What a worker warns of."""
+
+    text: str
+
+
 Event = Began | Did | Ended
 Run = Callable[[Job], Iterator[Event]]
 
@@ -94,6 +104,7 @@ def local(jobs: Iterable[Job], n_workers: int, run: Run = run_job) -> Iterator[E
     waiting = deque(jobs)
     n_workers = max(1, min(n_workers, len(waiting)))
     workers: list[_Worker] = []
+    said: set[_Warned] = set()
     try:
         while waiting or any(worker.job for worker in workers):
             while waiting and len(workers) < n_workers:
@@ -104,7 +115,11 @@ def local(jobs: Iterable[Job], n_workers: int, run: Run = run_job) -> Iterator[E
             for pipe in wait([worker.pipe for worker in workers if worker.job]):
                 worker = next(worker for worker in workers if worker.pipe is pipe)
                 event = worker.take()
-                if isinstance(event, str):  # the worker failed, or is gone
+                if isinstance(event, _Warned):
+                    if event not in said:
+                        said.add(event)
+                        warnings.warn(event.text, stacklevel=2)
+                elif isinstance(event, str):  # the worker failed, or is gone
                     job, left = worker.job, sorted(worker.left)
                     assert job is not None
                     if event == _DONE:
@@ -160,8 +175,8 @@ class _Worker:
         with suppress(OSError):  # it is gone: `take` finds the pipe closed
             self.pipe.send(job)
 
-    def take(self) -> Event | str:
-        """The next event, or a text: empty if the job is done, else why the worker failed."""
+    def take(self) -> Event | _Warned | str:
+        """The next event or warning, or a text: empty if the job is done, else why the worker failed."""
         try:
             event = self.pipe.recv()
         except (EOFError, OSError):
@@ -190,8 +205,9 @@ def _ignoring_interrupts() -> Iterator[None]:
 
 
 def _work(pipe: Any, run: Run) -> None:
-    """A worker process: jobs in, events out, until the pipe closes."""
+    """A worker process: jobs in, events and warnings out, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.showwarning = lambda message, *_, **__: pipe.send(_Warned(str(message)))
     try:
         while True:
             job = pipe.recv()

@@ -1,80 +1,127 @@
 """Compiled kernels on disk, so that a second start takes no compiler.
 
 Numba's own disk cache misses whenever a kernel holds other kernels in its closure, and serves stale code when a callee
-in another file changes. Here a kernel is found by its name, which tells all that it closes over (see `kernels.jit`), in
-a folder named by a digest of the source. Each name has files of its own, so that processes which save different kernels
-at the same time do not get in each other's way.
+in another file changes; and where it cannot have the folder that it was given, it takes another one without a word.
+Here a kernel is found by its name, which tells all that it closes over (see `kernels.jit`), in a folder named by a
+digest of the source. Each name has files of its own, so that processes which save different kernels at the same time do
+not get in each other's way. No other folder is read or written: where this one cannot be written to, kernels are
+compiled anew, which is said once.
 
 What is stored calls its parts by symbols. The linker would take a symbol of the same name from any other kernel in the
 process, and leave the call hanging when that one is freed. So the symbols of a kernel that is kept hold a mark of the
 process that compiled it, and are found nowhere else.
 """
 
+import hashlib
 import os
 import re
 import shutil
+import sys
+import warnings
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 from numba import config
-from numba.core.caching import FunctionCache
+from numba.core.caching import IndexDataCacheFile, NullCache
+from numba.core.compiler import CompileResult
 
 from repro.source import kernel_digest
 
 _KEPT_VERSIONS = 4
 _MARK = f"_{os.urandom(8).hex()}"
+_SOURCE = kernel_digest()  # when this process began
+
+
+class CacheWarning(UserWarning):
+    """Compiled kernels that are not kept."""
 
 
 def folder() -> Path:
-    """Where compiled kernels are kept: ``REPRO_CACHE``, or a folder of the user's cache."""
+    """Where compiled kernels are kept: ``REPRO_CACHE``, or a folder of the user's cache.
+
+    Raises
+    ------
+    RuntimeError
+        If the user has no home.
+
+    """
     given = os.environ.get("REPRO_CACHE")
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(given) if given else (Path(cache) if cache else Path.home() / ".cache") / "repro") / "kernels"
 
 
-class _NamedCache(FunctionCache):
-    """A disk cache that takes a kernel's name for what it closes over, where Numba's would take the pickled closure.
+class _Disk(NullCache):
+    """Where what is compiled of an entry is found again; to Numba it is the cache of a function.
 
     A folder that is read-only, full or broken costs a compilation, never a run.
     """
 
-    def _index_key(self, sig: Any, codegen: Any) -> Any:
-        return sig, codegen.magic_tuple(), self._py_func.__qualname__
+    def __init__(self, version: Path, name: str) -> None:
+        self._version, self._name = version, name
+
+    def _place(self, sig: Any, codegen: Any) -> tuple[Any, IndexDataCacheFile]:
+        """A key, of entry, types, processor and Python, and the files that are of it alone."""
+        key = self._name, sig, codegen.magic_tuple(), sys.implementation.cache_tag
+        name = hashlib.sha256(repr(key).encode()).hexdigest()[:32]
+        return key, IndexDataCacheFile(str(self._version), name, self._version.name)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """What was stored, or None if nothing was, or nothing that can be read."""
+        target_context.refresh()
+        key, files = self._place(sig, target_context.codegen())
         try:
-            return super().load_overload(sig, target_context)
+            parts = files.load(key)
+            found = None if parts is None else CompileResult._rebuild(target_context, *parts)
         except Exception:  # whatever a damaged file makes of unpickling
             with suppress(OSError):
-                self.flush()
+                files.flush()
             return None
+        with suppress(OSError):
+            os.utime(self._version)  # it is in use
+        return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        with suppress(OSError):
-            super().save_overload(sig, data)
+        """Store what was compiled, or say why that cannot be."""
+        if data.library.has_dynamic_globals:
+            return  # an address in this process
+        key, files = self._place(sig, data.codegen)
+        try:
+            self._version.mkdir(parents=True, exist_ok=True)
+            files.save(key, data._reduce())
+        except Exception as error:  # no folder, no room, or what a damaged file makes of unpickling
+            _not_kept(f"in {self._version.parent} ({getattr(error, 'strerror', None) or error})")
+        else:
+            with suppress(OSError):
+                _forget_old_versions(self._version.parent)
+
+
+def _not_kept(where: str) -> None:
+    _warn(
+        f"compiled kernels cannot be kept {where}: every start compiles them anew, some seconds each. "
+        "Set REPRO_CACHE to a folder that can be written to."
+    )
+
+
+@lru_cache(maxsize=None)  # once a process
+def _warn(text: str) -> None:
+    warnings.warn(text, CacheWarning, stacklevel=2)
 
 
 def keep(compiled: Any) -> Any:
-    """``compiled``, a new entry with no compiled version yet, from now on kept on disk."""
+    """``compiled``, a new entry with no compiled version yet, from now on kept on disk, if that can be."""
     if config.DISABLE_JIT:
         return compiled
-    with suppress(OSError, RuntimeError):  # RuntimeError: no home, or Numba's word for a folder that it cannot write
-        version = folder() / kernel_digest()
-        config.CACHE_DIR = str(version)
-        compiled._cache = _NamedCache(_twin(compiled.py_func))
-        os.utime(version)
-        _forget_old_versions(version.parent)
+    if kernel_digest() != _SOURCE:  # which would stand for code that this process has not read
+        _warn("compiled kernels are not kept by this process: the source was edited after it began.")
+    else:
+        try:
+            compiled._cache = _Disk(folder() / _SOURCE, f"{compiled.py_func.__module__}.{compiled.__qualname__}")
+        except RuntimeError:
+            _not_kept("where there is no home folder")
     _mark(compiled)
     return compiled
-
-
-def _twin(function: FunctionType) -> FunctionType:
-    """A function of the same name and code: what the files on disk are named after."""
-    twin = FunctionType(function.__code__, function.__globals__, function.__name__, None, function.__closure__)
-    twin.__qualname__, twin.__module__ = function.__qualname__, function.__module__
-    return twin
 
 
 def _mark(compiled: Any) -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +50,13 @@ def raises(job: engine.Job) -> Iterator[engine.Event]:
     for trial in job.trials:
         if trial == 3:
             raise ZeroDivisionError("trial three")
+        yield fake(job, trial)
+
+
+def warns(job: engine.Job) -> Iterator[engine.Event]:
+    """All goes well, but for a warning before each trial."""
+    for trial in job.trials:
+        warnings.warn("the kettle boils", UserWarning, stacklevel=1)
         yield fake(job, trial)
 
 

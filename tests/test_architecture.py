@@ -181,6 +181,14 @@ def test_forbidden_words(path):
     assert not keywords & {"fastmath", "parallel"}
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_what_is_kept_on_disk_is_made_where_its_digest_looks(path):
+    """Elsewhere an edit would leave the digest, and an old kernel would be taken for the new one."""
+    if module_of(path) not in ("kernels", "learners", "tasks"):
+        text = path.read_text(encoding="utf-8")
+        assert not ("from repro.kernels.jit import" in text and re.search(r"\b(keep|kept)\(", text))
+
+
 @pytest.mark.parametrize(
     "path", [path for path in FILES if module_of(path) in ("kernels", "learners", "tasks")], ids=lambda path: path.stem
 )

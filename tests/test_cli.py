@@ -15,9 +15,11 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import SMALL
 from invented import stage
+from rich.console import Console
+from rich.file_proxy import FileProxy
 from test_tables import fill
 
-from repro import config
+from repro import cli, config
 from repro.cli import main
 from repro.store import Store
 
@@ -170,6 +172,14 @@ def test_a_torn_results_file_is_a_warning_in_plain_words(tmp_path):
     done = process("table", "9", "--results", str(tmp_path))
     assert done.returncode == 0
     assert re.fullmatch(r"Warning: \S+6a\.jsonl:1: torn last line dropped\n", done.stderr)
+
+
+def test_a_warning_is_shown_above_a_live_table(monkeypatch):
+    shown, terminal = io.StringIO(), io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr(sys, "stderr", FileProxy(Console(file=shown), terminal))  # as a live table does
+    cli._show_warning("the kettle boils", UserWarning, "", 0)
+    assert shown.getvalue() == "Warning: the kettle boils\n"
+    assert terminal.buffer.getvalue() == b""
 
 
 def test_a_crashed_trial_makes_exit_code_1(tmp_path, monkeypatch):

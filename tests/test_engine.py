@@ -62,6 +62,13 @@ def test_an_exception_is_a_crash_that_says_why():
         assert "ZeroDivisionError: trial three" in crash.error
 
 
+def test_what_workers_warn_of_is_said_once_by_the_parent(capfd):
+    with pytest.warns(UserWarning) as said:
+        assert outcomes(engine.local(jobs((0, 1, 2, 3), (4, 5, 6, 7)), 2, faults.warns)) == ALL
+    assert [str(warning.message) for warning in said] == ["the kettle boils"]
+    assert capfd.readouterr().err == ""
+
+
 def test_leaving_early_stops_the_workers_at_once():
     events = engine.local(jobs((0,), (1,)), 2, faults.slow)
     next(e for e in events if isinstance(e, engine.Ended))
