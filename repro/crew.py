@@ -18,7 +18,7 @@ from repro.cell import Cell
 from repro.kernels import driver, random, trace
 from repro.kernels.contract import Learner, Task
 from repro.provenance import processor, versions
-from repro.source import numerical_digest
+from repro.source import edited, numerical_digest
 from repro.trial import SCHEMA, LastLook, Outcome, Record, StageRecord
 
 WIDEST = 32  # lanes; more would pay on AVX-512 only, and no row of the paper has more trials than that
@@ -270,7 +270,10 @@ def run(
     cell: Cell, trials: Sequence[int], width: int | None = None, traced: bool = False
 ) -> Iterator[Record | Progress]:
     """Run trials of a cell, yielding each record as its trial ends, and progress in between."""
-    yield from run_in(Crew(cell, width or width_for(len(trials), widest(cell)), traced), trials)
+    crew = Crew(cell, width or width_for(len(trials), widest(cell)), traced)
+    if changed := edited(cell.settings["learner"]["name"], cell.settings["task"]["name"]):
+        raise RuntimeError(f"{', '.join(changed)}: edited after this process had begun, which may know half of it")
+    yield from run_in(crew, trials)
 
 
 def run_in(crew: Crew, trials: Sequence[int] = ()) -> Iterator[Record | Progress]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parent
+_READ = {path: path.read_bytes() for path in PACKAGE.rglob("*.py")}  # when this process began, as it computes by these
 
 # What the crew imports, and no number comes from it.
 _WITHOUT_NUMBERS = {
@@ -106,7 +107,7 @@ def _nested(node: Any) -> Any:
 
 def _tree(path: Path) -> ast.Module:
     """The syntax tree of a module, without its functions that only tell."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = ast.parse(_READ.get(path) or path.read_bytes())
     tree.body = [node for node in tree.body if not (isinstance(node, ast.FunctionDef) and node.name in _TELLING)]
     return tree
 
@@ -147,19 +148,25 @@ def closure(*starts: Path, package: Path = PACKAGE) -> list[Path]:
     return sorted(seen)
 
 
+def _modules(learner: str, task: str, package: Path) -> list[Path]:
+    """The modules that decide the numbers of trials of ``learner`` on ``task``."""
+    starts = ("crew.py", "stop.py", f"learners/{learner}.py", f"tasks/{task}.py")
+    return closure(*(package / start for start in starts), package=package)
+
+
 @lru_cache(maxsize=None)
 def numerical_digest(learner: str, task: str, package: Path = PACKAGE) -> str:
-    """Digest of the source that decides the numbers of trials of ``learner`` on ``task``."""
-    starts = (
-        package / "crew.py",
-        package / "stop.py",
-        package / "learners" / f"{learner}.py",
-        package / "tasks" / f"{task}.py",
-    )
+    """Digest of the source that decides the numbers of trials of ``learner`` on ``task``, as it was at the start."""
     digest = hashlib.sha256()
-    for path in closure(*starts, package=package):
+    for path in _modules(learner, task, package):
         digest.update(f"{path.relative_to(package).as_posix()}\n{_text(path)}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def edited(learner: str, task: str) -> list[str]:
+    """Which modules that decide the numbers of trials are not on disk as they were when this process began."""
+    now = {path: path.read_bytes() if path.is_file() else b"" for path in _modules(learner, task, PACKAGE)}
+    return [path.relative_to(PACKAGE).as_posix() for path, content in now.items() if content != _READ.get(path)]
 
 
 def kernel_digest(package: Path = PACKAGE) -> str:

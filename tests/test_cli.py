@@ -126,7 +126,7 @@ def test_records_with_other_settings_are_not_in_the_papers_table(tmp_path):
     lines = json.loads(repro("table", "9", "--results", str(tmp_path), "--format", "json").stdout)
     assert [line["trials"] for line in lines] == [0, 0]
     said = repro("table", "9", "--results", str(tmp_path)).stdout
-    assert "6a/lstm, printed: 3 records of other settings or other source do not count." in said
+    assert "6a/lstm, printed: 3 records of other settings do not count." in said
     assert "Not run yet: '6a/lstm', '6b/lstm'. `repro run '6a/lstm'` runs the first." in said
 
 

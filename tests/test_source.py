@@ -1,7 +1,10 @@
 """Digests change with what decides numbers, and with nothing else."""
 
 import ast
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -176,3 +179,25 @@ def test_kernel_digest_sees_every_byte(package):
     before = source.kernel_digest(package)
     edit(package / "kernels" / "lanes.py", "# ---", "#  --")
     assert source.kernel_digest(package) != before
+
+
+def test_the_digest_is_of_what_the_process_began_with_and_a_later_edit_is_found(package):
+    """A process that goes on must not stamp its bits with a source that it has not read, nor run what it half knows."""
+    script = (
+        "from pathlib import Path\nfrom conftest import small_cell\nfrom repro import crew, source\n"
+        "before = source.numerical_digest('lstm', 'adding')\n"
+        "assert source.edited('lstm', 'adding') == []\n"
+        "path = source.PACKAGE / 'kernels' / 'lstm_truncated.py'\n"
+        "path.write_text(path.read_text().replace('g * dy_in', 'g * y_in', 1))\n"
+        "source.numerical_digest.cache_clear(), source._text.cache_clear()\n"
+        "assert source.numerical_digest('lstm', 'adding') == before\n"
+        "assert source.edited('lstm', 'adding') == ['kernels/lstm_truncated.py']\n"
+        "assert source.edited('elman', 'reber') == []\n"
+        "try:\n    next(crew.run(small_cell(), [0], 1))\nexcept RuntimeError as error:\n    print(error)\n"
+    )
+    shutil.copytree(source.PACKAGE.parent / "configs", package.parent / "configs")
+    path = f"{package.parent}{os.pathsep}{Path(__file__).parent}"
+    environment = {**os.environ, "PYTHONPATH": path, "NUMBA_DISABLE_JIT": "1"}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, cwd=package.parent, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("kernels/lstm_truncated.py: edited after this process had begun")
