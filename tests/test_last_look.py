@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import made_cell
-from sequences import without_jit
 from test_stats import stage
 from test_tables import fill, lines
 from twins import tasks as twin_tasks
@@ -19,12 +18,6 @@ REBER = {"name": "reber", "training_strings": 6, "test_strings": 4, "pairs": 2}
 NET = {"name": "lstm", "blocks": 2, "size": 1, "biased": "gates", "init": 0.2, "learning_rate": 0.5}
 ADDING = {"name": "adding", "operation": "sum", "length": 20}
 STAGE = {"name": "all right", "exam_max_wrong": 0}
-
-
-@pytest.fixture
-def plain(monkeypatch):
-    without_jit(monkeypatch)
-    monkeypatch.setattr(crew, "_entries", {})
 
 
 @pytest.mark.parametrize("max_sequences", [30, 400])
