@@ -24,7 +24,7 @@ paper: .venv/installed
 	$(BIN)/repro table @paper
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -50,12 +50,13 @@ def result(record: Record) -> dict[str, Any]:
 
 @pytest.fixture(scope="session", autouse=True)
 def kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Compiled kernels of this test run, shared with the processes that it starts."""
-    folder = tmp_path_factory.mktemp("kernels")
-    before = os.environ.get("REPRO_CACHE")
-    os.environ["REPRO_CACHE"] = str(folder)
-    yield folder
-    if before is None:
-        del os.environ["REPRO_CACHE"]
-    else:
-        os.environ["REPRO_CACHE"] = before
+    """Where compiled kernels are kept: one folder for all processes that share the tests, and those that tests start.
+
+    It is ``REPRO_CACHE`` if that is given: what is found there is good, as kernels are found by what they are made of.
+    """
+    own = tmp_path_factory.getbasetemp()
+    run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder = Path(os.environ.get("REPRO_CACHE") or run / "kernels")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REPRO_CACHE", str(folder))
+        yield folder
