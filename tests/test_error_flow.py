@@ -194,7 +194,7 @@ def test_measured_nets_are_the_trials(monkeypatch):
     """What is watched of real nets is what the twins do with their weights, so both mean the same by them."""
     without_jit(monkeypatch)
     monkeypatch.setattr(crew, "_entries", {})  # compiled loops of these names would be taken
-    small = ({"learner.hidden": 3}, {"learner.hidden": 3}, {})
+    small = ({"learner.hidden": 3, "stop.exam_sequences": 2}, {"learner.hidden": 3}, {})
     quick = [
         replace(case, trials=case.trials[:1], sequences=(0,), overrides={"stop.max_sequences": 2, **net})
         for case, net in zip(error_flow.CASES, small, strict=True)
