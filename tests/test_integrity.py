@@ -205,7 +205,7 @@ VALUES = st.one_of(
 
 
 @pytest.mark.parametrize("kind", RECORDS)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=300, derandomize=True)
 @given(st.data())
 def test_an_edit_is_noticed_or_leaves_what_a_trial_could_have(kind, given_data):
     whole, free = RECORDS[kind]
@@ -213,7 +213,7 @@ def test_an_edit_is_noticed_or_leaves_what_a_trial_could_have(kind, given_data):
     edited = changed(whole, path, given_data.draw(VALUES))
     with TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        store = write(Path(folder), edited, data(1))
+        store = write(Path(folder), edited, data(98_765))
         try:
             records = store.read("5")
         except StoreError:
