@@ -107,7 +107,11 @@ def task(condition: Condition, ledger: Ledger, n_whole: int | None, *, check: bo
     known = line.prints if line and line.sequences == PREFIX and not check else {}
     trials = list(condition.records)
     n = len(trials) if n_whole is None else min(n_whole, len(trials))
-    whole = drawn(condition.cell, source, trials)[:n] if not line or line.whole < n else []
+    if n and line and line.agreed < line.whole:  # those that did not come out right must not be left out now
+        n = max(n, line.whole)
+    elif line and line.whole >= n:
+        n = 0
+    whole = drawn(condition.cell, source, trials)[:n]
     return Task(condition, source, tuple(t for t in trials if t not in known), tuple(sorted(whole)), check)
 
 
@@ -152,14 +156,17 @@ def settle(one: Task, fresh: Sequence[Record], ledger: Ledger) -> Finding:
         before = None
     made = {record.trial: fingerprint(record) for record in fresh if record.cell == cell.cut_short(PREFIX).key}
     whole = {r.trial: r.results() for r in fresh if r.cell == cell.key and r.trial in one.whole}
-    unlike = [t for t, results in whole.items() if any(r.results() != results for r in condition.records[t])]
     line = Attestation(
         cell.row, cell.reading, cell.seed, cell.key, source, PREFIX,
         prints={**(before.prints if before else {}), **made},
-        whole=len(whole) if whole or not before else before.whole,
-        agreed=len(whole) - len(unlike) if whole or not before else before.agreed,
+        whole=before.whole if before else 0,
+        agreed=before.agreed if before else 0,
         versions=libraries(versions()) if made or not before else before.versions,
     )  # fmt: skip
+    ledger.add([line])
+    unlike = [t for t, results in whole.items() if any(r.results() != results for r in expected(one, t, ledger))]
+    if whole:
+        line = replace(line, whole=len(whole), agreed=len(whole) - len(unlike))
     lines, problems = [line], []
     if one.check and not before:
         problems.append(f"there is no attestation of today's source {source}: `repro attest` makes one")
@@ -174,7 +181,8 @@ def settle(one: Task, fresh: Sequence[Record], ledger: Ledger) -> Finding:
         problems.append(f"{line.whole - line.agreed} of {line.whole} trials, run whole, did not end in the stored bits")
     for then in condition.sources:
         stored = condition.trials_of(then)
-        if then != source and not ledger.line(cell.key, then) and whole.keys() >= stored.keys() and not unlike:
+        came_out = all(t in whole and whole[t] == record.results() for t, record in stored.items())
+        if then != source and not ledger.line(cell.key, then) and came_out:
             prints = {t: line.prints[t] for t in stored}
             there = libraries(next(iter(stored.values())).versions)
             lines.append(replace(line, source=then, prints=prints, whole=0, agreed=0, versions=there))
@@ -182,15 +190,27 @@ def settle(one: Task, fresh: Sequence[Record], ledger: Ledger) -> Finding:
     return Finding(one, tuple(lines), tuple(problems or _disagreements(condition, source, ledger)))
 
 
+def expected(one: Task, trial: int, ledger: Ledger) -> list[Record]:
+    """The records that a trial, run whole, has to come out as: those that count; if none is known to, the latest."""
+    key, records = one.condition.cell.key, one.condition.records[trial]
+    return [r for r in records if ledger.begin_alike(key, r.source, one.source, trial)] or [records[-1]]
+
+
 def _disagreements(condition: Condition, source: str, ledger: Ledger) -> Iterator[str]:
-    """Which sources of stored records are not known to agree with today's, and where they differ first."""
+    """Of trials that have no record that counts: which sources are not known to agree, and where they differ first."""
     key = condition.cell.key
+    lacking = {
+        t
+        for t, records in condition.records.items()
+        if not any(ledger.agree(key, r.source, source, t) for r in records)
+    }
     for then in condition.sources:
-        if differing := ledger.differing(key, then, source):
-            yield f"trial {differing[0]} is the first that differs from what source {then} made of it"
-        elif unknown := [t for t in condition.trials_of(then) if not ledger.agree(key, then, source, t)]:
-            numbers = attestation.ranges(unknown, ", ")
-            yield f"source {then} has no attestation of trials {numbers}: --whole all compares their bits"
+        if trials := sorted(lacking & condition.trials_of(then).keys()):
+            if differing := ledger.differing(key, then, source):
+                yield f"trial {differing[0]} is the first that differs from what source {then} made of it"
+            else:
+                numbers = attestation.ranges(trials, ", ")
+                yield f"source {then} has no attestation of trials {numbers}: --whole all compares their bits"
 
 
 def summary(finding: Finding) -> tuple[str, int, str, str, str, str]:

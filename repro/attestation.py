@@ -75,14 +75,19 @@ class Ledger:
             return []
         return sorted(trial for trial, made in a.prints.items() if b.prints.get(trial, made) != made)
 
-    def agree(self, cell: str, one: str, other: str, trial: int) -> bool:
-        """Whether two sources are attested to give a trial's bits, and are not known to differ in any of its cell."""
+    def begin_alike(self, cell: str, one: str, other: str, trial: int) -> bool:
+        """Whether the fingerprints of two sources have a trial, and differ in no trial of its cell."""
         if one == other:
             return True
+        a, b = self.line(cell, one), self.line(cell, other)
+        known = a and b and trial in a.prints and trial in b.prints and a.sequences == b.sequences
+        return bool(known) and not self.differing(cell, one, other)
+
+    def agree(self, cell: str, one: str, other: str, trial: int) -> bool:
+        """Whether two sources are attested to give a trial's bits: alike at the start, and right wherever run whole."""
         lines = [self.line(cell, source) for source in (one, other)]
-        known = all(line and trial in line.prints and line.agreed == line.whole for line in lines)
-        same_length = len({line.sequences for line in lines if line}) == 1
-        return known and same_length and not self.differing(cell, one, other)
+        came_out = all(line is None or line.agreed == line.whole for line in lines)
+        return one == other or (came_out and self.begin_alike(cell, one, other, trial))
 
     def whole(self, records: Sequence[Record], today: str) -> tuple[int, str]:
         """How many trials of records that count were run again whole, and by which source: the one with most."""

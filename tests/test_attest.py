@@ -111,6 +111,18 @@ def test_two_records_of_a_trial_that_count_must_be_the_same(store, made):
         counted(store)
 
 
+def test_records_that_others_have_taken_the_place_of_are_no_problem(store, made):
+    """After a change that is meant to change bits, and a new run."""
+    line_of_then(store, t2="00000000")
+    for record in made[:3]:
+        store.append(record)
+    assert attested(store).problems == (f"trial 2 is the first that differs from what source {THEN} made of it",)
+    store.append(made[3])
+    assert attested(store, None).problems == ()
+    assert attested(store, check=True).problems == ()
+    assert counted(store) == list(range(N))
+
+
 # ------------------------------------------------------------------------------------------------------ whole trials
 
 
@@ -144,6 +156,10 @@ def test_a_record_with_other_bits_is_found_by_running_it_whole(store, made):
     assert finding.problems == ("trial 3, run whole, is the first that does not end in the stored bits",)
     assert counted(store) == []
     assert attested(store).problems == (f"1 of {N} trials, run whole, did not end in the stored bits",)
+    assert attested(store, 1).problems == finding.problems, "fewer trials must not make it good"
+    path.write_text(path.read_text().replace("0" * 16, wrong))
+    assert attested(store, 1).problems == ()
+    assert counted(store) == list(range(N))
 
 
 def test_a_source_without_a_line_gets_one_if_all_its_trials_come_out_whole(store):
