@@ -8,7 +8,7 @@ from repro.attestation import Ledger, origin
 from repro.campaign import source_of
 from repro.cell import Cell
 from repro.config import Row
-from repro.trial import Record
+from repro.trial import LOOKED_AT, Record
 
 
 def row(row: Row, reading: str, overrides: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -63,8 +63,7 @@ def trial(record: Record, cell: Cell, ledger: Ledger) -> list[tuple[str, str]]:
             pairs.append(("", f"tested: {stage.test_wrong:,} of {stage.test_sequences:,} sequences wrong"))
             pairs.append(("", _errors(stage.mean_absolute_error, stage.mean_squared_error)))
     if look := record.last_look:
-        which = {"exam": "a last exam", "training": "the most recent training sequences"}[look.at]
-        pairs.append(("last look", f"{which}: {look.wrong:,} of {look.sequences:,} sequences wrong"))
+        pairs.append(("last look", f"{LOOKED_AT[look.at]}: {look.wrong:,} of {look.sequences:,} sequences wrong"))
         if look.late_wrong is not None:
             pairs.append(("", f"{look.late_wrong:,} of those at the second symbol from the end"))
         pairs.append(("", _errors(look.mean_absolute_error, look.mean_squared_error)))

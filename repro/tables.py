@@ -14,7 +14,7 @@ from repro.schema import Published
 from repro.selection import select
 from repro.stats import Estimate, Nearness, Summary, Survival, summarise
 from repro.store import Store
-from repro.trial import Record
+from repro.trial import LOOKED_AT, Record
 
 
 @dataclass(frozen=True)
@@ -308,7 +308,6 @@ def near(nearness: Nearness, n_failures: int) -> str:
     least, middle, most = nearness.wrong
     found = f"{least:,}" if least == most else f"{least:,} to {most:,} (median {middle:,g})"
     late = "" if not nearness.late else f", {100 * nearness.late:.0f} % of them at the second symbol from the end"
-    which = {"exam": "a last exam", "training": "the most recent training sequences"}[nearness.at]
     errors = [
         f"mean {kind} error {value:.3g}"
         for kind, value in (("absolute", nearness.mean_absolute_error), ("squared", nearness.mean_squared_error))
@@ -316,7 +315,7 @@ def near(nearness: Nearness, n_failures: int) -> str:
     ]
     some = f"{n_failures} failures" if nearness.n == n_failures else f"{nearness.n} of {n_failures} failures"
     return (
-        f"how near {some} came, by {which}: {found} of {nearness.sequences:,} wrong{late}; "
+        f"how near {some} came, by {LOOKED_AT[nearness.at]}: {found} of {nearness.sequences:,} wrong{late}; "
         f"{', '.join(errors) or 'errors that are not finite'}"
     )
 

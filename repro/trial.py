@@ -25,6 +25,9 @@ class StageRecord(Settings):
     max_error: float | None = Field(description="the most that the outputs were wrong by, where that decides")
 
 
+LOOKED_AT = {"exam": "a last exam", "training": "the most recent training sequences"}  # by `LastLook.at`, in words
+
+
 class LastLook(Settings):
     """How near a trial came that ended at its limit."""
 
