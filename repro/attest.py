@@ -13,7 +13,6 @@ from repro import attestation, engine
 from repro.attestation import PREFIX, Attestation, Ledger, fingerprint
 from repro.campaign import Engine, source_of
 from repro.cell import Cell
-from repro.integrity import cell_of
 from repro.provenance import versions
 from repro.store import Store
 from repro.trial import Record
@@ -78,17 +77,18 @@ def conditions(store: Store, rows: Iterable[str] | None = None) -> list[Conditio
 
     """
     wanted = None if rows is None else set(rows)
-    found: dict[str, list[Record]] = {}
-    for experiment in store.experiments():
-        for record in store.read(experiment):
-            if record.outcome != "crashed" and (wanted is None or record.row in wanted):
-                found.setdefault(record.cell, []).append(record)
     result = []
-    for records in found.values():
-        trials: dict[int, tuple[Record, ...]] = {}
-        for record in records:
-            trials[record.trial] = (*trials.get(record.trial, ()), record)
-        result.append(Condition(cell_of(records[0]), {trial: trials[trial] for trial in sorted(trials)}))
+    for experiment in store.experiments():
+        stored = store.stored(experiment)
+        for cell in stored.cells:
+            if wanted is not None and cell.row not in wanted:
+                continue
+            trials: dict[int, tuple[Record, ...]] = {}
+            for record in stored.records(cell.key):
+                if record.outcome != "crashed" and not record.screened:
+                    trials[record.trial] = (*trials.get(record.trial, ()), record)
+            if trials:
+                result.append(Condition(cell, {trial: trials[trial] for trial in sorted(trials)}))
     return result
 
 

@@ -66,7 +66,9 @@ class Plan:
 
 
 def current(cell: Cell, n_trials: int, records: Iterable[Record], ledger: Ledger) -> list[Record]:
-    """The records of a cell's first ``n_trials`` trials that ended, and whose bits today's source gives.
+    """Of the ``records`` of a cell those of its first trials that ended, and whose bits today's source gives.
+
+    Those of a screening do not count: settings were chosen by them.
 
     Raises
     ------
@@ -77,11 +79,11 @@ def current(cell: Cell, n_trials: int, records: Iterable[Record], ledger: Ledger
     source = source_of(cell)
     chosen: dict[int, Record] = {}
     for record in records:
-        if record.cell != cell.key or record.trial >= n_trials or record.outcome == "crashed":
+        if record.trial >= n_trials or record.outcome == "crashed" or record.screened:
             continue
         if ledger.agree(cell.key, record.source, source, record.trial):
-            before = chosen.get(record.trial, record)
-            if before.results() != record.results():
+            before = chosen.get(record.trial)
+            if before and before.results() != record.results():
                 raise AttestationError(
                     f"trial {record.trial} of {record.row} ({record.reading}) is stored with different results, of "
                     f"sources {before.source} and {record.source}, which are attested to give the same bits; "
@@ -91,18 +93,18 @@ def current(cell: Cell, n_trials: int, records: Iterable[Record], ledger: Ledger
     return [chosen[trial] for trial in sorted(chosen)]
 
 
-def stale(cell: Cell, n_trials: int, records: Iterable[Record], counted: Iterable[Record]) -> set[int]:
-    """The trials of a cell that are stored, but not among the records that count."""
-    ended = {record.trial for record in records if record.cell == cell.key and record.outcome != "crashed"}
+def stale(n_trials: int, records: Iterable[Record], counted: Iterable[Record]) -> set[int]:
+    """The trials among the ``records`` of a cell that ended, and are not among those that count."""
+    ended = {record.trial for record in records if record.outcome != "crashed" and not record.screened}
     return {trial for trial in ended if trial < n_trials} - {record.trial for record in counted}
 
 
-def lost(cell: Cell, n_trials: int, records: Iterable[Record], counted: Iterable[Record]) -> tuple[int, ...]:
-    """The trials of a cell that are not among the records that count, because the latest run crashed.
+def lost(n_trials: int, records: Iterable[Record], counted: Iterable[Record]) -> tuple[int, ...]:
+    """The trials among the ``records`` of a cell that are not among those that count, because the latest run crashed.
 
     The machine failed there, and not the learner: such a trial is missing, and part of no number.
     """
-    latest = {record.trial: record for record in records if record.cell == cell.key and record.trial < n_trials}
+    latest = {record.trial: record for record in records if record.trial < n_trials}
     there = {record.trial for record in counted}
     return tuple(n for n in sorted(latest.keys() - there) if latest[n].outcome == "crashed")
 
@@ -165,17 +167,17 @@ def plan(items: Sequence[Item], store: Store, trace: bool = False) -> Plan:
         If the attestations beside them cannot be read.
 
     """
-    records = {name: store.read(name) for name in {item.cell.experiment for item in items}}
+    files = {name: store.stored(name) for name in dict.fromkeys(item.cell.experiment for item in items)}
     ledger = attestation.read(store.folder)
     done, missing, crashed, n_stale = {}, {}, {}, 0
     for item in items:
-        stored = records[item.cell.experiment]
+        stored = files[item.cell.experiment].records(item.cell.key)
         found = current(item.cell, item.n_trials, stored, ledger)
         done[item.cell.key] = tuple(r for r in found if r.trace is not None or not trace)
         have = {r.trial for r in done[item.cell.key]}
         missing[item.cell.key] = tuple(n for n in range(item.n_trials) if n not in have)
-        crashed[item.cell.key] = lost(item.cell, item.n_trials, stored, found)
-        n_stale += len(stale(item.cell, item.n_trials, stored, found))
+        crashed[item.cell.key] = lost(item.n_trials, stored, found)
+        n_stale += len(stale(item.n_trials, stored, found))
     return Plan(tuple(items), done, missing, crashed, trace, n_stale)
 
 

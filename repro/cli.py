@@ -99,12 +99,12 @@ def show(row: str, reading: str | None, overrides: tuple[str, ...], seed: int, r
     repro show 4/lstm/T=100 --reading linear
     repro show 6a/lstm:3
     """
-    from repro import attestation, config, grid, integrity, replay, selection, showing
+    from repro import attestation, config, grid, replay, selection, showing
     from repro.store import Store
 
     if ":" in row:
         record = replay.stored(row, reading, overrides, seed, Store(results))
-        pairs = showing.trial(record, integrity.cell_of(record), attestation.read(results))
+        pairs = showing.trial(record, attestation.read(results))
     else:
         changes = dict(map(selection.parse_override, overrides))
         pairs = showing.row(selection.one(row, config.load()), reading or config.PRINTED, changes)

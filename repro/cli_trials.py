@@ -39,7 +39,7 @@ def replay(
     repro replay 6a/lstm:3 --reading plain-error --watch -o gates.svg
     repro replay 6a/lstm:3 --watch --wrong
     """
-    from repro import grid, integrity, watching
+    from repro import grid, watching
     from repro import replay as again
     from repro.plots import style
     from repro.plots import watch as figures
@@ -53,7 +53,7 @@ def replay(
         style.check_writable(output)
     record = again.stored(trial, reading, overrides, seed, Store(results))
     click.echo(again.circumstances(record), err=True)
-    rerun = watching.Rerun(integrity.cell_of(record), record.trial)
+    rerun = watching.Rerun(record.condition.cell, record.trial)
     with click.progressbar(length=record.sequences, label="training sequences", file=sys.stderr) as bar:
         replayed = rerun.train(bar.update)
     parts = again.compared(record, replayed)

@@ -17,9 +17,9 @@ from repro import kernel_cache
 from repro.cell import Cell
 from repro.kernels import driver, random, trace
 from repro.kernels.contract import Learner, Task
-from repro.provenance import processor, versions
+from repro.provenance import machine
 from repro.source import edited, numerical_digest
-from repro.trial import SCHEMA, LastLook, Outcome, Record, StageRecord
+from repro.trial import Condition, LastLook, Outcome, Record, StageRecord
 
 WIDEST = 32  # lanes; more would pay on AVX-512 only, and no row of the paper has more trials than that
 _SLICE_S = 0.15  # how long the kernel may keep Python waiting
@@ -117,6 +117,7 @@ class Crew:
 
     def __init__(self, cell: Cell, width: int, traced: bool = False) -> None:
         self.cell = cell
+        self.condition = Condition(cell)
         self.width = width
         self.traced = traced  # is a learning trace kept
         self._learner = import_module(f"repro.learners.{cell.settings['learner']['name']}")
@@ -211,19 +212,16 @@ class Crew:
         book.mode[lane] = driver.IDLE
         self.trials[lane] = None
         return Record(
-            schema=SCHEMA,
-            experiment=cell.experiment, row=cell.row, reading=cell.reading, cell=cell.key, trial=trial, seed=cell.seed,
-            outcome=outcome,
+            condition=self.condition, trial=trial, outcome=outcome,
             sequences=int(book.sequences[lane]), steps=int(book.steps[lane]),
-            stages=[self._stage(lane, k) for k in range(int(book.stage[lane]))],
+            stages=tuple(self._stage(lane, k) for k in range(int(book.stage[lane]))),
             cpu_s=round(self.cpu_s[lane], 3),
             weights=len(values), facts=facts,
             weights_digest=hashlib.sha256(values.astype(values.dtype.newbyteorder("<")).tobytes()).hexdigest()[:16],
             source=numerical_digest(cell.settings["learner"]["name"], cell.settings["task"]["name"]),
-            settings={group: dict(settings) for group, settings in cell.settings.items()},
-            versions=versions(), processor=processor(),
+            machine=machine(),
             last_look=self._last_look(lane) if outcome == "limit" else None,
-            trace=trace.read(self.net, lane) if self.traced else None,
+            trace=tuple(trace.read(self.net, lane)) if self.traced else None,
         )  # fmt: skip
 
     def _last_look(self, lane: int) -> LastLook:

@@ -25,7 +25,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from repro.cell import Cell
-from repro.trial import SCHEMA, Record
+from repro.provenance import NOWHERE
+from repro.trial import Condition, Record
 
 _ATTEMPTS = 3
 
@@ -141,11 +142,8 @@ def local(jobs: Iterable[Job], n_workers: int, run: Run = run_job) -> Iterator[E
 def crashed(cell: Cell, trial: int, error: str) -> Record:
     """The record of a trial that could not be run to its end."""
     return Record(
-        schema=SCHEMA,
-        experiment=cell.experiment, row=cell.row, reading=cell.reading, cell=cell.key, trial=trial, seed=cell.seed,
-        outcome="crashed", sequences=0, steps=0, stages=[], cpu_s=0.0, weights=0, weights_digest=None, source="",
-        settings={group: dict(settings) for group, settings in cell.settings.items()}, versions={}, processor="",
-        error=error.strip(),
+        condition=Condition(cell), trial=trial, outcome="crashed", sequences=0, steps=0, stages=(), cpu_s=0.0,
+        weights=0, weights_digest=None, source="", machine=NOWHERE, error=error.strip(),
     )  # fmt: skip
 
 

@@ -8,7 +8,6 @@ from repro.campaign import source_of
 from repro.cell import Cell
 from repro.config import PRINTED, Row, load
 from repro.errors import ReproError
-from repro.integrity import cell_of
 from repro.selection import one, parse_override
 from repro.store import Store
 from repro.trial import Record
@@ -41,9 +40,8 @@ def stored(trial: str, reading: str | None, overrides: Iterable[str], seed: int,
 
 def _find(row: Row, cell: Cell, trial: int, store: Store) -> Record:
     """The stored record of a trial of a cell: that of today's source, if there is one, else the latest."""
-    of_row = [record for record in store.read(row.experiment) if record.row == row.name]
-    stored = [record for record in of_row if record.outcome != "crashed"]
-    mine = [record for record in of_row if record.cell == cell.key and record.trial == trial]
+    file = store.stored(row.experiment)
+    mine = [record for record in file.records(cell.key) if record.trial == trial]
     ended = sorted((r for r in mine if r.outcome != "crashed"), key=lambda r: r.source == source_of(cell))
     if ended:
         return ended[-1]
@@ -53,6 +51,8 @@ def _find(row: Row, cell: Cell, trial: int, store: Store) -> Record:
             f"trial {trial} of {row.name} crashed, and left nothing to compare with: {why}; `repro run` with the same "
             "options runs it again"
         )
+    others = [record for one in file.cells if one.row == row.name for record in file.records(one.key)]
+    stored = [record for record in others if record.outcome != "crashed"]
     if not stored:
         raise ReplayError(f"no trials of {row.name} are in {store.folder}; `repro run '{row.name}'` runs them")
     there: dict[str, set[int]] = {}
@@ -79,9 +79,8 @@ def circumstances(record: Record) -> str:
     """Which trial a record is of, and what of the source, versions and processor that computed it is not of today."""
     from repro.provenance import processor, versions
 
-    cell = cell_of(record)
     then = {"numerical source": record.source, **record.versions, "processor": record.processor}
-    now = {"numerical source": source_of(cell), **versions(), "processor": processor()}
+    now = {"numerical source": source_of(record.condition.cell), **versions(), "processor": processor()}
     changed = [
         f"{name} {then.get(name, 'unknown')}, now {value}" for name, value in now.items() if then.get(name) != value
     ]

@@ -6,7 +6,6 @@ from typing import Any
 
 from repro.attestation import Ledger, origin
 from repro.campaign import source_of
-from repro.cell import Cell
 from repro.config import Row
 from repro.trial import LOOKED_AT, Record
 
@@ -47,7 +46,7 @@ def row(row: Row, reading: str, overrides: Mapping[str, Any]) -> list[tuple[str,
     return pairs
 
 
-def trial(record: Record, cell: Cell, ledger: Ledger) -> list[tuple[str, str]]:
+def trial(record: Record, ledger: Ledger) -> list[tuple[str, str]]:
     """What there is to say of a stored trial: what came of it, how near it came if it failed, and what computed it."""
     pairs = [
         ("trial", f"{record.row}:{record.trial}"),
@@ -70,7 +69,7 @@ def trial(record: Record, cell: Cell, ledger: Ledger) -> list[tuple[str, str]]:
     elif record.outcome == "limit":
         pairs.append(("last look", "none: the record is older than last looks"))
     pairs += [(name.replace("_", " "), f"{value:,}") for name, value in record.facts.items()]
-    today = source_of(cell)
+    today = source_of(record.condition.cell)
     counts = ledger.agree(record.cell, record.source, today, record.trial)
     pairs += [
         ("weights", f"{record.weights:,}, digest of the final ones {record.weights_digest}"),

@@ -1,24 +1,30 @@
-"""Records under a results folder: one file an experiment, one JSON line a trial.
+"""Records under a results folder: one file an experiment, a line a trial, and a line for what trials share (`jsonl`).
 
 A record is appended by a single write, under a lock, and flushed to disk before the trial counts as done. So a killed
-process can leave at most one line without its end; such a torn last line is dropped, and its trial run again. A bad
-line anywhere else is an error: somebody should look. A record that does not hold together is named and not counted.
+process can leave at most one line without its end; such a torn last line is dropped, and its trial run again. A line
+anywhere else that is not JSON is an error: somebody should look. A record that does not hold together is named and not
+counted.
+
+Of a file with a million trials most views need a few: it is split by conditions at once, and what a condition's lines
+say is read when it is asked for.
 """
 
 import errno
 import fcntl
 import os
 import warnings
+from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from repro import jsonl
 from repro.errors import ReproError
-from repro.integrity import RecordError, check
-from repro.trial import SCHEMA, Record
+from repro.integrity import RecordError, Rule, cell_of, check
+from repro.jsonl import LineError
+from repro.provenance import Machine
+from repro.trial import Condition, Record
 
 
 class StoreError(ReproError):
@@ -36,11 +42,153 @@ class UncountedWarning(UserWarning):
 _MOST_WARNINGS = 10  # of a file
 
 
+class Stored:
+    """What a results file has, by condition.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be read, or a line other than a torn last one is of no kind.
+
+    """
+
+    def __init__(self, path: Path, experiment: str) -> None:
+        self.path = path
+        self._experiment = experiment
+        self._lines: dict[str, tuple[array[int], list[bytes]]] = {}  # of trials, with their numbers, by cell
+        self._conditions: dict[str, Condition] = {}  # by cell, those that hold together
+        self._wrong: dict[str, str] = {}  # why others do not
+        self._machines: dict[str, Machine] = {}
+        self._records: dict[str, list[Record]] = {}  # that were asked for, by cell
+        self._n_uncounted = 0
+        self._split()
+        self.cells = [self._conditions[key].cell for key in self._lines if self._find_condition(key)]
+
+    def _split(self) -> None:
+        number = 0
+        try:
+            with self.path.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    if not line.endswith(b"\n"):
+                        warnings.warn(f"{self.path}:{number}: torn last line dropped", TornLineWarning, stacklevel=4)
+                        break
+                    key = jsonl.cell_of(line)
+                    if key is None:
+                        self._share(jsonl.shared(line))
+                        continue
+                    if key not in self._lines:
+                        self._lines[key] = array("Q"), []
+                    numbers, texts = self._lines[key]
+                    numbers.append(number)
+                    texts.append(line)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreError(f"{self.path}: cannot be read: {error.strerror}") from error
+        except LineError as error:
+            raise StoreError(f"{self.path}:{number}: not a record: {error}") from None
+
+    def _share(self, line: jsonl.ConditionLine | jsonl.MachineLine) -> None:
+        if isinstance(line, jsonl.MachineLine):
+            self._machines[line.machine] = Machine(line.versions, line.processor)
+            return
+        try:
+            self._conditions[line.condition] = Condition(cell_of(line, self._experiment))
+        except RecordError as error:
+            self._wrong[line.condition] = str(error)
+
+    def _find_condition(self, key: str) -> bool:
+        """Whether the condition of trials holds together; where it has no line, the trials' own have it, if old."""
+        for text in self._lines[key][1]:
+            if key in self._conditions:
+                return True
+            with suppress(LineError, RecordError):
+                if old := jsonl.old(text):
+                    cell = cell_of(old, self._experiment)
+                    self._conditions[cell.key] = Condition(cell)
+        return False
+
+    def n_lines(self, key: str) -> int:
+        """The lines of trials of a cell, whatever they say."""
+        return len(self._lines[key][0]) if key in self._lines else 0
+
+    def records(self, key: str) -> list[Record]:
+        """The records of a cell in the order they were written, the last one of each trial and source.
+
+        A record that does not hold together is left out, with a warning that names its line.
+
+        Raises
+        ------
+        StoreError
+            If a line is not JSON, or two runs of a trial disagree.
+
+        """
+        if key not in self._records:
+            self._records[key] = list(self._read(key).values()) if key in self._lines else []
+        return self._records[key]
+
+    def everything(self) -> list[Record]:
+        """All records, condition by condition.
+
+        Raises
+        ------
+        StoreError
+            As `records` does.
+
+        """
+        found = [record for key in self._lines for record in self.records(key)]
+        if self._n_uncounted > _MOST_WARNINGS:
+            more = f"and {self._n_uncounted - _MOST_WARNINGS:,} more that are not counted"
+            warnings.warn(f"{self.path}: {more}", UncountedWarning, stacklevel=2)
+        return found
+
+    def _read(self, key: str) -> dict[tuple[int, str, bool], Record]:
+        numbers, texts = self._lines[key]
+        condition = self._conditions.get(key)
+        reader = condition and jsonl.Reader(condition, self._machines)
+        rule = condition and Rule.of(condition.cell)
+        found: dict[tuple[int, str, bool], Record] = {}
+        for k, number in enumerate(numbers):
+            text, texts[k] = texts[k], b""  # a million lines need not be kept beside what they say
+            try:
+                if old := jsonl.old(text):
+                    record = old.record(Condition(cell_of(old, self._experiment)))
+                elif reader:
+                    record = reader.read(text)
+                else:
+                    raise RecordError(self._wrong.get(key, "the file has no line of its condition"))
+                check(record, rule or Rule.of(record.condition.cell))
+            except (LineError, RecordError) as error:
+                self._leave_out(number, text, condition, error)
+                continue
+            key_of_run = (record.trial, record.source, record.screened)
+            before = found.pop(key_of_run, None)
+            if before and before.results() != record.results():
+                raise StoreError(
+                    f"{self.path}:{number}: trial {record.trial} of {record.row} ({record.reading}) stands there twice "
+                    "with different results, though a trial is the same on every machine; find out why, then delete "
+                    "one line"
+                )
+            found[key_of_run] = record
+        return found
+
+    def _leave_out(self, number: int, text: bytes, condition: Condition | None, why: Exception) -> None:
+        try:
+            about = jsonl.about(text, condition)
+        except LineError as error:
+            raise StoreError(f"{self.path}:{number}: not a record: {error}") from None
+        self._n_uncounted += 1
+        if self._n_uncounted <= _MOST_WARNINGS:
+            said = f"{self.path}:{number}: {about} is not counted: {why}; find out why, then delete the line"
+            warnings.warn(said, UncountedWarning, stacklevel=4)
+
+
 class Store:
     """The records in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._shared: dict[Path, tuple[int, int, set[str]]] = {}  # of a file: inode, size, what it has shared lines of
 
     def path(self, experiment: str) -> Path:
         """The file with the records of an experiment."""
@@ -50,50 +198,27 @@ class Store:
         """The experiments of which there are records."""
         return sorted(path.stem for path in self.folder.glob("*.jsonl"))
 
-    def read(self, experiment: str) -> list[Record]:
-        """The records of an experiment in the order they were written, the last one of each trial and source.
-
-        A record that does not hold together is left out, with a warning that names its line.
+    def stored(self, experiment: str) -> Stored:
+        """What there is of an experiment, by condition.
 
         Raises
         ------
         StoreError
-            If a line other than a torn last one is not a record, or if two runs of a trial disagree.
+            If its file cannot be read, or a line other than a torn last one is of no kind.
 
         """
-        path = self.path(experiment)
-        try:
-            lines = path.read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
-        if lines.pop():
-            warnings.warn(f"{path}:{len(lines) + 1}: torn last line dropped", TornLineWarning, stacklevel=2)
-        records: dict[tuple[str, int, str], Record] = {}
-        uncounted = []
-        for number, line in enumerate(lines, 1):
-            record = _parse(line, path, number)
-            try:
-                check(record, experiment)
-            except RecordError as error:
-                trial = f"trial {record.trial} of {record.row} ({record.reading})"
-                uncounted.append(f"{path}:{number}: {trial} is not counted: {error}")
-                continue
-            key = (record.cell, record.trial, record.source)
-            before = records.pop(key, None)
-            if before and before.results() != record.results():
-                raise StoreError(
-                    f"{path}:{number}: trial {record.trial} of {record.row} ({record.reading}) stands there twice with "
-                    "different results, though a trial is the same on every machine; find out why, then delete one line"
-                )
-            records[key] = record
-        for warning in uncounted[:_MOST_WARNINGS]:
-            warnings.warn(f"{warning}; find out why, then delete the line", UncountedWarning, stacklevel=2)
-        if len(uncounted) > _MOST_WARNINGS:
-            more = f"and {len(uncounted) - _MOST_WARNINGS:,} more that are not counted"
-            warnings.warn(f"{path}: {more}", UncountedWarning, stacklevel=2)
-        return list(records.values())
+        return Stored(self.path(experiment), experiment)
+
+    def read(self, experiment: str) -> list[Record]:
+        """All records of an experiment, condition by condition.
+
+        Raises
+        ------
+        StoreError
+            As `stored` and `Stored.records` say.
+
+        """
+        return self.stored(experiment).everything()
 
     def check_writable(self, experiment: str) -> None:
         """Find out before hours of work whether records can be written.
@@ -119,19 +244,35 @@ class Store:
         ------
         StoreError
             If it cannot be written.
+        ValueError
+            If it has a number that is not finite, or out of range.
 
         """
         path = self.path(record.experiment)
+        parts = jsonl.written(record)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with path.open("ab+", buffering=0) as file, _locked(file):
                 _drop_torn_line(file)
-                line = record.line().encode() + b"\n"
-                if file.write(line) != len(line):
+                there = self._shared_keys(path)
+                text = b"".join(line + b"\n" for key, line in parts.items() if key not in there)
+                if file.write(text) != len(text):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(file.fileno())
+                end = path.stat()
+                self._shared[path] = end.st_ino, end.st_size, there | parts.keys() - {""}
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror}; finished trials are kept") from error
+
+    def _shared_keys(self, path: Path) -> set[str]:
+        """The keys of the conditions and machines that a file has lines of; only what is new to us is read."""
+        inode, size, known = self._shared.get(path, (0, 0, set()))
+        with path.open("rb") as file:
+            now = path.stat()
+            if now.st_ino != inode or now.st_size < size:  # somebody has put another file there
+                size, known = 0, set()
+            file.seek(size)
+            return known | jsonl.shared_keys(file)
 
 
 @contextmanager
@@ -152,15 +293,3 @@ def _drop_torn_line(file: FileIO) -> None:
     if file.read(1) != b"\n":
         file.seek(0)
         file.truncate(file.read().rfind(b"\n") + 1)
-
-
-def _parse(line: bytes, path: Path, number: int) -> Record:
-    try:
-        return Record.model_validate_json(line)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        problem = f"{where}: {first['msg']}" if where else first["msg"]
-        if first["type"] == "literal_error" and where == "schema":
-            problem = f"schema {first['input']}, but this version reads schema {SCHEMA}"
-        raise StoreError(f"{path}:{number}: not a record: {problem}") from None

@@ -98,21 +98,22 @@ def lines(rows: Iterable[Row], store: Store, table: int | str | None = None) -> 
     result = []
     rows = list(rows)
     ledger = attestation.read(store.folder)
-    stored = {experiment: store.read(experiment) for experiment in dict.fromkeys(row.experiment for row in rows)}
+    files = {experiment: store.stored(experiment) for experiment in dict.fromkeys(row.experiment for row in rows)}
     for row in rows:
-        records = [record for record in stored[row.experiment] if record.row == row.name]
+        file = files[row.experiment]
         for reading in row.readings:
-            mine = [record for record in records if record.reading == reading]
-            if reading != PRINTED and not mine:
-                continue
             cell = row.cell(reading)
+            others = [one for one in file.cells if (one.row, one.reading) == (row.name, reading) and one != cell]
+            mine = file.records(cell.key)
+            if reading != PRINTED and not mine and not others:
+                continue
             counted = tuple(current(cell, row.trials, mine, ledger))
-            n_stale = len(stale(cell, row.trials, mine, counted))
+            n_stale = len(stale(row.trials, mine, counted))
             result += [
                 Line(
                     row, reading, published, row.setup(reading).n_weights, row.trials, counted,
-                    summarise(counted, published.stage), sum(record.cell != cell.key for record in mine), n_stale,
-                    lost(cell, row.trials, mine, counted), attestation.origin(counted, source_of(cell), ledger),
+                    summarise(counted, published.stage), sum(file.n_lines(one.key) for one in others), n_stale,
+                    lost(row.trials, mine, counted), attestation.origin(counted, source_of(cell), ledger),
                 )
                 for published in row.published
                 if table in (None, published.table)

@@ -1,71 +1,128 @@
-"""What a trial leaves behind. A `Record` describes itself: nothing but the record is needed to understand it."""
+"""What a trial leaves behind: a `Record`. It refers to what it shares with others, its condition and its machine."""
 
-from typing import Any, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+import msgspec
+from msgspec import Meta, Struct, structs
 
-from repro.cell import canonical
-from repro.settings import Settings
-
-SCHEMA: Literal[1] = 1
+from repro.cell import Cell
+from repro.provenance import Machine
 
 Outcome = Literal["solved", "limit", "diverged", "crashed"]
+Number = Annotated[int, Meta(ge=0, lt=2**32)]  # of a trial: a word of the seed
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]  # as kernels count
+Amount = Annotated[float, Meta(ge=0)]
 
 
-class StageRecord(Settings):
+class StageRecord(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A stage of the stop rule that a trial passed, and the test that followed."""
 
     name: str
-    sequences: int = Field(description="training sequences when the stage was passed")
-    steps: int = Field(description="training time steps when the stage was passed")
-    test_sequences: int
-    test_wrong: int
-    mean_absolute_error: float | None = Field(description="over test sequences and outputs; null if none or not finite")
-    mean_squared_error: float | None
-    max_error: float | None = Field(description="the most that the outputs were wrong by, where that decides")
+    sequences: Count  # training sequences when the stage was passed
+    steps: Count  # training time steps when the stage was passed
+    test_sequences: Count
+    test_wrong: Count
+    mean_absolute_error: Amount | None  # over test sequences and outputs; None if none or not finite
+    mean_squared_error: Amount | None
+    max_error: float | None  # the most that the outputs were wrong by, where that decides
 
 
 LOOKED_AT = {"exam": "a last exam", "training": "the most recent training sequences"}  # by `LastLook.at`, in words
 
 
-class LastLook(Settings):
+class LastLook(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """How near a trial came that ended at its limit."""
 
-    at: Literal["exam", "training"] = Field(description="a last exam, or the most recent training sequences")
-    sequences: int = Field(description="that were looked at")
-    wrong: int
-    late_wrong: int | None = Field(description="of them at the last time step but one; null unless each step is judged")
-    mean_absolute_error: float | None = Field(description="over sequences and outputs; null if not known or not finite")
-    mean_squared_error: float | None
+    at: Literal["exam", "training"]  # a last exam, or the most recent training sequences
+    sequences: Count  # that were looked at
+    wrong: Count
+    late_wrong: Count | None  # of them at the last time step but one; None unless each step is judged
+    mean_absolute_error: Amount | None  # over sequences and outputs; None if not known or not finite
+    mean_squared_error: Amount | None
 
 
-class Record(Settings):
-    """What a trial leaves behind; one JSON line."""
+class Condition:
+    """The cell of a trial, as a record refers to it. Many records share one."""
 
-    version: Literal[1] = Field(alias="schema")
-    experiment: str
-    row: str
-    reading: str
-    cell: str = Field(description="digest of row, reading, settings and seed")
-    trial: int
-    seed: int
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Condition) and self.cell.key == other.cell.key
+
+    def __hash__(self) -> int:
+        return hash(self.cell.key)
+
+    def __repr__(self) -> str:
+        return f"Condition({self.cell.row}, {self.cell.reading}, {self.cell.key})"
+
+    @cached_property
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """The groups task, learner and stop, complete."""
+        return {group: dict(settings) for group, settings in self.cell.settings.items()}
+
+
+class Record(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """What a trial leaves behind; one line of JSON, in which its condition and machine are digests."""
+
+    condition: Condition = msgspec.field(name="cell")
+    trial: Number
     outcome: Outcome
-    sequences: int = Field(description="training sequences used")
-    steps: int = Field(description="training time steps used")
-    stages: list[StageRecord]
-    cpu_s: float = Field(description="CPU seconds; a crew's time is shared out among its running trials")
-    weights: int = Field(description="number of weights")
-    facts: dict[str, int] = Field(default_factory=dict, description="what the learner tells of its net beyond them")
-    weights_digest: str | None = Field(description="of the final weights, in their order, little-endian")
-    source: str = Field(description="digest of the numerical source")
-    settings: dict[str, dict[str, Any]]
-    versions: dict[str, str]
-    processor: str
+    sequences: Count  # training sequences used
+    steps: Count  # training time steps used
+    stages: tuple[StageRecord, ...]
+    cpu_s: Amount  # CPU seconds; a crew's time is shared out among its running trials
+    weights: Count  # number of weights
+    weights_digest: str | None  # of the final weights, in their order, little-endian
+    source: str  # digest of the numerical source
+    machine: Machine
+    facts: dict[str, Count] = {}  # what the learner tells of its net beyond them
     error: str | None = None
-    trace: list[tuple[int, float | None]] | None = Field(
-        None, description="where asked for: training sequences, and the mean error of those since the point before"
-    )
-    last_look: LastLook | None = Field(None, description="of a trial that ended at its limit; older records lack it")
+    last_look: LastLook | None = None  # of a trial that ended at its limit; older records lack it
+    trace: tuple[tuple[Count, Amount | None], ...] | None = None  # where asked for: training sequences, and the mean
+    # error of those since the point before
+    screened: bool = False  # run to choose among settings: no verdict and no table takes it
+
+    @property
+    def cell(self) -> str:
+        """The key of its cell: a digest of row, reading, settings and seed."""
+        return self.condition.cell.key
+
+    @property
+    def experiment(self) -> str:
+        """The experiment of its row."""
+        return self.condition.cell.experiment
+
+    @property
+    def row(self) -> str:
+        """The name of its row."""
+        return self.condition.cell.row
+
+    @property
+    def reading(self) -> str:
+        """The reading under which it was run."""
+        return self.condition.cell.reading
+
+    @property
+    def seed(self) -> int:
+        """The root seed."""
+        return self.condition.cell.seed
+
+    @property
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """The groups task, learner and stop, complete."""
+        return self.condition.settings
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of what computed it."""
+        return self.machine.versions
+
+    @property
+    def processor(self) -> str:
+        """The model of the processor that computed it."""
+        return self.machine.processor
 
     def results(self) -> dict[str, Any]:
         """All of it that must be the same whenever its trial is run, by the name of each part.
@@ -74,12 +131,7 @@ class Record(Settings):
         """
         found: dict[str, Any] = {name: getattr(self, name) for name in ("outcome", "sequences", "steps", "weights")}
         for stage in self.stages:
-            found |= {
-                f"stage {stage.name}: {name}": value for name, value in stage.model_dump(exclude={"name"}).items()
-            }
+            values = structs.asdict(stage)
+            name = values.pop("name")
+            found |= {f"stage {name}: {part}": value for part, value in values.items()}
         return found | self.facts | {"weights digest": self.weights_digest}
-
-    def line(self) -> str:
-        """The record as a line of JSON, without the line break; a trace or a last look only if there is one."""
-        left_out = {name for name in ("trace", "last_look") if getattr(self, name) is None}
-        return canonical(self.model_dump(mode="json", by_alias=True, exclude=left_out))

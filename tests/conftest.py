@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from repro import config
@@ -45,7 +46,8 @@ def made_cell(
 
 def result(record: Record) -> dict[str, Any]:
     """All of a record that must be the same wherever and however a trial is run."""
-    return record.model_dump(exclude={"cpu_s", "versions", "processor"})
+    names = [name for name in record.__struct_fields__ if name not in ("cpu_s", "machine", "condition")]
+    return {name: msgspec.to_builtins(getattr(record, name)) for name in names} | {"cell": record.cell}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,24 +1,25 @@
 """Ways to run a job that go wrong, for worker processes to import."""
 
+import dataclasses
 import os
 import signal
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from repro import engine
-from repro.trial import Record
 
 FOLDER = Path(os.environ.get("FAULTS", "."))
 
 
 def fake(job: engine.Job, trial: int) -> engine.Ended:
     """The end of a trial that was not run."""
-    made = engine.crashed(job.cell, trial, "").model_dump(by_alias=True)
     (FOLDER / f"ran-{trial}-{job.attempt}").touch()
-    return engine.Ended(job, Record.model_validate(made | {"outcome": "solved", "error": None, "sequences": trial}))
+    made = replace(engine.crashed(job.cell, trial, ""), outcome="solved", error=None, sequences=trial)
+    return engine.Ended(job, made)
 
 
 def good(job: engine.Job) -> Iterator[engine.Event]:
@@ -76,4 +77,4 @@ def killed_there(job: engine.Job) -> Iterator[engine.Event]:
     for trial in job.trials:
         if trial in LOST:
             os.kill(os.getpid(), signal.SIGKILL)
-        yield from engine.run_job(replace(job, trials=(trial,)))
+        yield from engine.run_job(dataclasses.replace(job, trials=(trial,)))

@@ -1,12 +1,16 @@
 """Records of trials that nobody ran. They hold together, as those of a results file must."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
+from repro import jsonl
 from repro.campaign import source_of
-from repro.cell import Cell
+from repro.cell import Cell, canonical
 from repro.engine import crashed
-from repro.trial import Record
+from repro.trial import Record, StageRecord
 
 _STEPS = 100  # of a sequence
 
@@ -27,9 +31,25 @@ def invented(cell: Cell, trial: int, passed: Sequence[dict[str, Any]] = (), outc
     tested = []
     for one, rule in zip(passed, stop["stages"], strict=False):
         own = stop["test_sequences"] if rule["test_sequences"] is None else rule["test_sequences"]
-        tested.append({**one, "test_sequences": own or stop["exam_sequences"]})
-    end = {
-        "outcome": outcome, "sequences": sequences, "steps": _STEPS * sequences, "stages": tested, "cpu_s": 2.0,
+        tested.append(StageRecord(**{**one, "test_sequences": own or stop["exam_sequences"]}))
+    end: dict[str, Any] = {
+        "outcome": outcome, "sequences": sequences, "steps": _STEPS * sequences, "stages": tuple(tested), "cpu_s": 2.0,
         "weights": 1, "weights_digest": "feed" * 4, "source": source_of(cell), "error": None,
     }  # fmt: skip
-    return Record.model_validate(crashed(cell, trial, "").model_dump(by_alias=True) | end | more)
+    if "stages" in more:
+        more["stages"] = tuple(StageRecord(**one) for one in more["stages"])
+    return replace(crashed(cell, trial, ""), **(end | more))
+
+
+def old_form(record: Record) -> dict[str, Any]:
+    """A record as version 0.1 wrote it, which had all in one line."""
+    own = json.loads(jsonl.written(record)[""])
+    del own["machine"]
+    shared = {name: getattr(record, name) for name in ("experiment", "row", "reading", "seed", "settings")}
+    empty = {"facts": {}, "error": None}
+    return {"schema": 1, "versions": record.versions, "processor": record.processor, **empty, **shared, **own}
+
+
+def old_line(record: Record) -> str:
+    """That as a line of a results file, without its end."""
+    return canonical(old_form(record))

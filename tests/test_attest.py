@@ -1,15 +1,16 @@
 """A record counts by its bits: what is attested, what is not, and what a changed source makes of it."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from conftest import small_cell
+from msgspec.structs import replace
 
 from repro import attest, attestation, campaign, crew, engine, source
 from repro.attestation import Attestation, AttestationError, Ledger
@@ -35,7 +36,7 @@ def store(tmp_path, made, monkeypatch) -> Store:
     monkeypatch.setattr(attest, "PREFIX", CUT)
     store = Store(tmp_path)
     for record in made:
-        store.append(record.model_copy(update={"source": THEN}))
+        store.append(replace(record, source=THEN))
     return store
 
 
@@ -43,7 +44,9 @@ def attested(store: Store, n_whole: int | None = 0, *, check: bool = False) -> a
     """What comes of the one condition in a store; it is written down unless it is only checked."""
     ledger = attestation.read(store.folder)
     tasks = [attest.task(condition, ledger, n_whole, check=check) for condition in attest.conditions(store)]
-    (finding,) = attest.run(tasks, ledger, lambda jobs: engine.inline(replace(job, lanes=N) for job in jobs))
+    (finding,) = attest.run(
+        tasks, ledger, lambda jobs: engine.inline(dataclasses.replace(job, lanes=N) for job in jobs)
+    )
     if not check:
         attestation.write(store.folder, finding.lines)
     return finding
@@ -60,7 +63,7 @@ def line_of_then(store: Store, **changes: str) -> None:
     """Attest what the other source made of the trials: what today's does, but for ``changes`` of fingerprints."""
     today = attested(store).lines[0]
     prints = {trial: changes.get(f"t{trial}", made) for trial, made in today.prints.items()}
-    attestation.write(store.folder, [replace(today, source=THEN, prints=prints)])
+    attestation.write(store.folder, [dataclasses.replace(today, source=THEN, prints=prints)])
 
 
 # ------------------------------------------------------------------------------------------------------ what counts
@@ -84,7 +87,7 @@ def test_a_trial_that_the_lines_do_not_know_does_not_count(store, made):
     line_of_then(store)
     ledger = attestation.read(store.folder)
     line = ledger.lines[small_cell().key, THEN]
-    attestation.write(store.folder, [replace(line, prints={t: line.prints[t] for t in (0, 1, 3)})])
+    attestation.write(store.folder, [dataclasses.replace(line, prints={t: line.prints[t] for t in (0, 1, 3)})])
     assert counted(store) == [0, 1, 3]
     assert "has no attestation of trials 2: --whole all" in attested(store).problems[0]
 
@@ -95,7 +98,7 @@ def test_a_trial_that_the_lines_do_not_know_does_not_count(store, made):
 )
 def test_what_two_lines_must_have_in_common(change, agree):
     one = Attestation("4/x", "printed", 0, "c", "a", 6, {0: "11111111", 1: "22222222"})
-    ledger = Ledger([one, replace(one, source="b", **change)])
+    ledger = Ledger([one, dataclasses.replace(one, source="b", **change)])
     assert ledger.agree("c", "a", "b", 1) == ledger.agree("c", "b", "a", 1) == agree
     assert ledger.agree("c", "a", "a", 7)
     assert not ledger.agree("c", "a", "b", 7)
@@ -106,7 +109,7 @@ def test_two_records_of_a_trial_that_count_must_be_the_same(store, made):
     line_of_then(store)
     store.append(made[1])
     assert counted(store) == list(range(N))
-    store.append(made[2].model_copy(update={"steps": made[2].steps + 1}))
+    store.append(replace(made[2], steps=made[2].steps + 1))
     with pytest.raises(AttestationError, match=f"trial 2 of {made[2].row} .*different results.*--whole all"):
         counted(store)
 
@@ -196,7 +199,9 @@ def test_a_crash_attests_nothing(store, monkeypatch):
 
 def test_other_bits_of_the_same_source_are_told_with_the_libraries(store):
     line = attested(store).lines[0]
-    attestation.write(store.folder, [replace(line, prints=line.prints | {1: "00000000"}, versions="numba 0.1")])
+    attestation.write(
+        store.folder, [dataclasses.replace(line, prints=line.prints | {1: "00000000"}, versions="numba 0.1")]
+    )
     problem = attested(store, check=True).problems[0]
     assert problem.startswith("trial 1 is the first that differs from what the same source made of it before")
     assert "numba 0.1" in problem
@@ -207,11 +212,11 @@ def test_other_bits_of_the_same_source_are_told_with_the_libraries(store):
 
 def test_the_file_is_read_as_it_was_written(tmp_path):
     one = Attestation("4/x", "printed", 0, "c", "a", 6, {0: "11111111", 1: "22222222", 7: "33333333"}, 3, 2, "numba 1")
-    other = replace(one, source="b", row="1/y")
+    other = dataclasses.replace(one, source="b", row="1/y")
     attestation.write(tmp_path, [one])
     attestation.write(tmp_path, [other])
-    attestation.write(tmp_path, [replace(one, whole=5)])
-    assert list(attestation.read(tmp_path).lines.values()) == [other, replace(one, whole=5)]
+    attestation.write(tmp_path, [dataclasses.replace(one, whole=5)])
+    assert list(attestation.read(tmp_path).lines.values()) == [other, dataclasses.replace(one, whole=5)]
     assert "0-1 7" in (tmp_path / attestation.FILE).read_text()
 
 
@@ -268,8 +273,8 @@ def test_a_changed_source_is_asked_for_its_bits(tmp_path, made, file, old, new, 
     assert done.returncode == 0, done.stderr
     folder = edited(tmp_path / "copy", file, old, new)
     show = (
-        "from pathlib import Path\nfrom repro import attestation, campaign, replay\nfrom repro.store import Store\n"
-        f"folder = Path({str(results)!r})\nrecords = Store(folder).read('4')\ncell = replay.cell_of(records[0])\n"
+        "from pathlib import Path\nfrom repro import attestation, campaign\nfrom repro.store import Store\n"
+        f"folder = Path({str(results)!r})\nrecords = Store(folder).read('4')\ncell = records[0].condition.cell\n"
         f"print(len(campaign.current(cell, {N}, records, attestation.read(folder))))"
     )
 

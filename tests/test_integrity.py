@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invented import invented, stage
+from invented import invented, old_form, stage
 
-from repro import config, integrity, tables
+from repro import config, tables
 from repro.engine import crashed
 from repro.store import Store, StoreError, UncountedWarning
-from repro.trial import Record
 
 RESULTS = Path(__file__).parents[1] / "results"
 ROW = "5/lstm"
@@ -25,14 +24,24 @@ TRACE = [(400_000, 0.25), (800_000, None), (900_000, 0.125)]
 
 
 def data(trial: int = 0, n_passed: int = 2, **more: Any) -> dict[str, Any]:
-    """A record as JSON has it: solved, or at its limit."""
-    return json.loads(invented(config.load()[ROW].cell(), trial, PASSED[:n_passed], **more).line())
+    """A record with all in one line, as version 0.1 wrote it: solved, or at its limit."""
+    return json.loads(json.dumps(old_form(invented(config.load()[ROW].cell(), trial, PASSED[:n_passed], **more))))
 
 
 def write(folder: Path, *records: dict[str, Any]) -> Store:
     store = Store(folder)
     store.path("5").write_text("".join(json.dumps(record) + "\n" for record in records))
     return store
+
+
+SHARED = {"experiment", "row", "reading", "seed", "settings"}
+
+
+def in_two(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What was one line, as today's: the line of its condition, and its own."""
+    shared = {name: record[name] for name in record if name in SHARED}
+    own = {n: value for n, value in record.items() if n not in {*SHARED, "schema", "versions", "processor", "cell"}}
+    return {"condition": record["cell"], "schema": 2, **shared}, {"cell": record["cell"], **own, "machine": "none"}
 
 
 def line(store: Store) -> tables.Line:
@@ -44,7 +53,9 @@ def line(store: Store) -> tables.Line:
 
 def test_a_trial_below_0_is_not_one_more(tmp_path):
     store = write(tmp_path, *(data(trial) for trial in range(9)), data() | {"trial": -1})
-    with pytest.warns(UncountedWarning, match=r"5\.jsonl:10: trial -1 of 5/lstm \(printed\) is not counted: .* from 0"):
+    with pytest.warns(
+        UncountedWarning, match=r"5\.jsonl:10: trial -1 of 5/lstm \(printed\) is not counted: trial: .* >= 0"
+    ):
         assert line(store).measured.n == 9
 
 
@@ -88,18 +99,20 @@ def changed(record: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("reading", "plain-error", "its settings make cell"),
         ("cell", "feed" * 4, "the record says feedfeedfeedfeed: it was edited, or defaults have changed since"),
         ("seed", 1, "its settings make cell"),
-        ("trial", 2**32, "trials are numbered from 0"),
+        ("trial", 2**32, "trial: Expected `int` <="),
+        ("trial", "0", "trial: Expected `int`, got `str`"),
         ("sequences", 899_999, "do not grow"),
         ("sequences", 900_001, "do not grow"),
-        ("sequences", -1, "a figure is out of range"),
-        ("sequences", 2**63, "a figure is out of range"),
+        ("sequences", -1, "sequences: Expected `int` >= 0"),
+        ("sequences", 2**63, "sequences: Expected `int` <="),
+        ("more", 1, "unknown field `more`"),
         ("steps", 90_000_001, "it went on after its last stage"),
         ("steps", 10, "do not grow"),
-        ("cpu_s", -0.5, "a figure is out of range"),
-        ("weights", -1, "a figure is out of range"),
+        ("cpu_s", -0.5, "cpu_s: Expected `float` >= 0.0"),
+        ("weights", -1, "weights: Expected `int` >= 0"),
         ("weights", 0, "it has no final weights"),
-        ("facts", {"guesses": -1}, "a figure is out of range"),
-        ("facts", {"guesses": 10**400}, "a figure is out of range"),
+        ("facts", {"guesses": -1}, "facts[...]: Expected `int` >= 0"),
+        ("facts", {"guesses": 10**400}, "facts[...]"),
         ("weights_digest", None, "it has no final weights"),
         ("source", "", "it does not say which source computed it"),
         ("error", "MemoryError", "it has an error, and is not said to have crashed"),
@@ -111,13 +124,13 @@ def changed(record: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("stages", PASSED[::-1], "in this order, and it passed n_seq=13, n_seq=140"),
         ("stages.0.name", "n_seq=14", "in this order, and it passed n_seq=14, n_seq=13"),
         ("stages.0.sequences", 900_001, "do not grow"),
-        ("stages.0.sequences", -1, "do not grow"),
+        ("stages.0.sequences", -1, "stages[0].sequences: Expected `int` >= 0"),
         ("stages.0.steps", 90_000_001, "do not grow"),
-        ("stages.0.test_wrong", -1, "n_seq=140: -1 of 2560 test sequences are wrong"),
+        ("stages.0.test_wrong", -1, "stages[0].test_wrong: Expected `int` >= 0"),
         ("stages.1.test_wrong", 2561, "n_seq=13: 2561 of 2560 test sequences are wrong"),
         ("stages.1.test_sequences", 2561, "n_seq=13 is tested on 2560 sequences, not on 2561"),
-        ("stages.1.mean_absolute_error", -0.1, "n_seq=13: a mean error is out of range"),
-        ("stages.1.mean_squared_error", -0.1, "n_seq=13: a mean error is out of range"),
+        ("stages.1.mean_absolute_error", -0.1, "stages[1].mean_absolute_error: Expected `float` >= 0.0"),
+        ("stages.1.mean_squared_error", -0.1, "stages[1].mean_squared_error: Expected `float` >= 0.0"),
         ("settings.stop.max_sequences", 800_000, "its settings make cell"),
         ("settings.stop.stages", [], "stop.stages is not valid today"),
         ("settings.stop", {}, "stop.tolerance is not valid today: Field required"),
@@ -132,7 +145,7 @@ def changed(record: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("settings.more", {}, "not of task, learner and stop"),
         ("trace", TRACE[:2], "its trace does not reach from its first sequence to its last"),
         ("trace", TRACE[1:] + TRACE[:1], "its trace does not reach"),
-        ("trace.0.1", -0.25, "an error of its trace is negative"),
+        ("trace.0.1", -0.25, "trace[0][1]: Expected `float` >= 0.0"),
     ],
 )  # fmt: skip
 def test_what_does_not_hold_together_is_named_and_not_counted(tmp_path, path, value, problem):
@@ -144,6 +157,13 @@ def test_what_does_not_hold_together_is_named_and_not_counted(tmp_path, path, va
     (warning,) = said
     assert re.match(r".*5\.jsonl:1: trial \d+ of \S+ \(\S+\) is not counted: ", str(warning.message))
     assert str(warning.message).endswith("; find out why, then delete the line")
+
+    shared, own = in_two(changed(whole, path, value))
+    of_shared = path.partition(".")[0] in SHARED  # then trial 1 has no line of its condition either
+    store = write(tmp_path, shared, own, *in_two(data(1))[of_shared:])
+    with pytest.warns(UncountedWarning, match=re.escape(problem)) as said:
+        assert [record.trial for record in store.read("5")] == ([] if of_shared else [1])
+    assert re.match(r".*5\.jsonl:2: trial \d+ of .+ \(.+\) is not counted: ", str(said[0].message))
 
 
 @pytest.mark.parametrize(
@@ -162,7 +182,7 @@ def test_who_reaches_the_limit_reaches_it(tmp_path, path, value, problem):
 
 
 def test_a_crash_leaves_nothing_but_its_reason(tmp_path):
-    crash = json.loads(crashed(config.load()[ROW].cell(), 3, "killed").line())
+    crash = old_form(crashed(config.load()[ROW].cell(), 3, "killed"))
     assert len(write(tmp_path, crash).read("5")) == 1
     for edit in ({"outcome": "limit"}, {"outcome": "solved"}, {"sequences": 5}, {"source": "s"}, {"stages": PASSED}):
         with pytest.warns(UncountedWarning):
@@ -171,7 +191,7 @@ def test_a_crash_leaves_nothing_but_its_reason(tmp_path):
 
 def test_where_nothing_is_tested_there_is_no_error(tmp_path):
     cell = config.load()[ROW].cell(overrides={"stop.test_sequences": 0})
-    record = json.loads(invented(cell, 0, PASSED).line())
+    record = json.loads(json.dumps(old_form(invented(cell, 0, PASSED))))
     for tested in record["stages"]:
         tested |= {"test_wrong": 0, "mean_absolute_error": None, "mean_squared_error": None, "max_error": None}
     assert len(write(tmp_path, record).read("5")) == 1
@@ -227,13 +247,16 @@ def test_an_edit_is_noticed_or_leaves_what_a_trial_could_have(kind, given_data):
 # ------------------------------------------------------------------------------------------------------- as a whole
 
 
-def test_a_cell_is_made_from_nothing_but_the_record():
+def test_a_cell_is_made_from_nothing_but_the_file(tmp_path):
+    store, cells = Store(tmp_path), {}
     for row in config.load().values():
         for reading in row.readings:
             cell = row.cell(reading, seed=3)
-            again = integrity.cell_of(Record.model_validate_json(crashed(cell, 0, "").line()))
-            assert again == cell
-            assert again.key == cell.key
+            cells.setdefault(row.experiment, []).append(cell)
+            store.append(crashed(cell, 0, ""))
+    for experiment, made in cells.items():
+        assert store.stored(experiment).cells == made
+        assert [cell.key for cell in store.stored(experiment).cells] == [cell.key for cell in made]
 
 
 def test_many_such_lines_are_not_told_one_by_one(tmp_path):

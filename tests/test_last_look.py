@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import made_cell
+from msgspec.structs import replace
 from test_stats import stage
 from test_tables import fill, lines
 from twins import tasks as twin_tasks
 from twins.random import Stream
 
-from repro import crew, stats, tables, watching
+from repro import crew, jsonl, stats, tables, watching
 from repro.cli import main
 from repro.store import Store
 from repro.trial import LastLook, Record
@@ -72,7 +73,7 @@ def test_only_failures_take_one_and_a_record_without_one_has_the_line_of_old(pla
     (record,) = (e for e in crew.run(made_cell(ADDING, NET, stop), [0], 1) if isinstance(e, Record))
     assert record.outcome == "solved"
     assert record.last_look is None
-    assert "last_look" not in record.line()
+    assert b"last_look" not in jsonl.written(record)[""]
 
 
 # ------------------------------------------------------------------------------------------------------- what is said
@@ -90,7 +91,7 @@ def with_looks(tmp_path, looks) -> Store:
     records = store.read("1")
     store.path("1").unlink()
     for record, found in zip(records, [None, None, None, *looks], strict=True):
-        store.append(record.model_copy(update={"last_look": found}))
+        store.append(replace(record, last_look=found))
     return store
 
 

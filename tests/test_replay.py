@@ -8,10 +8,12 @@ import pytest
 from click.testing import CliRunner
 from conftest import ended
 from invented import invented
+from msgspec.structs import replace
 
 from repro import config, watching
 from repro.cli import main
 from repro.engine import crashed
+from repro.provenance import Machine
 from repro.store import Store
 
 CHANGES = {"stop.window": 4, "stop.max_sequences": 6, "stop.test_sequences": 2}
@@ -68,14 +70,14 @@ def test_a_trial_that_is_replayed_agrees(plain, tmp_path, row):
 def test_every_difference_is_named_and_nothing_else(plain, tmp_path):
     row = "3a/guessing/A1,T=100,N=3"
     record = ended(cell_of(row), 1)
-    stage = record.stages[0].model_copy(update={"mean_squared_error": 0.5, "steps": record.steps + 1})
+    stage = replace(record.stages[0], mean_squared_error=0.5, steps=record.steps + 1)
     wrong = {
         "weights_digest": "0" * 16,
         "steps": record.steps + 1,
         "facts": {"units": 3, **record.facts},
-        "stages": [stage],
+        "stages": (stage,),
     }
-    store_with(tmp_path, record.model_copy(update=wrong))
+    store_with(tmp_path, replace(record, **wrong))
     done = run(tmp_path, *asked(row), "--format", "json", code=3)
     different = {line["what"] for line in json.loads(done.stdout) if line["same"] == "no"}
     of_stage = {f"stage {stage.name}: {name}" for name in ("mean_squared_error", "steps")}
@@ -92,7 +94,7 @@ def test_a_record_of_other_source_is_said_to_be_one(plain, tmp_path):
     row = "4/lstm/T=100"
     record = ended(cell_of(row), 1)
     versions = record.versions | {"numba": "0.1"}
-    store_with(tmp_path, record.model_copy(update={"source": "feed" * 4, "versions": versions}))
+    store_with(tmp_path, replace(record, source="feed" * 4, machine=Machine(versions, record.processor)))
     done = run(tmp_path, *asked(row))
     assert f"recorded with numerical source {'feed' * 4}, now {record.source}; numba 0.1, now" in done.stderr
     assert "All bits agree." in done.stderr
@@ -101,7 +103,7 @@ def test_a_record_of_other_source_is_said_to_be_one(plain, tmp_path):
 def test_the_record_of_todays_source_is_preferred(plain, tmp_path):
     row = "4/lstm/T=100"
     record = ended(cell_of(row), 1)
-    old = record.model_copy(update={"source": "feed" * 4, "weights_digest": "0" * 16})
+    old = replace(record, source="feed" * 4, weights_digest="0" * 16)
     crash = crashed(cell_of(row), 1, "gone")
     for order in ((record, old, crash), (old, crash, record)):
         folder = tmp_path / order[0].source

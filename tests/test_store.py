@@ -7,14 +7,22 @@ import sys
 
 import pytest
 from conftest import small_cell
-from invented import invented, stage
+from invented import invented, old_line, stage
+from msgspec.structs import replace
 
-from repro.store import Store, StoreError, TornLineWarning
+from repro import jsonl
+from repro.provenance import NOWHERE, Machine
+from repro.store import Store, StoreError, TornLineWarning, UncountedWarning
 from repro.trial import Record
 
 
 def record(trial: int, **more) -> Record:
     return invented(small_cell(), trial, [stage("early", 3), stage("late", 7)], **more)
+
+
+def own_line(trial: int) -> str:
+    """The line of a trial itself."""
+    return jsonl.written(record(trial))[""].decode()
 
 
 def test_what_is_appended_is_read_back(tmp_path):
@@ -23,7 +31,56 @@ def test_what_is_appended_is_read_back(tmp_path):
     for trial in range(5):
         store.append(record(trial))
     assert store.read("4") == [record(trial) for trial in range(5)]
-    assert store.path("4").read_text().count("\n") == 5
+    kinds = [line.partition(":")[0] for line in store.path("4").read_text().splitlines()]
+    assert kinds == ['{"condition"', '{"machine"', *['{"cell"'] * 5]
+
+
+def test_what_trials_share_is_written_once_and_by_every_process_that_finds_it_missing(tmp_path):
+    one, other = Store(tmp_path), Store(tmp_path)
+    for trial, store in enumerate((one, other, one, other)):
+        store.append(record(trial))
+    store.append(replace(record(5), machine=Machine({"repro": "9"}, "another")))
+    text = store.path("4").read_text()
+    assert text.count('"condition":') == 1
+    assert text.count('"machine":') == 2 + 5
+    store.path("4").write_text("")  # somebody empties it while both go on
+    one.append(record(6))
+    other.append(record(7))
+    assert [(r.trial, r.row) for r in other.read("4")] == [(6, "4/lstm/T=100"), (7, "4/lstm/T=100")]
+
+
+def test_a_record_without_its_machine_counts_and_one_without_its_condition_does_not(tmp_path):
+    store = Store(tmp_path)
+    store.append(record(0))
+    condition, machine, trial = store.path("4").read_bytes().splitlines(keepends=True)
+    store.path("4").write_bytes(trial + condition)  # in any order, as files can be put together
+    assert [r.machine for r in store.read("4")] == [NOWHERE]
+    store.path("4").write_bytes(trial + machine)
+    with pytest.warns(UncountedWarning, match=r"4\.jsonl:1: trial 0 of a row .* the file has no line of its condition"):
+        assert store.read("4") == []
+
+
+def test_old_lines_are_read_and_new_ones_may_follow(tmp_path):
+    store = Store(tmp_path)
+    store.path("4").write_text("".join(old_line(record(trial)) + "\n" for trial in range(3)))
+    store.append(record(3))
+    assert store.read("4") == [record(trial) for trial in range(4)]
+    assert [cell.key for cell in store.stored("4").cells] == [small_cell().key]
+
+
+def test_only_the_conditions_that_are_asked_for_are_read(tmp_path, monkeypatch):
+    store, others = Store(tmp_path), [small_cell(**{"learner.learning_rate": rate}) for rate in (0.1, 0.2)]
+    for cell in (*others, small_cell()):
+        store.append(invented(cell, 0))
+    stored, read = store.stored("4"), []
+    decoded = jsonl.Reader.read
+    monkeypatch.setattr(jsonl.Reader, "read", lambda self, line: read.append(line) or decoded(self, line))
+    assert [cell.settings["learner"]["learning_rate"] for cell in stored.cells] == [0.1, 0.2, 0.5]
+    assert [stored.n_lines(cell.key) for cell in stored.cells] == [1, 1, 1]
+    assert read == []
+    for _ in range(2):
+        assert len(stored.records(others[1].key)) == 1
+    assert len(read) == 1
 
 
 @pytest.mark.parametrize("cut", [1, 10, 200])
@@ -33,7 +90,7 @@ def test_a_torn_last_line_is_dropped_and_the_next_record_is_whole(tmp_path, cut)
         store.append(record(trial))
     path = store.path("4")
     path.write_bytes(path.read_bytes()[:-cut])
-    with pytest.warns(TornLineWarning, match=r"4\.jsonl:3: torn last line"):
+    with pytest.warns(TornLineWarning, match=r"4\.jsonl:5: torn last line"):
         assert [r.trial for r in store.read("4")] == [0, 1]
     store.append(record(7))
     assert [r.trial for r in store.read("4")] == [0, 1, 7]
@@ -42,12 +99,14 @@ def test_a_torn_last_line_is_dropped_and_the_next_record_is_whole(tmp_path, cut)
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("{}", "schema: Field required"),
-        ("not json", "Invalid JSON"),
-        ("", "Invalid JSON"),
-        (record(1).line().replace('"schema":1', '"schema":2'), "schema 2, but this version reads schema 1"),
-        (record(1).line().replace('"sequences":7', '"sequences":NaN'), "sequences"),
-        (record(1).line().replace('"sequences":7', '"sequences":7,"extra":1'), "extra"),
+        ("{}", "it has neither cell nor condition nor machine"),
+        ("not json", "JSON is malformed"),
+        ("", "Input data was truncated"),
+        ("[]", "Expected `object`, got `array`"),
+        (own_line(1).replace('"sequences":7', '"sequences":NaN'), "JSON is malformed"),
+        (own_line(1)[:-1], "Input data was truncated"),
+        ('{"condition":"x","schema":3}', "schema: Invalid enum value 3"),
+        ('{"machine":"x","versions":{},"processor":"y","more":1}', "Object contains unknown field `more`"),
     ],
 )
 def test_a_bad_line_elsewhere_is_an_error_with_file_and_line(tmp_path, line, problem):
@@ -56,7 +115,7 @@ def test_a_bad_line_elsewhere_is_an_error_with_file_and_line(tmp_path, line, pro
     with store.path("4").open("a") as file:
         file.write(line + "\n")
     store.append(record(2))
-    with pytest.raises(StoreError, match=r"4\.jsonl:2: not a record: ") as error:
+    with pytest.raises(StoreError, match=r"4\.jsonl:4: not a record: ") as error:
         store.read("4")
     assert problem in str(error.value)
 
@@ -67,7 +126,7 @@ def test_the_same_trial_twice_counts_once_but_may_not_disagree(tmp_path):
     store.append(record(0, cpu_s=2.0))
     assert [r.cpu_s for r in store.read("4")] == [2.0]
     store.append(record(0, weights_digest="beef" * 4))
-    with pytest.raises(StoreError, match=r"4\.jsonl:3: trial 0 .* twice"):
+    with pytest.raises(StoreError, match=r"4\.jsonl:5: trial 0 .* twice"):
         store.read("4")
 
 
@@ -110,7 +169,11 @@ except StoreError as error:
 
 
 def test_a_full_disk_is_one_clear_line_and_loses_nothing(tmp_path):
-    size = len(record(0).line()) * 3 + 100  # a disk for three records and a torn one
+    store = Store(tmp_path)
+    for trial in range(3):
+        store.append(record(trial))
+    size = store.path("4").stat().st_size + 100  # a disk for three records and a torn one
+    store.path("4").unlink()
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path), str(size)],
         capture_output=True, text=True, check=True, cwd=__file__.rpartition("/")[0],
@@ -125,6 +188,8 @@ def test_a_full_disk_is_one_clear_line_and_loses_nothing(tmp_path):
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
 
 
-def test_a_record_is_valid_json_without_nan():
-    with pytest.raises(ValueError, match="finite"):
-        record(0, cpu_s=float("nan"))
+@pytest.mark.parametrize("cpu_s", [float("nan"), float("inf"), -1.0])
+def test_a_record_that_could_not_be_read_back_is_not_written(tmp_path, cpu_s):
+    with pytest.raises(ValueError, match="cpu_s"):
+        Store(tmp_path).append(record(0, cpu_s=cpu_s))
+    assert not list(tmp_path.iterdir())

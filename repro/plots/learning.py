@@ -79,7 +79,7 @@ def _records(lines: Iterable[Line]) -> list[Record]:
 
 
 def _curve(axes: "Axes", record: Record, left: float, marks: dict[str, str], colour: str, *, numbered: bool) -> None:
-    trace = record.trace or []
+    trace = record.trace or ()
     ends = [end for end, _ in trace]
     errors = [error or nan for _, error in trace]
     passed = {stage.name: stage.sequences for stage in record.stages}

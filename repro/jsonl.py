@@ -1,0 +1,215 @@
+"""Records as lines of JSON: what a results file consists of.
+
+There are three kinds of lines, told by their first key. A ``condition`` has what trials share: row, reading, root seed
+and all settings. A ``machine`` has what computed them. A trial, whose first key is ``cell``, has the rest, and refers
+to both by their digests. So nothing else is needed to understand a file, and a trial takes some 400 bytes.
+
+Version 0.1 wrote each trial as one line with all of that in it, of ``schema`` 1. Such lines are read as well.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from repro.provenance import NOWHERE, Machine
+from repro.trial import Amount, Condition, Count, LastLook, Number, Outcome, Record, StageRecord
+
+Settings = dict[str, dict[str, Any]]
+
+
+class LineError(ValueError):
+    """A line that is not JSON, or not of its kind."""
+
+
+class ConditionLine(Struct, frozen=True, forbid_unknown_fields=True):
+    """What trials share."""
+
+    condition: str  # the cell's key
+    schema: Literal[2]
+    experiment: str
+    row: str
+    reading: str
+    seed: Count
+    settings: Settings
+
+
+class MachineLine(Struct, frozen=True, forbid_unknown_fields=True):
+    """What computed trials."""
+
+    machine: str  # its key
+    versions: dict[str, str]
+    processor: str
+
+
+class OldLine(Struct, frozen=True, forbid_unknown_fields=True):
+    """A trial as version 0.1 wrote it."""
+
+    schema: Literal[1]
+    experiment: str
+    row: str
+    reading: str
+    cell: str
+    trial: Number
+    seed: Count
+    outcome: Outcome
+    sequences: Count
+    steps: Count
+    stages: tuple[StageRecord, ...]
+    cpu_s: Amount
+    weights: Count
+    weights_digest: str | None
+    source: str
+    settings: Settings
+    versions: dict[str, str]
+    processor: str
+    facts: dict[str, Count] = {}
+    error: str | None = None
+    last_look: LastLook | None = None
+    trace: tuple[tuple[Count, Amount | None], ...] | None = None
+
+    def record(self, condition: Condition) -> Record:
+        """The same as a record."""
+        machine = Machine(self.versions, self.processor) if self.processor else NOWHERE
+        return Record(
+            condition, self.trial, self.outcome, self.sequences, self.steps, self.stages, self.cpu_s, self.weights,
+            self.weights_digest, self.source, machine, self.facts, self.error, self.last_look, self.trace,
+        )  # fmt: skip
+
+
+_TRIAL = b'{"cell":"'
+_KEY = slice(len(_TRIAL), len(_TRIAL) + 16)  # of the cell
+_KINDS: dict[str, type[Struct]] = {"condition": ConditionLine, "machine": MachineLine}
+
+
+def cell_of(line: bytes) -> str | None:
+    """The key of the cell of a trial's line; None if it is of another kind.
+
+    That is all that is looked at of trials that nobody asks for, so it has to be quick.
+
+    Raises
+    ------
+    LineError
+        If it is of no kind.
+
+    """
+    if line.startswith(_TRIAL) and line[_KEY.stop : _KEY.stop + 1] == b'"':
+        return line[_KEY].decode()
+    try:
+        found = msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise LineError(str(error)) from None
+    if isinstance(found.get("cell"), str):
+        return str(found["cell"])
+    if not _KINDS.keys() & found.keys():
+        raise LineError("it has neither cell nor condition nor machine")
+    return None
+
+
+def shared(line: bytes) -> ConditionLine | MachineLine:
+    """A line of what trials share.
+
+    Raises
+    ------
+    LineError
+        If it is not one.
+
+    """
+    kind: Any = ConditionLine if b'"condition"' in line[:20] else MachineLine
+    return _decoded(line, msgspec.json.Decoder(kind))  # type: ignore[no-any-return]
+
+
+def old(line: bytes) -> OldLine | None:
+    """A trial's line as version 0.1 wrote it; None if it is not of that form.
+
+    Raises
+    ------
+    LineError
+        If it says that it is, and is not.
+
+    """
+    if b'"schema":' not in line:
+        return None
+    return _decoded(line, _OLD)  # type: ignore[no-any-return]
+
+
+_OLD = msgspec.json.Decoder(OldLine)
+
+
+class Reader:
+    """Reads trials' lines of one condition."""
+
+    def __init__(self, condition: Condition, machines: Mapping[str, Machine]) -> None:
+        def shared_by_trials(kind: type, key: str) -> Any:
+            return condition if kind is Condition else machines.get(key, NOWHERE)
+
+        self._decoder = msgspec.json.Decoder(Record, dec_hook=shared_by_trials)
+
+    def read(self, line: bytes) -> Record:
+        """The record of a line.
+
+        Raises
+        ------
+        LineError
+            If it is not one.
+
+        """
+        return _decoded(line, self._decoder)  # type: ignore[no-any-return]
+
+
+def _decoded(line: bytes, decoder: Any) -> Any:
+    try:
+        return decoder.decode(line)
+    except msgspec.DecodeError as error:
+        text = str(error)
+        problem, at, place = text.partition(" - at `$.")
+        raise LineError(f"{place.rstrip('`')}: {problem}" if at else text) from None
+
+
+def about(line: bytes, condition: Condition | None) -> str:
+    """Which trial a line is about, as far as that can be made out of one that does not hold together.
+
+    Raises
+    ------
+    LineError
+        If it is not JSON.
+
+    """
+    said = _decoded(line, msgspec.json.Decoder(dict[str, Any]))
+    row, reading = (condition.cell.row, condition.cell.reading) if condition else ("a row", "a reading")
+    return f"trial {said.get('trial', '?')} of {said.get('row', row)} ({said.get('reading', reading)})"
+
+
+def shared_keys(file: Iterable[bytes]) -> set[str]:
+    """The keys of the conditions and machines that lines are about; lines that are not of their kind are passed by."""
+    keys = set()
+    for line in file:
+        if not line.startswith(_TRIAL):
+            with suppress(LineError):
+                if cell_of(line) is None:
+                    found = shared(line)
+                    keys.add(found.condition if isinstance(found, ConditionLine) else found.machine)
+    return keys
+
+
+def written(record: Record) -> dict[str, bytes]:
+    """Its lines: by key those that it shares with others, then its own, by an empty key.
+
+    Raises
+    ------
+    ValueError
+        If it has a number that is not finite, or out of range: it could not be read back.
+
+    """
+    cell, machine = record.condition.cell, record.machine
+    line = _ENCODER.encode(record)
+    Reader(record.condition, {}).read(line)
+    settings = {group: dict(values) for group, values in cell.settings.items()}
+    first = ConditionLine(cell.key, 2, cell.experiment, cell.row, cell.reading, cell.seed, settings)
+    second = MachineLine(machine.key, machine.versions, machine.processor)
+    return {cell.key: _ENCODER.encode(first), machine.key: _ENCODER.encode(second), "": line}
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=lambda one: one.cell.key if isinstance(one, Condition) else one.key)
