@@ -58,6 +58,7 @@ class Ledger:
 
     def __init__(self, lines: Iterable[Attestation] = ()) -> None:
         self.lines: dict[tuple[str, str], Attestation] = {}
+        self._differing: dict[tuple[str, str, str], list[int]] = {}  # asked for every record
         self.add(lines)
 
     def line(self, cell: str, source: str) -> Attestation | None:
@@ -67,13 +68,16 @@ class Ledger:
     def add(self, lines: Iterable[Attestation]) -> None:
         """Take up lines, in place of those of the same conditions and sources."""
         self.lines |= {(line.cell, line.source): line for line in lines}
+        self._differing.clear()
 
     def differing(self, cell: str, one: str, other: str) -> list[int]:
         """The trials of a cell whose fingerprints two sources make differently, as far as is known."""
-        a, b = self.line(cell, one), self.line(cell, other)
-        if not (a and b and a.sequences == b.sequences):
-            return []
-        return sorted(trial for trial, made in a.prints.items() if b.prints.get(trial, made) != made)
+        key = (cell, one, other)
+        if key not in self._differing:
+            a, b = self.line(cell, one), self.line(cell, other)
+            found = a.prints.items() if a and b and a.sequences == b.sequences else ()
+            self._differing[key] = sorted(t for t, made in found if b and b.prints.get(t, made) != made)
+        return self._differing[key]
 
     def begin_alike(self, cell: str, one: str, other: str, trial: int) -> bool:
         """Whether the fingerprints of two sources have a trial, and differ in no trial of its cell."""

@@ -114,12 +114,12 @@ def command(row: str, reading: str) -> str:
     return f"repro run '{row}'" + ("" if reading == PRINTED else f" --reading {reading}")
 
 
-def crashes(row: str, reading: str, trials: Sequence[int]) -> str:
-    """That trials of a row under a reading crashed, and what runs them again; nothing if none did."""
+def crashes(command: str, trials: Sequence[int]) -> str:
+    """That trials crashed, and what ``command`` runs them again; nothing if none did."""
     if not trials:
         return ""
     what, them = ("1 trial", "it") if len(trials) == 1 else (f"{len(trials)} trials", "them")
-    return f"{what} crashed; `{command(row, reading)}` runs {them} again"
+    return f"{what} crashed; `{command}` runs {them} again"
 
 
 def source_of(cell: Cell) -> str:

@@ -56,7 +56,7 @@ def _show_warning(
 @format_option
 def list_(as_matrix: bool, results: Path, form: str) -> None:
     """List the rows: learner, weights, trials, and what the paper reports."""
-    from repro import campaign, config, grid, matrix
+    from repro import campaign, config, grid, matrix, views
     from repro.store import Store
 
     rows = list(config.load().values())
@@ -80,7 +80,7 @@ def list_(as_matrix: bool, results: Path, form: str) -> None:
     ]  # fmt: skip
     click.echo(grid.listing(headers, body, form))
     for item in plan.items if form == "text" else ():
-        if crashes := campaign.crashes(item.row.name, item.cell.reading, plan.lost[item.cell.key]):
+        if crashes := campaign.crashes(views.run(item.cell, item.row), plan.lost[item.cell.key]):
             click.echo(f"\n{item.row.name}: {crashes}.")
 
 

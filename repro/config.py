@@ -153,7 +153,7 @@ def _module(folder: str, name: str) -> Any:
     return import_module(f"repro.{folder}.{name}")
 
 
-def _messages(error: ValidationError, prefix: str, kind: type[Settings]) -> list[str]:
+def messages(error: ValidationError, prefix: str, kind: type[Settings]) -> list[str]:
     """One line for each error, with the key it is about."""
     lines = []
     for detail in error.errors():
@@ -180,7 +180,7 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
     try:
         file = File.model_validate(content)
     except ValidationError as error:
-        return [], _messages(error, "", File) + _wrong_parts(content)
+        return [], messages(error, "", File) + _wrong_parts(content)
     problems = [] if PRINTED in file.readings else [f"readings: there is no reading '{PRINTED}'"]
     unused = {
         name: learner for name, learner in file.learners.items() if name not in {row.learner for row in file.rows}
@@ -286,6 +286,26 @@ def _full_key(key: str, kinds: Mapping[str, type[Settings]]) -> tuple[str, str]:
     return key, f"{key}: task, learner and stop rule have no such setting{similar(key, names)}"
 
 
+def full_key(key: str, setup: Setup) -> str:
+    """``learning_rate`` as ``learner.learning_rate``, for settings that have it.
+
+    Raises
+    ------
+    ConfigError
+        If they have no such setting, or two.
+
+    """
+    kinds = {name: type(getattr(setup, name)) for name in ("task", "learner", "stop")}
+    full, wrong = _full_key(key, kinds)
+    group, _, name = full.partition(".")
+    if not wrong and (group not in kinds or name not in kinds[group].model_fields):
+        known = [f"{group}.{field}" for group, kind in kinds.items() for field in kind.model_fields]
+        wrong = f"{key}: there is no such setting{similar(full, known)}"
+    if wrong:
+        raise ConfigError(wrong)
+    return full
+
+
 def _setup(
     base: Mapping[str, Mapping[str, Any]], reading: Mapping[str, Any], overrides: Mapping[str, Any]
 ) -> tuple[Setup | None, list[str]]:
@@ -311,7 +331,7 @@ def _setup(
         try:
             groups[group] = kind.model_validate(merged[group])
         except ValidationError as error:
-            problems += _messages(error, group, kind)
+            problems += messages(error, group, kind)
     if not problems:
         name = groups["learner"].name
         if reason := learner_refuses(groups["learner"], groups["task"]):

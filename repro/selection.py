@@ -69,7 +69,12 @@ def parse_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--set takes KEY=VALUE, such as learning_rate=0.1; not '{text}'")
+    return key.strip(), parse_value(value)
+
+
+def parse_value(text: str) -> Any:
+    """A TOML value, or a bare word as text."""
     try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+        return tomllib.loads(f"value = {text}")["value"]
     except (tomllib.TOMLDecodeError, RecursionError):
-        return key.strip(), value.strip()
+        return text.strip()

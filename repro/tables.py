@@ -1,12 +1,15 @@
 """The paper's tables with today's numbers beside them, from records and published values."""
 
 import json
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from repro import attestation
-from repro.campaign import command, crashes, current, lost, source_of, stale
+from repro import attestation, views
+from repro.attestation import Ledger
+from repro.campaign import crashes, current, lost, source_of, stale
+from repro.cell import Cell
 from repro.config import PRINTED, ConfigError, Row
 from repro.grid import Block
 from repro.grid import render as render_block
@@ -15,6 +18,7 @@ from repro.selection import select
 from repro.stats import Estimate, Nearness, Summary, Survival, summarise
 from repro.store import Store
 from repro.trial import LOOKED_AT, Record
+from repro.views import USUAL, View
 
 
 @dataclass(frozen=True)
@@ -26,17 +30,27 @@ class Line:
     published: Published
     n_weights: int
     n_target: int
+    cell: Cell
     records: tuple[Record, ...]  # those that count, one a trial
     measured: Summary
     n_other: int = 0  # records of the row and reading that do not count, as their settings are others
     n_stale: int = 0  # likewise, as their source is not attested to give today's bits
     lost: tuple[int, ...] = ()  # trials that are missing because they crashed
     origin: str = ""  # what computed those that count, if not today's source
+    changes: Mapping[str, Any] = field(default_factory=dict)  # what is not as the row has it under the reading
+
+    @property
+    def variant(self) -> str:
+        """The reading, and what else is not as the row has it: what tells a line from others of its row and stage."""
+        if not self.changes:
+            return self.reading
+        changed = views.words(self.changes)
+        return changed if self.reading == PRINTED else f"{self.reading}, {changed}"
 
     @property
     def command(self) -> str:
         """What runs its trials."""
-        return command(self.row.name, self.reading)
+        return views.run(self.cell, self.row)
 
     @property
     def unattested(self) -> str:
@@ -52,7 +66,7 @@ class Line:
     @property
     def crashes(self) -> str:
         """How many of its trials crashed, and what runs them again; nothing if none did."""
-        return crashes(self.row.name, self.reading, self.lost)
+        return crashes(self.command, self.lost)
 
     def data(self) -> dict[str, Any]:
         """All of it, flat, with plain names: for programs."""
@@ -86,39 +100,63 @@ class Line:
         }  # fmt: skip
 
 
-def lines(rows: Iterable[Row], store: Store, table: int | str | None = None) -> list[Line]:
+def lines(rows: Iterable[Row], store: Store, table: int | str | None = None, view: View = USUAL) -> list[Line]:
     """The lines of the rows, in the order of the paper: printed first, then other readings that have records.
+
+    Under other settings than the row's own, all trials that are stored are taken, be they more than the paper's.
 
     Raises
     ------
     repro.store.StoreError
         If a results file cannot be read.
+    repro.config.ConfigError
+        If no row has a setting that the ``view`` names.
 
     """
-    result = []
+    result: list[Line] = []
     rows = list(rows)
+    unfit: dict[str, ConfigError] = {}
     ledger = attestation.read(store.folder)
     files = {experiment: store.stored(experiment) for experiment in dict.fromkeys(row.experiment for row in rows)}
     for row in rows:
         file = files[row.experiment]
+        of_row = [cell for cell in file.cells if cell.row == row.name]
         for reading in row.readings:
-            cell = row.cell(reading)
-            others = [one for one in file.cells if (one.row, one.reading) == (row.name, reading) and one != cell]
-            mine = file.records(cell.key)
-            if reading != PRINTED and not mine and not others:
-                continue
-            counted = tuple(current(cell, row.trials, mine, ledger))
-            n_stale = len(stale(row.trials, mine, counted))
-            result += [
-                Line(
-                    row, reading, published, row.setup(reading).n_weights, row.trials, counted,
-                    summarise(counted, published.stage), sum(file.n_lines(one.key) for one in others), n_stale,
-                    lost(row.trials, mine, counted), attestation.origin(counted, source_of(cell), ledger),
-                )
-                for published in row.published
-                if table in (None, published.table)
-            ]  # fmt: skip
+            try:
+                cells = view.cells(row, reading, of_row)
+            except ConfigError as error:
+                unfit[row.name] = error
+                break
+            keys = {cell.key for cell in cells}
+            n_other = sum(file.n_lines(one.key) for one in of_row if one.reading == reading and one.key not in keys)
+            for cell in cells:
+                mine = file.records(cell.key)
+                if reading == PRINTED or mine or (n_other and view.usual):
+                    result += _of_cell(row, cell, mine, n_other, ledger, table, view)
+    if unfit and not result:
+        raise next(iter(unfit.values()))
+    if unfit:
+        warnings.warn(f"left out, as they have no such setting: {', '.join(unfit)}", stacklevel=2)
     return sorted(result, key=lambda line: (order(line.published.table), line.published.line, line.reading != PRINTED))
+
+
+def _of_cell(
+    row: Row, cell: Cell, records: Sequence[Record], n_other: int, ledger: Ledger, table: int | str | None, view: View
+) -> list[Line]:
+    """The lines of a cell: one for each stage and table that the paper has the row in."""
+    there = [record.trial for record in records if not record.screened]
+    n = row.trials if view.usual else max(row.trials, 1 + max(there, default=0))
+    counted = tuple(current(cell, n, records, ledger))
+    stages = [stage["name"] for stage in cell.settings["stop"]["stages"]]
+    return [
+        Line(
+            row, cell.reading, published, row.setup(cell.reading, view.changes).n_weights, n, cell, counted,
+            summarise(counted, published.stage), n_other, len(stale(n, records, counted)), lost(n, records, counted),
+            attestation.origin(counted, source_of(cell), ledger), {} if view.usual else views.changes(cell, row),
+        )
+        for published in row.published
+        if table in (None, published.table) and published.stage in stages
+    ]  # fmt: skip
 
 
 def order(table: int | str) -> tuple[bool, bool, int | str]:
@@ -147,7 +185,7 @@ def meant(patterns: Iterable[str], rows: Mapping[str, Row]) -> Sequence[tuple[li
     return result
 
 
-def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -> list[Line]:
+def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store, view: View = USUAL) -> list[Line]:
     """The lines of tables named by number, ``text`` or ``ours``, and of rows as `select` takes them; each once.
 
     Raises
@@ -160,8 +198,8 @@ def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -> 
     """
     found: dict[object, Line] = {}
     for chosen, number in meant(patterns, rows):
-        for line in lines(chosen, store, number):
-            found[line.row.name, line.reading, line.published.table, line.published.line, line.published.stage] = line
+        for line in lines(chosen, store, number, view):
+            found[line.cell.key, line.published.table, line.published.line, line.published.stage] = line
     return list(found.values())
 
 
@@ -364,7 +402,9 @@ def _notes(table_lines: Sequence[Line]) -> list[str]:
                 f"{name}, {reading}: {near(line.measured.nearness, line.measured.n - line.measured.n_solved)}."
             )
         if line.n_other:
-            notes.append(f"{name}, {reading}: {line.n_other} records of other settings do not count.")
+            notes.append(
+                f"{name}, {reading}: {line.n_other} records of other settings; `repro list --stored` names them."
+            )
         if line.unattested:
             notes.append(f"{name}, {reading}: {line.unattested}.")
     if not_run:

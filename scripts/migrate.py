@@ -4,7 +4,6 @@ Old files are read as they are; this makes them smaller and quicker to read. Run
 FOLDER`. A file is replaced when all of its records are in the new one; records that do not hold together stop it.
 """
 
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -28,7 +27,7 @@ def migrate(folder: Path) -> list[tuple[Path, int, int]]:
                 new.append(record)
             assert new.read(experiment) == records
             before = path.stat().st_size
-            os.replace(new.path(experiment), path)
+            new.path(experiment).replace(path)
         done.append((path, before, path.stat().st_size))
     return done
 

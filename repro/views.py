@@ -1,0 +1,108 @@
+"""Which of the stored conditions are looked at: a row's own settings, others, or all that differ in some of them."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from repro.campaign import command
+from repro.cell import Cell
+from repro.config import Row, full_key
+
+READING, SEED = "reading", "seed"  # what a view may be split by beside settings
+
+
+@dataclass(frozen=True)
+class View:
+    """What to look at of a row and reading: its settings with some replaced, and what else there is of some keys."""
+
+    changes: Mapping[str, Any] = field(default_factory=dict)  # as `--set` has them
+    seed: int = 0
+    by: tuple[str, ...] = ()  # settings, ``reading`` or ``seed``: every stored value of theirs
+
+    @property
+    def usual(self) -> bool:
+        """Is it of the rows' own settings alone."""
+        return not (self.changes or self.seed or self.by)
+
+    def cells(self, row: Row, reading: str, stored: Iterable[Cell]) -> list[Cell]:
+        """The cells to look at: what the settings make, or, of some keys, each that is stored; in order of the values.
+
+        Raises
+        ------
+        ConfigError
+            If the row has no such reading, or a setting is not one of it.
+
+        """
+        base = row.cell(reading, self.changes, self.seed)
+        keys = [full_key(key, row.setup(reading)) for key in self.by if key not in (READING, SEED)]
+        if not keys and SEED not in self.by:
+            return [base]
+        wanted = _without(base, keys)
+        found = [
+            cell
+            for cell in stored
+            if (cell.row, cell.reading) == (row.name, reading)
+            and (SEED in self.by or cell.seed == self.seed)
+            and _without(cell, keys) == wanted
+        ]
+        return sorted(found, key=lambda cell: [_order(value(cell, key)) for key in (*keys, SEED)])
+
+
+USUAL = View()
+
+
+def _without(cell: Cell, keys: Sequence[str]) -> dict[str, Any]:
+    return {key: value for key, value in _flat(cell.settings) if key not in keys}
+
+
+def _flat(settings: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
+    for group, values in settings.items():
+        for name, one in values.items():
+            yield f"{group}.{name}", one
+
+
+def _order(one: Any) -> tuple[bool, float, str]:
+    """Numbers by their size, then all else by its text."""
+    is_number = isinstance(one, int | float) and not isinstance(one, bool)
+    return not is_number, one if is_number else 0.0, text(one)
+
+
+def value(cell: Cell, key: str) -> Any:
+    """The root seed, or a setting of a cell by its full key; None if it has no such setting."""
+    group, _, name = key.partition(".")
+    return cell.seed if key == SEED else cell.settings.get(group, {}).get(name)
+
+
+def changes(cell: Cell, row: Row | None) -> dict[str, Any]:
+    """What of a cell is not as its row has it under its reading: settings by their full keys, and the root seed.
+
+    Of a row or a reading that is in no configuration all settings are told.
+    """
+    known = row is not None and cell.reading in row.readings
+    usual = dict(_flat(row.cell(cell.reading).settings)) if row is not None and known else {}
+    found = {key: one for key, one in _flat(cell.settings) if key not in usual or usual[key] != one}
+    return found | ({SEED: cell.seed} if cell.seed else {})
+
+
+def text(one: Any) -> str:
+    """A value as `--set` takes it."""
+    return one if isinstance(one, str) else json.dumps(one)
+
+
+def words(changed: Mapping[str, Any]) -> str:
+    """Settings that differ, in short: the names without their group where that is clear."""
+    names = [key.rpartition(".")[2] for key in changed]
+    return ", ".join(
+        f"{name if names.count(name) == 1 else key}={text(one)}"
+        for (key, one), name in zip(changed.items(), names, strict=True)
+    )
+
+
+def run(cell: Cell, row: Row | None) -> str:
+    """The command that runs trials of a cell."""
+    changed = changes(cell, row)
+    options = "".join(
+        f" --{SEED} {one}" if key == SEED else f" --set '{key}={text(one)}'" for key, one in changed.items()
+    )
+    return command(cell.row, cell.reading) + options
