@@ -1,3 +1,19 @@
-"""Reruns the experiments of Hochreiter & Schmidhuber, "Long Short-Term Memory" (1997)."""
+"""Reruns the experiments of Hochreiter & Schmidhuber, "Long Short-Term Memory" (1997).
+
+``repro.frame("6a", results="results")`` gives stored trials as a pandas DataFrame.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from repro.trials import frame as frame
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "frame":  # only where it is asked for, as it needs most of the package
+        from repro.trials import frame
+
+        return frame
+    raise AttributeError(f"module 'repro' has no attribute '{name}'")

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from repro import __version__
+from repro.cli_stored import trials
 from repro.cli_trials import attest, replay
 from repro.options import (
     INTERRUPTED,
@@ -286,6 +287,7 @@ def compare(
         sys.exit(3 if lost else 0)
 
 
+main.add_command(trials)
 main.add_command(replay)
 main.add_command(attest)
 

@@ -124,6 +124,7 @@ def similar(name: str, names: Iterable[str]) -> str:
     return f". Did you mean {' or '.join(close)}?" if close else "."
 
 
+@lru_cache(maxsize=None)
 def modules(folder: str) -> list[str]:
     """The names of all learners or tasks: the folder is the registry."""
     return sorted(p.stem for p in (Path(__file__).parent / folder).glob("*.py") if p.stem != "__init__")

@@ -6,11 +6,12 @@ can show is an edit to another value that a trial could have left; that is for `
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from itertools import pairwise
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
@@ -41,7 +42,11 @@ def cell_of(line: ConditionLine | OldLine, experiment: str) -> Cell:
     said = line.condition if isinstance(line, ConditionLine) else line.cell
     _require(line.experiment == experiment, f"experiment {line.experiment} has a file of its own")
     _require(line.row.startswith(f"{experiment}/"), f"the row is not of experiment {experiment}")
-    cell = _cell(line.experiment, line.row, line.reading, line.seed, json.dumps(line.settings, sort_keys=True))
+    identity = line.experiment, line.row, line.reading, line.seed
+    if isinstance(line, OldLine):
+        cell = _cell_of_text(*identity, json.dumps(line.settings, sort_keys=True))
+    else:
+        cell = _cell(*identity, line.settings)
     _require(
         cell.key == said,
         f"its settings make cell {cell.key} today, and the record says {said}: it was edited, or defaults have "
@@ -51,10 +56,14 @@ def cell_of(line: ConditionLine | OldLine, experiment: str) -> Cell:
 
 
 @lru_cache(maxsize=None)
-def _cell(experiment: str, row: str, reading: str, seed: int, settings: str) -> Cell:
-    """The cell that settings make, given as JSON; many records share it."""
+def _cell_of_text(experiment: str, row: str, reading: str, seed: int, settings: str) -> Cell:
+    """The cell that settings make, given as JSON: that of many old lines."""
+    return _cell(experiment, row, reading, seed, json.loads(settings))
+
+
+def _cell(experiment: str, row: str, reading: str, seed: int, given: dict[str, dict[str, Any]]) -> Cell:
+    """The cell that settings make."""
     groups: dict[str, Any] = {}
-    given: dict[str, dict[str, Any]] = json.loads(settings)
     there = ", ".join(given) or "nothing"
     _require(given.keys() == _GROUPS, f"it has settings of {there}, not of task, learner and stop")
     for group, values in given.items():
@@ -112,14 +121,14 @@ def check(record: Record, rule: Rule) -> None:
         _require(not left, "it is said to have crashed, and has the results of a trial that ended")
         return
     stages, outcome, sequences, n = record.stages, record.outcome, record.sequences, len(record.stages)
-    names = tuple([stage.name for stage in stages])
-    if names != rule.stages[:n]:
-        stated, passed = ", ".join(rule.stages), ", ".join(names)
-        raise RecordError(f"the stages of its stop rule are {stated}, in this order, and it passed {passed}")
+    if n > len(rule.stages):
+        _refuse_stages(stages, rule)
     if (outcome == "solved") != (n == len(rule.stages)):
         raise RecordError(f"its outcome is '{outcome}', and it passed {n} of {len(rule.stages)} stages")
     before = before_steps = 0
-    for stage, asked in zip(stages, rule.tested, strict=False):
+    for stage, name, asked in zip(stages, rule.stages, rule.tested, strict=False):
+        if stage.name != name:
+            _refuse_stages(stages, rule)
         if not 0 <= stage.sequences - before <= stage.steps - before_steps:
             raise RecordError(_SHRINKS)
         before, before_steps = stage.sequences, stage.steps
@@ -144,6 +153,11 @@ def check(record: Record, rule: Rule) -> None:
         ends = [0, *(end for end, _ in record.trace)]
         grows = all(earlier < later for earlier, later in pairwise(ends))
         _require(grows and ends[-1] == sequences, "its trace does not reach from its first sequence to its last")
+
+
+def _refuse_stages(stages: Sequence[StageRecord], rule: Rule) -> NoReturn:
+    stated, passed = ", ".join(rule.stages), ", ".join(stage.name for stage in stages)
+    raise RecordError(f"the stages of its stop rule are {stated}, in this order, and it passed {passed}")
 
 
 _SHRINKS = "its sequences and time steps do not grow from stage to stage and to its end"

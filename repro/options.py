@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -59,4 +60,33 @@ format_option = option(
 )  # fmt: skip
 reading_option = option("--reading", metavar="NAME", help="A reading of what the paper leaves open; see `repro show`.")
 seed_option = option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Root of all streams.")
+max_sequences_option = option(
+    "--max-sequences", type=click.IntRange(1), help="Training sequences after which a trial has failed.",
+)  # fmt: skip
 set_option = option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Replace a setting; repeatable.")
+
+by_option = option(
+    "--by", metavar="KEY[,KEY]", default="", help="A line for each stored value of these settings, or of the seed.",
+)  # fmt: skip
+
+
+def view_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say which of the stored settings of rows are looked at; the command gets them as ``view``."""
+
+    @wraps(command)
+    def with_view(
+        *arguments: Any, overrides: tuple[str, ...], seed: int, max_sequences: int | None, by: str, **others: Any
+    ) -> Any:
+        from repro.selection import parse_override
+        from repro.views import View
+
+        changes = dict(map(parse_override, overrides))
+        if max_sequences:
+            changes["stop.max_sequences"] = max_sequences
+        keys = tuple(key for part in by.split(",") if (key := part.strip()))
+        return command(*arguments, view=View(changes, seed, keys), **others)
+
+    by = option(
+        "--by", metavar="KEY[,KEY]", default="", help="A line for each stored value of these settings, or `seed`."
+    )
+    return set_option(seed_option(max_sequences_option(by(with_view))))

@@ -13,7 +13,6 @@ import errno
 import fcntl
 import os
 import warnings
-from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -55,7 +54,7 @@ class Stored:
     def __init__(self, path: Path, experiment: str) -> None:
         self.path = path
         self._experiment = experiment
-        self._lines: dict[str, tuple[array[int], list[bytes]]] = {}  # of trials, with their numbers, by cell
+        self._lines: dict[str, list[bytes]] = {}  # of trials, by cell
         self._conditions: dict[str, Condition] = {}  # by cell, those that hold together
         self._wrong: dict[str, str] = {}  # why others do not
         self._machines: dict[str, Machine] = {}
@@ -65,28 +64,32 @@ class Stored:
         self.cells = [self._conditions[key].cell for key in self._lines if self._find_condition(key)]
 
     def _split(self) -> None:
-        number = 0
+        """Put each line where it belongs; of a trial no more is looked at than its cell."""
+        trials: dict[bytes, list[bytes]] = {}
+        number, line, key = 0, b"\n", None
         try:
             with self.path.open("rb") as file:
-                for number, line in enumerate(file, 1):
-                    if not line.endswith(b"\n"):
-                        warnings.warn(f"{self.path}:{number}: torn last line dropped", TornLineWarning, stacklevel=4)
-                        break
-                    key = jsonl.cell_of(line)
-                    if key is None:
+                for number, line in enumerate(file, 1):  # noqa: B007
+                    key = line[jsonl.KEY] if line.startswith(jsonl.TRIAL) else jsonl.cell_of(line)
+                    if key in trials:
+                        trials[key].append(line)
+                    elif key is not None:
+                        trials[key] = [line]
+                    else:
                         self._share(jsonl.shared(line))
-                        continue
-                    if key not in self._lines:
-                        self._lines[key] = array("Q"), []
-                    numbers, texts = self._lines[key]
-                    numbers.append(number)
-                    texts.append(line)
         except FileNotFoundError:
             return
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be read: {error.strerror}") from error
         except LineError as error:
-            raise StoreError(f"{self.path}:{number}: not a record: {error}") from None
+            if line.endswith(b"\n"):
+                raise StoreError(f"{self.path}:{number}: not a record: {error}") from None
+            key = None
+        if not line.endswith(b"\n"):
+            warnings.warn(f"{self.path}:{number}: torn last line dropped", TornLineWarning, stacklevel=4)
+            if key is not None:
+                trials[key].pop()
+        self._lines = {key.decode(errors="replace"): texts for key, texts in trials.items() if texts}
 
     def _share(self, line: jsonl.ConditionLine | jsonl.MachineLine) -> None:
         if isinstance(line, jsonl.MachineLine):
@@ -99,7 +102,7 @@ class Stored:
 
     def _find_condition(self, key: str) -> bool:
         """Whether the condition of trials holds together; where it has no line, the trials' own have it, if old."""
-        for text in self._lines[key][1]:
+        for text in self._lines[key]:
             if key in self._conditions:
                 return True
             with suppress(LineError, RecordError):
@@ -110,7 +113,7 @@ class Stored:
 
     def n_lines(self, key: str) -> int:
         """The lines of trials of a cell, whatever they say."""
-        return len(self._lines[key][0]) if key in self._lines else 0
+        return len(self._lines.get(key, ()))
 
     def records(self, key: str) -> list[Record]:
         """The records of a cell in the order they were written, the last one of each trial and source.
@@ -143,13 +146,12 @@ class Stored:
         return found
 
     def _read(self, key: str) -> dict[tuple[int, str, bool], Record]:
-        numbers, texts = self._lines[key]
+        texts = self._lines[key]
         condition = self._conditions.get(key)
         reader = condition and jsonl.Reader(condition, self._machines)
         rule = condition and Rule.of(condition.cell)
         found: dict[tuple[int, str, bool], Record] = {}
-        for k, number in enumerate(numbers):
-            text, texts[k] = texts[k], b""  # a million lines need not be kept beside what they say
+        for text in texts:
             try:
                 if old := jsonl.old(text):
                     record = old.record(Condition(cell_of(old, self._experiment)))
@@ -159,27 +161,34 @@ class Stored:
                     raise RecordError(self._wrong.get(key, "the file has no line of its condition"))
                 check(record, rule or Rule.of(record.condition.cell))
             except (LineError, RecordError) as error:
-                self._leave_out(number, text, condition, error)
+                self._leave_out(text, condition, error)
                 continue
             key_of_run = (record.trial, record.source, record.screened)
             before = found.pop(key_of_run, None)
             if before and before.results() != record.results():
                 raise StoreError(
-                    f"{self.path}:{number}: trial {record.trial} of {record.row} ({record.reading}) stands there twice "
+                    f"{self._place(text)}: trial {record.trial} of {record.row} ({record.reading}) stands there twice "
                     "with different results, though a trial is the same on every machine; find out why, then delete "
                     "one line"
                 )
             found[key_of_run] = record
+        self._lines[key] = [b""] * len(texts)  # a million lines need not be kept beside what they say
         return found
 
-    def _leave_out(self, number: int, text: bytes, condition: Condition | None, why: Exception) -> None:
+    def _place(self, text: bytes) -> str:
+        """File and number of a line, the last one of those that are the same."""
+        with self.path.open("rb") as file:
+            number = max((number for number, line in enumerate(file, 1) if line == text), default=0)
+        return f"{self.path}:{number}"
+
+    def _leave_out(self, text: bytes, condition: Condition | None, why: Exception) -> None:
         try:
             about = jsonl.about(text, condition)
         except LineError as error:
-            raise StoreError(f"{self.path}:{number}: not a record: {error}") from None
+            raise StoreError(f"{self._place(text)}: not a record: {error}") from None
         self._n_uncounted += 1
         if self._n_uncounted <= _MOST_WARNINGS:
-            said = f"{self.path}:{number}: {about} is not counted: {why}; find out why, then delete the line"
+            said = f"{self._place(text)}: {about} is not counted: {why}; find out why, then delete the line"
             warnings.warn(said, UncountedWarning, stacklevel=4)
 
 

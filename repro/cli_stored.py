@@ -1,0 +1,79 @@
+"""The command that lists what is stored, trial by trial."""
+
+import csv
+import sys
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from repro.options import option, results_option, view_options
+
+if TYPE_CHECKING:
+    from repro.views import View
+
+_MOST = 10_000  # trials as text: more is for programs
+
+
+@click.command()
+@click.argument("select", nargs=-1)
+@view_options
+@results_option
+@option(
+    "--format", "form", type=click.Choice(["text", "md", "csv", "json"]), default="text", show_default=True,
+    help="How to print; csv and json have all columns.",
+)  # fmt: skip
+def trials(select: tuple[str, ...], view: "View", results: Path, form: str) -> None:
+    """List every stored trial: what differs from its row, what came of it, and whether it counts.
+
+    SELECT is what `repro run` takes; without it, everything that is stored. In Python the same is a pandas DataFrame:
+    repro.frame("6a", results="results").
+
+    \b
+    repro trials 6a/lstm
+    repro trials --format csv > trials.csv
+    repro trials 6a/lstm --by learning_rate
+    """
+    from repro import config, grid
+    from repro import trials as stored
+    from repro.store import Store
+
+    names, lines = stored.table(select, config.load(), Store(results), None if view.usual else view, form == "csv")
+    if form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows(lines)
+    elif form == "json":
+        click.echo(_json(names, lines))
+    else:
+        body = list(islice(lines, _MOST + 1))
+        if len(body) > _MOST:
+            raise config.ConfigError(f"more than {_MOST:,} trials are too many to read: `--format csv` writes them all")
+        click.echo(grid.listing(*_short(names, body), form) if body else f"No trials are stored in {results}.")
+
+
+def _json(names: Sequence[str], lines: Iterable[tuple[Any, ...]]) -> str:
+    import msgspec
+
+    encode = msgspec.json.Encoder().encode
+    return "[" + ",\n".join(encode(dict(zip(names, line, strict=True))).decode() for line in lines) + "]"
+
+
+_DETAILS = {"experiment", "steps", "weights", "max_sequences", "cell", "weights_digest", "source"}
+_SELDOM = {"settings": "", "seed": 0, "screened": False, "error": None}  # left out where all trials have the same
+
+
+def _short(names: Sequence[str], body: Sequence[tuple[Any, ...]]) -> tuple[list[str], list[list[Any]]]:
+    """The columns that a reader wants first, without what is the same, and usual, in all lines."""
+    columns: dict[str, Sequence[Any]] = dict(zip(names, zip(*body, strict=True), strict=True))
+    shown = [
+        name
+        for name, values in columns.items()
+        if not (name in _DETAILS or name.startswith("look_") or "." in name)
+        and not (name.startswith("stage_") and not name.endswith(("sequences", "wrong")) and name.count("_") > 1)
+        and not (name in _SELDOM and set(values) == {_SELDOM[name]})
+    ]
+    columns |= {name: ["yes" if value else "no" for value in columns[name]] for name in ("counts", "screened")}
+    return shown, [list(line) for line in zip(*(columns[name] for name in shown), strict=True)]

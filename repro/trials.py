@@ -1,0 +1,192 @@
+"""Every stored trial as a line: what differs from its row, what came of it, and whether it counts. Tidy, for pandas."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import fields
+
+from repro import attestation, views
+from repro.attestation import Ledger
+from repro.campaign import current
+from repro.cell import Cell
+from repro.config import ConfigError, Row, load
+from repro.selection import select
+from repro.store import Store
+from repro.trial import LastLook, Record, StageRecord
+from repro.views import View
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALL = 2**32  # trials of a cell
+
+# What is always there, in this order; what else there is depends on the trials.
+_IDENTITY = ("experiment", "row", "reading", "settings", "seed", "trial")
+_END = ("outcome", "counts", "screened", "sequences", "steps", "max_sequences", "cpu_s", "weights")
+_STAGE = tuple(field.name for field in fields(StageRecord) if field.name != "name")
+_LOOK = tuple(field.name for field in fields(LastLook))
+_ORIGIN = ("error", "cell", "weights_digest", "source")
+
+
+def frame(
+    select: str | Iterable[str] = (), *, results: str | Path = "results", view: View | None = None
+) -> "pd.DataFrame":
+    """Every stored trial of some rows as a pandas DataFrame, a line a trial.
+
+    Parameters
+    ----------
+    select
+        Rows as `repro run` takes them: names, globs, experiments, ``table:9``. Nothing means all that is stored, also
+        of rows that are in no configuration.
+    results
+        The folder with the records.
+    view
+        Settings, a root seed and keys, as `views.View`: only trials of these. None: all.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns as `table` says. Whole numbers that may be missing are ``Int64``, truth values ``boolean``.
+
+    Raises
+    ------
+    repro.errors.ReproError
+        If a pattern means no row, or a results file cannot be read.
+
+    """
+    import pandas as pd
+
+    patterns = [select] if isinstance(select, str) else list(select)
+    names, lines = table(patterns, load(), Store(Path(results)), view)
+    columns = list(zip(*lines, strict=True)) or [()] * len(names)
+    return pd.DataFrame({name: _series(name, values) for name, values in zip(names, columns, strict=True)})
+
+
+def _series(name: str, values: Sequence[Any]) -> Any:
+    """A column of a type that does not depend on what is missing in it."""
+    import pandas as pd
+
+    kinds = {type(one) for one in values} - {type(None)}
+    last = name.rpartition("_")[2]
+    if name.startswith(("stage_", "look_")) and last in ("sequences", "steps", "wrong"):
+        return pd.array(values, dtype="Int64")
+    if last == "error" and name != "error":
+        return pd.Series(values, dtype=float)
+    if kinds == {int} and None in values:
+        return pd.array(values, dtype="Int64")
+    return list(values) if kinds else pd.Series(values, dtype="string")
+
+
+def table(
+    patterns: Sequence[str], rows: Mapping[str, Row], store: Store, view: View | None = None, as_text: bool = False
+) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
+    """The stored trials of some rows, of all if there is no pattern: names of columns, and a line for each trial.
+
+    ``settings`` says in words what is not as the row has it; each setting that differs in any of the trials has a
+    column of its own, by its full key, with the value of every trial. ``counts``: today's source gives its bits, and no
+    setting was chosen by it. Of a trial that was run more than once the record that counts is taken, else the latest.
+
+    ``stage_1`` is the name of the first stage that the trial passed, ``stage_1_sequences`` the training sequences at
+    which it did, ``stage_1_test_wrong`` how many test sequences were wrong, and so on; ``look_...`` is what a last look
+    at a trial that failed found. What a learner tells of its nets (``cell_added``, ...) stands under its own name.
+    Truth values are words if ``as_text``.
+
+    Raises
+    ------
+    repro.config.ConfigError
+        If a pattern means no row.
+    repro.store.StoreError
+        If a results file cannot be read.
+
+    """
+    conditions = list(stored(patterns, rows, store, view))
+    changed = [views.changes(cell, rows.get(cell.row)) for cell, _ in conditions]
+    keys = [key for key in dict.fromkeys(key for one in changed for key in one) if key != views.SEED]
+    every = [record for _, records in conditions for record, _ in records]
+    n_stages = max((len(record.stages) for record in every), default=0)
+    looked = any(record.last_look for record in every)
+    facts = dict.fromkeys(name for record in every if record.facts for name in record.facts)
+    names = [*_IDENTITY, *keys, *_END, *facts]
+    for k in range(1, n_stages + 1):
+        names += [f"stage_{k}", *(f"stage_{k}_{name}" for name in _STAGE)]
+    names += [f"look_{name}" for name in _LOOK if looked] + [*_ORIGIN]
+    truth = ("false", "true") if as_text else (False, True)
+    lines = (
+        line
+        for (cell, records), changes in zip(conditions, changed, strict=True)
+        for line in _lines(cell, records, changes, keys, tuple(facts), n_stages, looked, truth)
+    )
+    return names, lines
+
+
+def _lines(
+    cell: Cell, records: Sequence[tuple[Record, bool]], changes: Mapping[str, Any], keys: Sequence[str],
+    facts: Sequence[str], n_stages: int, looked: bool, truth: tuple[Any, Any],
+) -> Iterator[tuple[Any, ...]]:  # fmt: skip
+    """The lines of a condition. A million of them are made here, so what they share is made once."""
+    words = views.words({key: value for key, value in changes.items() if key != views.SEED})
+    shared = (cell.experiment, cell.row, cell.reading, words, cell.seed)
+    values = tuple(_plain(views.value(cell, key)) for key in keys)
+    most = cell.settings["stop"]["max_sequences"]
+    no_stage, no_look = (None,) * (1 + len(_STAGE)), (None,) * len(_LOOK)
+    for record, counts in records:
+        line = (
+            *shared, record.trial, *values, record.outcome, truth[counts], truth[record.screened], record.sequences,
+            record.steps, most, record.cpu_s, record.weights,
+        )  # fmt: skip
+        if facts:
+            line += tuple([record.facts.get(name) for name in facts])
+        for stage in record.stages:
+            line += (
+                stage.name, stage.sequences, stage.steps, stage.test_sequences, stage.test_wrong,
+                stage.mean_absolute_error, stage.mean_squared_error, stage.max_error,
+            )  # fmt: skip
+        line += no_stage * (n_stages - len(record.stages))
+        if looked:
+            look = record.last_look
+            line += no_look if look is None else tuple([getattr(look, name) for name in _LOOK])
+        yield (*line, record.error, cell.key, record.weights_digest, record.source)
+
+
+def _plain(value: Any) -> Any:
+    """A value of a setting as one cell: lists and tables as `--set` takes them."""
+    return views.text(value) if isinstance(value, list | tuple | dict) else value
+
+
+def stored(
+    patterns: Sequence[str], rows: Mapping[str, Row], store: Store, view: View | None = None
+) -> Iterator[tuple[Cell, list[tuple[Record, bool]]]]:
+    """Of each stored condition of the selected rows its cell and its trials: a record each, and whether it counts.
+
+    Raises
+    ------
+    repro.config.ConfigError
+        If a pattern means no row.
+    repro.store.StoreError
+        If a results file cannot be read.
+
+    """
+    wanted = {row.name: row for row, _ in select(patterns, rows)} if patterns else None
+    ledger = attestation.read(store.folder)
+    names = store.experiments() if wanted is None else dict.fromkeys(row.experiment for row in wanted.values())
+    for experiment in names:
+        file = store.stored(experiment)
+        for cell in file.cells:
+            if (wanted is None or cell.row in wanted) and (view is None or _is_in(view, cell, rows.get(cell.row))):
+                yield cell, _trials(cell, file.records(cell.key), ledger)
+
+
+def _is_in(view: View, cell: Cell, row: Row | None) -> bool:
+    try:
+        return row is not None and cell in view.cells(row, cell.reading, [cell])
+    except ConfigError:
+        return False
+
+
+def _trials(cell: Cell, records: Sequence[Record], ledger: Ledger) -> list[tuple[Record, bool]]:
+    counted = {record.trial: record for record in current(cell, ALL, records, ledger)}
+    if len(counted) == len(records):
+        return [(record, True) for record in counted.values()]
+    latest = {record.trial: record for record in records}
+    return [(counted.get(trial, latest[trial]), trial in counted) for trial in sorted(latest)]
