@@ -64,7 +64,6 @@ max_sequences_option = option(
     "--max-sequences", type=click.IntRange(1), help="Training sequences after which a trial has failed.",
 )  # fmt: skip
 set_option = option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Replace a setting; repeatable.")
-
 by_option = option(
     "--by", metavar="KEY[,KEY]", default="", help="A line for each stored value of these settings, or of the seed.",
 )  # fmt: skip
@@ -86,7 +85,7 @@ def view_options(command: Callable[..., Any]) -> Callable[..., Any]:
         keys = tuple(key for part in by.split(",") if (key := part.strip()))
         return command(*arguments, view=View(changes, seed, keys), **others)
 
-    by = option(
-        "--by", metavar="KEY[,KEY]", default="", help="A line for each stored value of these settings, or `seed`."
-    )
-    return set_option(seed_option(max_sequences_option(by(with_view))))
+    taken: Callable[..., Any] = by_option(with_view)
+    for one in (max_sequences_option, seed_option, set_option):
+        taken = one(taken)
+    return taken
