@@ -1,5 +1,6 @@
 """What a user types, as rows and settings: ``6a/lstm``, ``'4/*'``, ``table:9``, ``@quick``; ``learning_rate=0.1``."""
 
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -78,3 +79,17 @@ def parse_value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except (tomllib.TOMLDecodeError, RecursionError):
         return text.strip()
+
+
+def text(value: Any) -> str:
+    """A value as ``--set`` takes it: what `parse_value` reads."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def words(changes: Mapping[str, Any]) -> str:
+    """Settings with their values, in short: the names without their group where that is clear."""
+    names = [key.rpartition(".")[2] for key in changes]
+    return ", ".join(
+        f"{name if names.count(name) == 1 else key}={text(value)}"
+        for (key, value), name in zip(changes.items(), names, strict=True)
+    )

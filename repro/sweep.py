@@ -22,7 +22,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from repro.config import ConfigError, messages
-from repro.selection import parse_value
+from repro.selection import parse_value, words
 from repro.settings import Settings
 
 MOST = 100_000  # variants of a sweep; more are a slip of the keyboard
@@ -142,7 +142,11 @@ def _is_open(text: str) -> bool:
 def together(variants: Sequence[Variant], points: Sequence[Variant]) -> list[Variant]:
     """Each of the named variants at each point of a grid."""
     return [
-        Variant(one.name, one.note, one.reading, {**one.changes, **point.changes})
+        Variant(_name(one, point), one.note, one.reading, {**one.changes, **point.changes})
         for one in variants
         for point in points
     ]
+
+
+def _name(one: Variant, point: Variant) -> str:
+    return ", ".join(filter(None, [one.name, words(point.changes)])) if one.name else ""

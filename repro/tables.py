@@ -14,7 +14,7 @@ from repro.config import PRINTED, ConfigError, Row
 from repro.grid import Block
 from repro.grid import render as render_block
 from repro.schema import Published
-from repro.selection import select
+from repro.selection import select, words
 from repro.stats import Estimate, Nearness, Summary, Survival, summarise
 from repro.store import Store
 from repro.trial import LOOKED_AT, Record
@@ -44,7 +44,7 @@ class Line:
         """The reading, and what else is not as the row has it: what tells a line from others of its row and stage."""
         if not self.changes:
             return self.reading
-        changed = views.words(self.changes)
+        changed = words(self.changes)
         return changed if self.reading == PRINTED else f"{self.reading}, {changed}"
 
     @property

@@ -11,7 +11,7 @@ from repro.attestation import Ledger
 from repro.campaign import current
 from repro.cell import Cell
 from repro.config import ConfigError, Row, load
-from repro.selection import select
+from repro.selection import select, text, words
 from repro.store import Store
 from repro.trial import LastLook, Record, StageRecord
 from repro.views import View
@@ -71,7 +71,7 @@ def _series(name: str, values: Sequence[Any]) -> Any:
     last = name.rpartition("_")[2]
     if name.startswith(("stage_", "look_")) and last in ("sequences", "steps", "wrong"):
         return pd.array(values, dtype="Int64")
-    if last == "error" and name != "error":
+    if name.startswith(("stage_", "look_")) and last == "error":
         return pd.Series(values, dtype=float)
     if kinds == {int} and None in values:
         return pd.array(values, dtype="Int64")
@@ -125,8 +125,8 @@ def _lines(
     facts: Sequence[str], n_stages: int, looked: bool, truth: tuple[Any, Any],
 ) -> Iterator[tuple[Any, ...]]:  # fmt: skip
     """The lines of a condition. A million of them are made here, so what they share is made once."""
-    words = views.words({key: value for key, value in changes.items() if key != views.SEED})
-    shared = (cell.experiment, cell.row, cell.reading, words, cell.seed)
+    changed = words({key: value for key, value in changes.items() if key != views.SEED})
+    shared = (cell.experiment, cell.row, cell.reading, changed, cell.seed)
     values = tuple(_plain(views.value(cell, key)) for key in keys)
     most = cell.settings["stop"]["max_sequences"]
     no_stage, no_look = (None,) * (1 + len(_STAGE)), (None,) * len(_LOOK)
@@ -151,7 +151,7 @@ def _lines(
 
 def _plain(value: Any) -> Any:
     """A value of a setting as one cell: lists and tables as `--set` takes them."""
-    return views.text(value) if isinstance(value, list | tuple | dict) else value
+    return text(value) if isinstance(value, list | tuple | dict) else value
 
 
 def stored(

@@ -1,6 +1,5 @@
 """Which of the stored conditions are looked at: a row's own settings, others, or all that differ in some of them."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from repro.campaign import command
 from repro.cell import Cell
 from repro.config import Row, full_key
+from repro.selection import text
 
 READING, SEED = "reading", "seed"  # what a view may be split by beside settings
 
@@ -83,20 +83,6 @@ def changes(cell: Cell, row: Row | None) -> dict[str, Any]:
     usual = dict(_flat(row.cell(cell.reading).settings)) if row is not None and known else {}
     found = {key: one for key, one in _flat(cell.settings) if key not in usual or usual[key] != one}
     return found | ({SEED: cell.seed} if cell.seed else {})
-
-
-def text(one: Any) -> str:
-    """A value as `--set` takes it."""
-    return one if isinstance(one, str) else json.dumps(one)
-
-
-def words(changed: Mapping[str, Any]) -> str:
-    """Settings that differ, in short: the names without their group where that is clear."""
-    names = [key.rpartition(".")[2] for key in changed]
-    return ", ".join(
-        f"{name if names.count(name) == 1 else key}={text(one)}"
-        for (key, one), name in zip(changed.items(), names, strict=True)
-    )
 
 
 def run(cell: Cell, row: Row | None) -> str:
