@@ -186,7 +186,7 @@ def _run(plan: Any, events: Any, results: Path) -> int:
     stopped = 0
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        with Display(plan) as display:
+        with Display(plan, results) as display:
             for event in events:
                 display.show(event)
                 if isinstance(event, engine.Ended):
@@ -308,11 +308,13 @@ def plot(kind: str, select: tuple[str, ...], output: Path | None, reading: str |
     repro plot survival 9
     repro plot strips 1 -o table1.pdf
     """
-    from repro import config
+    from repro import config, progress
     from repro.plots import kinds
     from repro.store import Store
 
-    click.echo(kinds.write(kind, select, config.load(), Store(results), reading, output))
+    with progress.Steps("plot") as shown:
+        path = kinds.write(kind, select, config.load(), Store(results), reading, output, shown.step)
+    click.echo(path)
 
 
 @main.command()
@@ -328,11 +330,15 @@ def report(output: Path, error_flow: bool, results: Path) -> None:
     repro report -o report.html
     """
     from repro import compare as judge
-    from repro import config
+    from repro import config, progress
     from repro import report as pages
     from repro.store import Store
 
-    click.echo(pages.write(output, config.load(), Store(results), judge.Margins(), error_flow=error_flow))
+    with progress.Steps("report", results) as shown:
+        path = pages.write(
+            output, config.load(), Store(results), judge.Margins(), error_flow=error_flow, show=shown.step
+        )
+    click.echo(path)
 
 
 @main.command()
@@ -347,12 +353,13 @@ def bench(learner: str, select: tuple[str, ...], lanes: int | None, form: str) -
     rows; without it, one or more of each experiment. The kernel alone is time steps without any of that, on inputs that
     do not change, of the last row.
     """
-    from repro import bench as measure
-    from repro import config, grid, selection
+    from repro import bench as speed
+    from repro import config, grid, progress, selection
 
-    rows = [row for row, _ in selection.select(select or measure.ROWS, config.load()) if row.learner == learner]
+    rows = [row for row, _ in selection.select(select or speed.ROWS, config.load()) if row.learner == learner]
     if not rows:
         known = dict.fromkeys(row.learner for row in config.load().values())
         raise config.ConfigError(f"none of these rows has the learner '{learner}'; learners are {', '.join(known)}.")
-    lines = [*measure.training(rows, lanes), *(measure.kernel(row, lanes) for row in rows[-1:])]
+    with progress.Steps("bench") as shown:
+        lines = list(speed.measure(rows, lanes, shown.step))
     click.echo(grid.listing(("what", "lanes", "million time steps/s", "ns per trial and step"), lines, form))
