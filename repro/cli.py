@@ -13,6 +13,7 @@ import click
 from repro import __version__
 from repro.cli_trials import attest, replay
 from repro.options import (
+    FORMATS,
     INTERRUPTED,
     TERMINATED,
     Group,
@@ -124,10 +125,13 @@ def show(row: str, reading: str | None, overrides: tuple[str, ...], seed: int, r
          help="Worker processes, or this process alone.")  # fmt: skip
 @option("--lanes", type=click.IntRange(1, 64), help="Trials side by side in a process; no number depends on it.")
 @option("--trace", is_flag=True, help="Keep the learning trace of each trial: its error against training sequences.")
-@option("--dry-run", is_flag=True, help="Say what would run.")
+@option("--dry-run", is_flag=True, help="Say what would run, and how long it would take.")
+@option("--measure", is_flag=True, help="With --dry-run, run a second of each row that nothing stored tells of.")
+@option("--format", "form", type=FORMATS, default="text", show_default=True, help="How --dry-run prints.")
 def run(
     select: tuple[str, ...], jobs: int, trials: int | None, seed: int, reading: str | None, overrides: tuple[str, ...],
     max_sequences: int | None, results: Path, engine_name: str, lanes: int | None, trace: bool, dry_run: bool,
+    measure: bool, form: str,
 ) -> None:  # fmt: skip
     """Run the trials that are missing. Finished ones are kept, whatever happens.
 
@@ -139,7 +143,7 @@ def run(
     repro run '4/lstm/*' --reading linear
     repro run 6a/lstm --set learning_rate=0.1 --trials 50
     """
-    from repro import campaign, config, engine, selection
+    from repro import campaign, config, cost, engine, progress, selection
     from repro.store import Store
 
     changes = dict(map(selection.parse_override, overrides))
@@ -156,25 +160,22 @@ def run(
             "They are run again; `repro attest` finds out in less time whether they need to.",
             err=True,
         )
+    n_workers = jobs if engine_name == "local" else 1
+    expected = cost.estimate(plan, store, n_workers, lanes)
+    if measure and expected.unknown:
+        with progress.Steps("run") as shown:
+            expected = cost.estimate(plan, store, n_workers, lanes, cost.measure(expected.unknown, shown.step))
     if dry_run:
-        click.echo(_what_would_run(plan))
+        click.echo(cost.render(plan, expected, form))
         return
+    if plan.n_missing:
+        click.echo(cost.said(expected), err=True)
     for experiment in {item.cell.experiment for item in plan.items if plan.missing[item.cell.key]}:
         store.check_writable(experiment)
-    work = plan.jobs(jobs if engine_name == "local" else 1, lanes)
+    work = plan.jobs(n_workers, lanes)
     how = (lambda todo: engine.local(todo, jobs)) if engine_name == "local" else engine.inline
     crashed = _run(plan, campaign.execute(work, how, store), results)
     sys.exit(1 if crashed else 0)
-
-
-def _what_would_run(plan: Any) -> str:
-    from repro import grid
-
-    body = [
-        (item.label, item.n_trials, *(len(trials[item.cell.key]) for trials in (plan.done, plan.missing, plan.lost)))
-        for item in plan.items
-    ]
-    return grid.listing(("row", "trials", "done", "to run", "crashed before"), body, "text")
 
 
 def _run(plan: Any, events: Any, results: Path) -> int:

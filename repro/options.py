@@ -53,10 +53,8 @@ results_option = option(
     "--results", type=click.Path(path_type=Path, file_okay=False), default="results", show_default=True,
     envvar="REPRO_RESULTS", help="Folder with the records.",
 )  # fmt: skip
-format_option = option(
-    "--format", "form", type=click.Choice(["text", "md", "csv", "latex", "html", "json"]), default="text",
-    show_default=True, help="How to print.",
-)  # fmt: skip
+FORMATS = click.Choice(["text", "md", "csv", "latex", "html", "json"])
+format_option = option("--format", "form", type=FORMATS, default="text", show_default=True, help="How to print.")
 reading_option = option("--reading", metavar="NAME", help="A reading of what the paper leaves open; see `repro show`.")
 seed_option = option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Root of all streams.")
 set_option = option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Replace a setting; repeatable.")
