@@ -10,7 +10,8 @@ from typing import Any, NoReturn, TextIO
 
 import click
 
-from repro import __version__
+from repro import __version__, completion
+from repro.cli_status import status
 from repro.cli_trials import attest, replay
 from repro.options import (
     FORMATS,
@@ -86,7 +87,7 @@ def list_(as_matrix: bool, results: Path, form: str) -> None:
 
 
 @main.command()
-@click.argument("row")
+@click.argument("row", shell_complete=completion.trials)
 @reading_option
 @set_option
 @seed_option
@@ -113,7 +114,7 @@ def show(row: str, reading: str | None, overrides: tuple[str, ...], seed: int, r
 
 
 @main.command()
-@click.argument("select", nargs=-1, required=True)
+@click.argument("select", nargs=-1, shell_complete=completion.runs, required=True)
 @option("-j", "--jobs", type=click.IntRange(1), default=n_cores, show_default="all cores", help="Worker processes.")
 @option("--trials", type=click.IntRange(1), help="Trials of each row, instead of the paper's number.")
 @seed_option
@@ -217,7 +218,7 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 
 
 @main.command()
-@click.argument("select", nargs=-1, required=True)
+@click.argument("select", nargs=-1, shell_complete=completion.lines, required=True)
 @results_option
 @format_option
 def table(select: tuple[str, ...], results: Path, form: str) -> None:
@@ -245,8 +246,8 @@ def table(select: tuple[str, ...], results: Path, form: str) -> None:
 
 
 @main.command()
-@click.argument("select", nargs=-1)
-@option("--reading", flag_value="all", is_flag=False, default="", metavar="[NAME]",
+@click.argument("select", nargs=-1, shell_complete=completion.lines)
+@option("--reading", flag_value="all", is_flag=False, default="", metavar="[NAME]", shell_complete=completion.readings,
          help="A line for this reading too; without NAME, for each that has records.")  # fmt: skip
 @option("--margin", type=click.FloatRange(1, min_open=True), default=1.5, show_default=True,
          help="Factor within which training times and errors are equivalent.")  # fmt: skip
@@ -289,11 +290,12 @@ def compare(
 
 main.add_command(replay)
 main.add_command(attest)
+main.add_command(status)
 
 
 @main.command()
 @click.argument("kind", type=click.Choice(["survival", "strips", "scaling", "learning", "success", "errorflow"]))
-@click.argument("select", nargs=-1)
+@click.argument("select", nargs=-1, shell_complete=completion.lines)
 @option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file: .svg, .png or .pdf.",
          show_default="KIND[-SELECT].svg here")  # fmt: skip
 @reading_option
@@ -343,8 +345,8 @@ def report(output: Path, error_flow: bool, results: Path) -> None:
 
 
 @main.command()
-@click.argument("learner")
-@click.argument("select", nargs=-1)
+@click.argument("learner", shell_complete=completion.learners)
+@click.argument("select", nargs=-1, shell_complete=completion.runs)
 @option("--lanes", type=click.IntRange(1, 64), help="Trials side by side, instead of 16 or the learner's best.")
 @format_option
 def bench(learner: str, select: tuple[str, ...], lanes: int | None, form: str) -> None:

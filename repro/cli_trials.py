@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from repro import completion
 from repro.options import (
     format_option,
     n_cores,
@@ -17,7 +18,7 @@ from repro.options import (
 
 
 @click.command()
-@click.argument("trial")
+@click.argument("trial", shell_complete=completion.trials)
 @reading_option
 @set_option
 @seed_option
@@ -92,7 +93,7 @@ class _Whole(click.ParamType[int]):
 
 
 @click.command()
-@click.argument("select", nargs=-1)
+@click.argument("select", nargs=-1, shell_complete=completion.runs)
 @option("--whole", type=_Whole(), default=0, show_default=True, help="So many trials of each condition to their end.")
 @option("-j", "--jobs", type=click.IntRange(1), default=n_cores, show_default="all cores", help="Worker processes.")
 @option("--check", is_flag=True, help="Run everything cut short again, compare with what is written, write nothing.")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from repro import completion
 from repro.errors import ReproError
 
 INTERRUPTED, TERMINATED = 130, 143  # exit codes
@@ -55,6 +56,12 @@ results_option = option(
 )  # fmt: skip
 FORMATS = click.Choice(["text", "md", "csv", "latex", "html", "json"])
 format_option = option("--format", "form", type=FORMATS, default="text", show_default=True, help="How to print.")
-reading_option = option("--reading", metavar="NAME", help="A reading of what the paper leaves open; see `repro show`.")
+reading_option = option(
+    "--reading",
+    metavar="NAME",
+    shell_complete=completion.readings,
+    help="A reading of what the paper leaves open; see `repro show`.",
+)
 seed_option = option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Root of all streams.")
-set_option = option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Replace a setting; repeatable.")
+set_option = option("--set", "overrides", multiple=True, metavar="KEY=VALUE", shell_complete=completion.settings,
+                    help="Replace a setting; repeatable.")  # fmt: skip

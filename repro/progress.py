@@ -101,10 +101,10 @@ class _Line:
         known: Sequence[int | None] = [r.sequences for r in self.records + self.ended if r.outcome != "crashed"]
         known = known or [line.sequences for line in self.item.row.published if line.sequences][-1:]
         spent = self.sequences - sum(record.sequences for record in self.ended)
-        rest = self.n_left * sum(filter(None, known)) / len(known) - spent if known else 0
+        limit = self.item.cell.settings["stop"]["max_sequences"]
+        rest = self.n_left * sum(min(n or 0, limit) for n in known) / len(known) - spent if known else 0
         if rest > 0:
             return rest / rate, False
-        limit = self.item.cell.settings["stop"]["max_sequences"]
         return max(0, self.n_left * limit - spent) / rate, True
 
     def now(self) -> str:
@@ -213,7 +213,7 @@ class Steps(Heartbeat):
 
     def compiling(self, learner: str, experiment: str) -> None:
         """Begin with kernels."""
-        self.step("compiling kernels")
+        self.step("kernels")
         self._compiling = learner, experiment
 
     def advance(self, n: int = 1) -> None:
@@ -237,20 +237,18 @@ class Steps(Heartbeat):
         if self._compiling:
             return compiling(*self._compiling, seconds)
         watched = f"{self._trials:,} trials run, {self._sequences:,} training sequences" if self._sequences else ""
-        return ", ".join(filter(None, (self._what, watched, self._kernels.said())))
+        return ", ".join(filter(None, (watched, self._kernels.said())))
 
     def parts(self) -> list[Part]:
         """One: the step."""
-        name = self._unit or self._what
-        return [Part(name, self._done, self._total, left_s=self._left_s(), now=self._now())]
+        now = ", ".join(filter(None, (self._unit, self._now())))
+        return [Part(self._what, self._done, self._total, left_s=self._left_s(), now=now)]
 
     def lines(self) -> list[str]:
         """The step."""
         if self._compiling:
             return [f"{self._command}: {self._now()}"]
-        so_far = f"{duration(time.perf_counter() - self._began)} so far"
-        if self._total is None:
-            return [f"{self._command}: {self._now()}, {so_far}"]
-        left = self._left_s()
-        end = so_far if left is None else f"about {duration(left)} left"
-        return [f"{self._command}: {self._now()}: {self._done:,} of {self._total:,} {self._unit}, {end}"]
+        seconds, left = time.perf_counter() - self._began, self._left_s()
+        count = "" if self._total is None else f"{self._done:,} of {self._total:,} {self._unit}"
+        end = f"{duration(seconds)} so far" if left is None else f"about {duration(left)} left"
+        return [f"{self._command}: " + ", ".join(filter(None, (self._what, count, self._now(), end)))]

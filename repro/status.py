@@ -143,8 +143,8 @@ def _sweep(folder: Path) -> None:
 def table(works: Sequence[Work], now: float) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
     """Heads and a line for each part of each work; ``now`` in seconds since 1970."""
     heads = [
-        "command", "process", "state", "since", "running s", "part", "done", "missing", "solved", "crashed",
-        "sequences/s", "left s", "left is", "now",
+        "command", "process", "state", "since", "running_s", "row", "done", "missing", "solved", "crashed",
+        "sequences_per_s", "left_s", "left_is", "now",
     ]  # fmt: skip
     return heads, (
         (
