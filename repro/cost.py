@@ -64,12 +64,6 @@ def estimate(
     """What the missing trials of a plan will cost with so many workers; ``measured`` are trials that are not stored.
 
     Kernels that have to be compiled come on top: some seconds to a minute for each kind of net and task.
-
-    Raises
-    ------
-    repro.store.StoreError
-        If a results file cannot be read.
-
     """
     library = Library(store, measured)
     jobs: dict[str, list[engine.Job]] = {}

@@ -11,7 +11,9 @@ ones, of the same row first. What neither the results folder nor the records tha
 
 import heapq
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -21,7 +23,7 @@ from typing import Any
 from repro.campaign import Item
 from repro.cell import canonical
 from repro.config import interface_of
-from repro.store import Store
+from repro.store import Store, StoreError
 from repro.trial import Record
 
 Settings = Mapping[str, Mapping[str, Any]]
@@ -118,7 +120,7 @@ class Library:
 
     def __init__(self, store: Store, measured: Sequence[Record]) -> None:
         self._measured = _grouped(measured, MEASURED)
-        here = Path(__file__).parent.parent / "results"
+        here = _shipped()
         self._known: dict[str, list[Known]] = {}
         self._stores = [(store, _STORED)]
         if (here / "attested.csv").is_file() and here.resolve() != store.folder.resolve():
@@ -128,7 +130,7 @@ class Library:
         """What is stored of an experiment."""
         if experiment not in self._known:
             self._known[experiment] = [
-                known for store, origin in self._stores for known in _grouped(store.read(experiment), origin)
+                known for store, origin in self._stores for known in _grouped(_records(store, experiment), origin)
             ]
         return self._known[experiment]
 
@@ -175,6 +177,19 @@ class Library:
             ),
             default=None,
         )
+
+
+def _shipped() -> Path:
+    """The folder with the records that come with repro, if it is not installed without them."""
+    return Path(__file__).parent.parent / "results"
+
+
+def _records(store: Store, experiment: str) -> list[Record]:
+    """What can be read of an experiment; whoever runs or shows it is told of what cannot."""
+    with warnings.catch_warnings(), suppress(StoreError):
+        warnings.simplefilter("ignore")
+        return store.read(experiment)
+    return []
 
 
 def _grouped(records: Iterable[Record], origin: str) -> list[Known]:
