@@ -1,7 +1,7 @@
 """Speed on one core: full training, and the kernel alone."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from repro import config, crew
@@ -21,17 +21,28 @@ _ROUNDS = 5
 _ROUND_S = 0.4
 
 
-def training(rows: Sequence[config.Row], lanes: int | None = None) -> list[Line]:
-    """Time steps a second of training, exams included; with 16 trials side by side, or fewer if that does as well."""
-    teams = [_Team(row.cell(), lanes) for row in rows]
-    return [
-        _line(f"full training, {row.name}", team.lanes, team.advance) for row, team in zip(rows, teams, strict=True)
-    ]
+def measure(rows: Sequence[config.Row], lanes: int | None, show: Callable[[str], object]) -> Iterator[Line]:
+    """Speed of all of the rows, and of the kernel alone of the last one; ``show`` is told what comes next.
+
+    16 trials go side by side, or fewer if that does as well.
+    """
+    for row in rows:
+        show(f"compiling or loading kernels of {row.name}")
+        team = _Team(row.cell(), lanes)
+        show(f"measuring {row.name}")
+        yield _training(row, team)
+        if row is rows[-1]:
+            show(f"measuring the kernel alone of {row.name}")
+            yield _kernel(row, team)
 
 
-def kernel(row: config.Row, lanes: int | None = None) -> Line:
+def _training(row: config.Row, team: "_Team") -> Line:
+    """Time steps a second of training, exams included."""
+    return _line(f"full training, {row.name}", team.lanes, team.advance)
+
+
+def _kernel(row: config.Row, team: "_Team") -> Line:
     """Time steps a second of a row's kernel alone: no task, no updates, no stop rule."""
-    team = _Team(row.cell(), lanes)
     step = team.crew.kernels()[1].step
 
     def steps(n: int, net: Any) -> int:

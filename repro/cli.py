@@ -10,10 +10,12 @@ from typing import Any, NoReturn, TextIO
 
 import click
 
-from repro import __version__
+from repro import __version__, completion
+from repro.cli_status import status
 from repro.cli_stored import trials
 from repro.cli_trials import attest, replay
 from repro.options import (
+    FORMATS,
     INTERRUPTED,
     TERMINATED,
     Group,
@@ -86,7 +88,7 @@ def list_(as_matrix: bool, results: Path, form: str) -> None:
 
 
 @main.command()
-@click.argument("row")
+@click.argument("row", shell_complete=completion.trials)
 @reading_option
 @set_option
 @seed_option
@@ -113,7 +115,7 @@ def show(row: str, reading: str | None, overrides: tuple[str, ...], seed: int, r
 
 
 @main.command()
-@click.argument("select", nargs=-1, required=True)
+@click.argument("select", nargs=-1, shell_complete=completion.runs, required=True)
 @option("-j", "--jobs", type=click.IntRange(1), default=n_cores, show_default="all cores", help="Worker processes.")
 @option("--trials", type=click.IntRange(1), help="Trials of each row, instead of the paper's number.")
 @seed_option
@@ -125,10 +127,13 @@ def show(row: str, reading: str | None, overrides: tuple[str, ...], seed: int, r
          help="Worker processes, or this process alone.")  # fmt: skip
 @option("--lanes", type=click.IntRange(1, 64), help="Trials side by side in a process; no number depends on it.")
 @option("--trace", is_flag=True, help="Keep the learning trace of each trial: its error against training sequences.")
-@option("--dry-run", is_flag=True, help="Say what would run.")
+@option("--dry-run", is_flag=True, help="Say what would run, and how long it would take.")
+@option("--measure", is_flag=True, help="With --dry-run, run a second of each row that nothing stored tells of.")
+@option("--format", "form", type=FORMATS, default="text", show_default=True, help="How --dry-run prints.")
 def run(
     select: tuple[str, ...], jobs: int, trials: int | None, seed: int, reading: str | None, overrides: tuple[str, ...],
     max_sequences: int | None, results: Path, engine_name: str, lanes: int | None, trace: bool, dry_run: bool,
+    measure: bool, form: str,
 ) -> None:  # fmt: skip
     """Run the trials that are missing. Finished ones are kept, whatever happens.
 
@@ -140,7 +145,7 @@ def run(
     repro run '4/lstm/*' --reading linear
     repro run 6a/lstm --set learning_rate=0.1 --trials 50
     """
-    from repro import campaign, config, engine, selection
+    from repro import campaign, config, cost, engine, progress, selection
     from repro.store import Store
 
     changes = dict(map(selection.parse_override, overrides))
@@ -157,25 +162,22 @@ def run(
             "They are run again; `repro attest` finds out in less time whether they need to.",
             err=True,
         )
+    n_workers = jobs if engine_name == "local" else 1
+    expected = cost.estimate(plan, store, n_workers, lanes)
+    if measure and expected.unknown:
+        with progress.Steps("run") as shown:
+            expected = cost.estimate(plan, store, n_workers, lanes, cost.measure(expected.unknown, shown.step))
     if dry_run:
-        click.echo(_what_would_run(plan))
+        click.echo(cost.render(plan, expected, form))
         return
+    if plan.n_missing:
+        click.echo(cost.said(expected), err=True)
     for experiment in {item.cell.experiment for item in plan.items if plan.missing[item.cell.key]}:
         store.check_writable(experiment)
-    work = plan.jobs(jobs if engine_name == "local" else 1, lanes)
+    work = plan.jobs(n_workers, lanes)
     how = (lambda todo: engine.local(todo, jobs)) if engine_name == "local" else engine.inline
     crashed = _run(plan, campaign.execute(work, how, store), results)
     sys.exit(1 if crashed else 0)
-
-
-def _what_would_run(plan: Any) -> str:
-    from repro import grid
-
-    body = [
-        (item.label, item.n_trials, *(len(trials[item.cell.key]) for trials in (plan.done, plan.missing, plan.lost)))
-        for item in plan.items
-    ]
-    return grid.listing(("row", "trials", "done", "to run", "crashed before"), body, "text")
 
 
 def _run(plan: Any, events: Any, results: Path) -> int:
@@ -187,7 +189,7 @@ def _run(plan: Any, events: Any, results: Path) -> int:
     stopped = 0
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        with Display(plan) as display:
+        with Display(plan, results) as display:
             for event in events:
                 display.show(event)
                 if isinstance(event, engine.Ended):
@@ -217,7 +219,7 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 
 
 @main.command()
-@click.argument("select", nargs=-1, required=True)
+@click.argument("select", nargs=-1, shell_complete=completion.lines, required=True)
 @results_option
 @format_option
 def table(select: tuple[str, ...], results: Path, form: str) -> None:
@@ -245,8 +247,8 @@ def table(select: tuple[str, ...], results: Path, form: str) -> None:
 
 
 @main.command()
-@click.argument("select", nargs=-1)
-@option("--reading", flag_value="all", is_flag=False, default="", metavar="[NAME]",
+@click.argument("select", nargs=-1, shell_complete=completion.lines)
+@option("--reading", flag_value="all", is_flag=False, default="", metavar="[NAME]", shell_complete=completion.readings,
          help="A line for this reading too; without NAME, for each that has records.")  # fmt: skip
 @option("--margin", type=click.FloatRange(1, min_open=True), default=1.5, show_default=True,
          help="Factor within which training times and errors are equivalent.")  # fmt: skip
@@ -290,11 +292,12 @@ def compare(
 main.add_command(trials)
 main.add_command(replay)
 main.add_command(attest)
+main.add_command(status)
 
 
 @main.command()
 @click.argument("kind", type=click.Choice(["survival", "strips", "scaling", "learning", "success", "errorflow"]))
-@click.argument("select", nargs=-1)
+@click.argument("select", nargs=-1, shell_complete=completion.lines)
 @option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file: .svg, .png or .pdf.",
          show_default="KIND[-SELECT].svg here")  # fmt: skip
 @reading_option
@@ -310,11 +313,13 @@ def plot(kind: str, select: tuple[str, ...], output: Path | None, reading: str |
     repro plot survival 9
     repro plot strips 1 -o table1.pdf
     """
-    from repro import config
+    from repro import config, progress
     from repro.plots import kinds
     from repro.store import Store
 
-    click.echo(kinds.write(kind, select, config.load(), Store(results), reading, output))
+    with progress.Steps("plot") as shown:
+        path = kinds.write(kind, select, config.load(), Store(results), reading, output, shown.step)
+    click.echo(path)
 
 
 @main.command()
@@ -330,16 +335,20 @@ def report(output: Path, error_flow: bool, results: Path) -> None:
     repro report -o report.html
     """
     from repro import compare as judge
-    from repro import config
+    from repro import config, progress
     from repro import report as pages
     from repro.store import Store
 
-    click.echo(pages.write(output, config.load(), Store(results), judge.Margins(), error_flow=error_flow))
+    with progress.Steps("report", results) as shown:
+        path = pages.write(
+            output, config.load(), Store(results), judge.Margins(), error_flow=error_flow, show=shown.step
+        )
+    click.echo(path)
 
 
 @main.command()
-@click.argument("learner")
-@click.argument("select", nargs=-1)
+@click.argument("learner", shell_complete=completion.learners)
+@click.argument("select", nargs=-1, shell_complete=completion.runs)
 @option("--lanes", type=click.IntRange(1, 64), help="Trials side by side, instead of 16 or the learner's best.")
 @format_option
 def bench(learner: str, select: tuple[str, ...], lanes: int | None, form: str) -> None:
@@ -349,12 +358,13 @@ def bench(learner: str, select: tuple[str, ...], lanes: int | None, form: str) -
     rows; without it, one or more of each experiment. The kernel alone is time steps without any of that, on inputs that
     do not change, of the last row.
     """
-    from repro import bench as measure
-    from repro import config, grid, selection
+    from repro import bench as speed
+    from repro import config, grid, progress, selection
 
-    rows = [row for row, _ in selection.select(select or measure.ROWS, config.load()) if row.learner == learner]
+    rows = [row for row, _ in selection.select(select or speed.ROWS, config.load()) if row.learner == learner]
     if not rows:
         known = dict.fromkeys(row.learner for row in config.load().values())
         raise config.ConfigError(f"none of these rows has the learner '{learner}'; learners are {', '.join(known)}.")
-    lines = [*measure.training(rows, lanes), *(measure.kernel(row, lanes) for row in rows[-1:])]
+    with progress.Steps("bench") as shown:
+        lines = list(speed.measure(rows, lanes, shown.step))
     click.echo(grid.listing(("what", "lanes", "million time steps/s", "ns per trial and step"), lines, form))

@@ -2,10 +2,10 @@
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
+from repro import completion
 from repro.options import (
     format_option,
     n_cores,
@@ -18,7 +18,7 @@ from repro.options import (
 
 
 @click.command()
-@click.argument("trial")
+@click.argument("trial", shell_complete=completion.trials)
 @reading_option
 @set_option
 @seed_option
@@ -39,7 +39,7 @@ def replay(
     repro replay 6a/lstm:3 --reading plain-error --watch -o gates.svg
     repro replay 6a/lstm:3 --watch --wrong
     """
-    from repro import grid, watching
+    from repro import grid, progress, watching
     from repro import replay as again
     from repro.plots import style
     from repro.plots import watch as figures
@@ -53,14 +53,19 @@ def replay(
         style.check_writable(output)
     record = again.stored(trial, reading, overrides, seed, Store(results))
     click.echo(again.circumstances(record), err=True)
-    rerun = watching.Rerun(record.condition.cell, record.trial)
-    with click.progressbar(length=record.sequences, label="training sequences", file=sys.stderr) as bar:
-        replayed = rerun.train(bar.update)
+    search = None
+    with progress.Steps("replay", results) as shown:
+        shown.compiling(record.settings["learner"]["name"], record.experiment)
+        rerun = watching.Rerun(record.condition.cell, record.trial)
+        shown.step(trial, record.sequences, "training sequences")
+        replayed = rerun.train(shown.advance)
+        if wrong:
+            shown.step(trial, sequence + rerun.n_searched, "test sequences")
+            search = rerun.search(sequence, shown.advance)
     parts = again.compared(record, replayed)
     if not watch:
         click.echo(grid.listing(("what", "recorded", "replayed", "same"), parts, form))
     else:
-        search = _searched(rerun, sequence) if wrong else None
         watched = rerun.watch(search.shown if search else sequence)
         texts = watching.said(watched.verdict, search)
         click.echo("; ".join(texts).capitalize(), err=True)
@@ -71,13 +76,6 @@ def replay(
     different = [f"{what}: {then} recorded, {now} replayed" for what, then, now, same in parts if same == "no"]
     click.echo("Not the same: " + "; ".join(different) if different else "All bits agree.", err=True)
     sys.exit(3 if different else 0)
-
-
-def _searched(rerun: Any, start: int) -> Any:
-    """Look for sequences that a net gets wrong, and show how far the search is."""
-    length = start + rerun.n_searched
-    with click.progressbar(length=length, label="test sequences", file=sys.stderr) as bar:
-        return rerun.search(start, bar.update)
 
 
 class _Whole(click.ParamType[int]):
@@ -95,7 +93,7 @@ class _Whole(click.ParamType[int]):
 
 
 @click.command()
-@click.argument("select", nargs=-1)
+@click.argument("select", nargs=-1, shell_complete=completion.runs)
 @option("--whole", type=_Whole(), default=0, show_default=True, help="So many trials of each condition to their end.")
 @option("-j", "--jobs", type=click.IntRange(1), default=n_cores, show_default="all cores", help="Worker processes.")
 @option("--check", is_flag=True, help="Run everything cut short again, compare with what is written, write nothing.")
@@ -115,7 +113,7 @@ def attest(select: tuple[str, ...], whole: int, jobs: int, check: bool, results:
     repro attest --check
     """
     from repro import attest as attesting
-    from repro import attestation, config, engine, grid, selection
+    from repro import attestation, config, engine, grid, progress, selection
     from repro.store import Store
 
     rows = [row.name for row, _ in selection.select(select, config.load())] if select else None
@@ -126,12 +124,13 @@ def attest(select: tuple[str, ...], whole: int, jobs: int, check: bool, results:
         for condition in attesting.conditions(store, rows)
     ]
     findings = []
-    with click.progressbar(length=len(tasks), label="conditions", file=sys.stderr) as bar:
-        for finding in attesting.run(tasks, ledger, lambda work: engine.local(work, jobs)):
+    with progress.Steps("attest", results) as shown:
+        shown.step("running stored trials again", len(tasks), "conditions")
+        for finding in attesting.run(tasks, ledger, lambda work: shown.watching(engine.local(work, jobs))):
             findings.append(finding)
             if not check:
                 attestation.write(results, finding.lines)
-            bar.update(1)
+            shown.advance()
     findings.sort(key=lambda finding: tasks.index(finding.task))
     body = [attesting.summary(finding) for finding in findings]
     click.echo(grid.listing(("condition", "trials", "computed by", "today's source", "whole", "same bits"), body, form))

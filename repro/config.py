@@ -1,4 +1,5 @@
-"""The experiments as data: TOML files to frozen, validated rows. The only reader of ``configs/``.
+"""The experiments as data: TOML files to frozen, validated rows. The only reader of ``configs/``, but for `completion`,
+which looks for names alone.
 
 A file describes one experiment: a task, the learners that are tried on it, a stop rule, named readings, and rows. A
 row names a learner and overrides single settings; so does a reading, and so does ``--set`` on the command line. What
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 
 from repro.cell import Cell
 from repro.errors import ReproError
+from repro.files import configs_folder
 from repro.schema import File, Published, Reading
 from repro.settings import Settings
 from repro.stop import Stop
@@ -82,13 +84,6 @@ class Row:
         setup = self.setup(reading, overrides)
         groups = {"task": setup.task, "learner": setup.learner, "stop": setup.stop}
         return Cell.of(self.experiment, self.name, reading, groups, seed)
-
-
-def configs_folder() -> Path:
-    """Where the experiments are: beside the package in a checkout, inside it when installed."""
-    package = Path(__file__).parent
-    inside = package / "configs"
-    return inside if inside.is_dir() else package.parent / "configs"
 
 
 @lru_cache(maxsize=None)

@@ -43,6 +43,13 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Given:
+    """A job that a process has begun with: its kernels are loaded or compiled."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
 class Began:
     """A job whose kernels are ready, and whose trials are running."""
 
@@ -73,7 +80,7 @@ class _Warned:
     text: str
 
 
-Event = Began | Did | Ended
+Event = Given | Began | Did | Ended
 Run = Callable[[Job], Iterator[Event]]
 
 
@@ -90,6 +97,7 @@ def run_job(job: Job) -> Iterator[Event]:
 def inline(jobs: Iterable[Job], run: Run = run_job) -> Iterator[Event]:
     """Run jobs one after the other in this process."""
     for job in jobs:
+        yield Given(job)
         left = set(job.trials)
         try:
             for event in run(job):
@@ -112,7 +120,9 @@ def local(jobs: Iterable[Job], n_workers: int, run: Run = run_job) -> Iterator[E
                 workers.append(_Worker(run))
             for worker in workers:
                 if waiting and not worker.job:
-                    worker.give(waiting.popleft())
+                    job = waiting.popleft()
+                    worker.give(job)
+                    yield Given(job)
             for pipe in wait([worker.pipe for worker in workers if worker.job]):
                 worker = next(worker for worker in workers if worker.pipe is pipe)
                 event = worker.take()
@@ -121,17 +131,17 @@ def local(jobs: Iterable[Job], n_workers: int, run: Run = run_job) -> Iterator[E
                         said.add(event)
                         warnings.warn(event.text, stacklevel=2)
                 elif isinstance(event, str):  # the worker failed, or is gone
-                    job, left = worker.job, sorted(worker.left)
-                    assert job is not None
+                    lost, left = worker.job, sorted(worker.left)
+                    assert lost is not None
                     if event == _DONE:
                         worker.job = None
                         continue
                     workers.remove(worker)
                     worker.stop()
-                    if job.attempt < _ATTEMPTS:
-                        waiting.extend(replace(job, trials=(trial,), attempt=job.attempt + 1) for trial in left)
+                    if lost.attempt < _ATTEMPTS:
+                        waiting.extend(replace(lost, trials=(trial,), attempt=lost.attempt + 1) for trial in left)
                     else:
-                        yield from (Ended(job, crashed(job.cell, trial, event)) for trial in left)
+                        yield from (Ended(lost, crashed(lost.cell, trial, event)) for trial in left)
                 else:
                     yield event
     finally:

@@ -22,7 +22,7 @@ identity, it is exactly 1.
 The nets are trials of the campaign, trained again to the same bits, then watched on test sequences.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -72,12 +72,16 @@ class Flow:
         return bool(self.outcomes)
 
 
-def measure() -> list[Flow]:
-    """Measure all `CASES` with fresh and with trained weights; takes half a minute, most of it for training."""
+def measure(show: Callable[[str], object] = lambda _: None) -> list[Flow]:
+    """Measure all `CASES` with fresh and with trained weights; takes half a minute, most of it for training.
+
+    ``show`` is told what comes next.
+    """
     from repro import config, watching
 
     flows = []
     for case in CASES:
+        show(f"nets of {case.label}")
         cell = config.load()[case.row].cell(overrides=case.overrides)
         reruns = [watching.Rerun(cell, trial) for trial in case.trials]
         for train in (False, True):

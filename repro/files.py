@@ -1,4 +1,4 @@
-"""Writing a file: all of it is there afterwards, or what was there before."""
+"""Files: where configurations are; and writing one: all of it is there afterwards, or what was there before."""
 
 import os
 from contextlib import suppress
@@ -9,6 +9,13 @@ from repro.errors import ReproError
 
 class FileError(ReproError):
     """A file that cannot be written."""
+
+
+def configs_folder() -> Path:
+    """Where the experiments are: beside the package in a checkout, inside it when installed."""
+    package = Path(__file__).parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
 
 
 def check_writable(path: Path) -> None:

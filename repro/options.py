@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from repro import completion
 from repro.errors import ReproError
 
 INTERRUPTED, TERMINATED = 130, 143  # exit codes
@@ -54,16 +55,20 @@ results_option = option(
     "--results", type=click.Path(path_type=Path, file_okay=False), default="results", show_default=True,
     envvar="REPRO_RESULTS", help="Folder with the records.",
 )  # fmt: skip
-format_option = option(
-    "--format", "form", type=click.Choice(["text", "md", "csv", "latex", "html", "json"]), default="text",
-    show_default=True, help="How to print.",
-)  # fmt: skip
-reading_option = option("--reading", metavar="NAME", help="A reading of what the paper leaves open; see `repro show`.")
+FORMATS = click.Choice(["text", "md", "csv", "latex", "html", "json"])
+format_option = option("--format", "form", type=FORMATS, default="text", show_default=True, help="How to print.")
+reading_option = option(
+    "--reading",
+    metavar="NAME",
+    shell_complete=completion.readings,
+    help="A reading of what the paper leaves open; see `repro show`.",
+)
 seed_option = option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Root of all streams.")
+set_option = option("--set", "overrides", multiple=True, metavar="KEY=VALUE", shell_complete=completion.settings,
+                    help="Replace a setting; repeatable.")  # fmt: skip
 max_sequences_option = option(
     "--max-sequences", type=click.IntRange(1), help="Training sequences after which a trial has failed.",
 )  # fmt: skip
-set_option = option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Replace a setting; repeatable.")
 by_option = option(
     "--by", metavar="KEY[,KEY]", default="", help="A line for each stored value of these settings, or of the seed.",
 )  # fmt: skip

@@ -1,23 +1,45 @@
-"""What ``run`` shows while it runs, on stderr: a live table on a terminal, elsewhere a plain line now and then."""
+"""What long work shows while it goes on, on stderr and to other terminals: a run by row, other work by step."""
 
-import sys
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
-
-import click
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from repro import engine
 from repro.campaign import Item, Plan
+from repro.heartbeat import Heartbeat, compiling, duration
+from repro.status import Part
 from repro.trial import Record
 
 if TYPE_CHECKING:  # rich is imported only where there is a terminal
-    from rich.live import Live
     from rich.table import Table
 
-_NARROW = 80  # columns; on a narrower terminal a table would lose its numbers
-_EVERY_S = 10.0  # between plain lines of a row
+_QUIET_S = 5.0  # crews report several times a second, but when they have kernels compiled
+
+
+class _Kernels:
+    """The trials that wait for their kernels, and since when."""
+
+    def __init__(self) -> None:
+        self._since: dict[tuple[str, int], tuple[float, engine.Job]] = {}
+
+    def note(self, event: engine.Event) -> None:
+        """Take note of an event."""
+        job = event.job
+        if isinstance(event, engine.Given):
+            self._since |= {(job.cell.key, trial): (time.perf_counter(), job) for trial in job.trials}
+        else:
+            for trial in job.trials:
+                self._since.pop((job.cell.key, trial), None)
+
+    def said(self) -> str:
+        """What is compiled, in words; of several the one that has taken longest, and nothing if none is."""
+        waiting = list(self._since.values())
+        if not waiting:
+            return ""
+        since, job = min(waiting, key=lambda one: one[0])
+        return compiling(job.cell.settings["learner"]["name"], job.cell.experiment, time.perf_counter() - since)
 
 
 @dataclass
@@ -26,12 +48,12 @@ class _Line:
 
     item: Item
     records: list[Record]  # that were there
+    kernels: _Kernels = field(default_factory=_Kernels)
     began: float | None = None
     latest: float = 0.0
     sequences: int = 0
     steps: int = 0
     ended: list[Record] = field(default_factory=list)
-    said: float = 0.0
 
     @property
     def n_left(self) -> int:
@@ -45,25 +67,64 @@ class _Line:
     def n_solved(self) -> int:
         return sum(record.outcome == "solved" for record in self.records + self.ended)
 
+    @property
+    def moving(self) -> bool:
+        return bool(self.ended or self.sequences)
+
+    @property
+    def working(self) -> bool:
+        return bool(self.n_left and (self.began or self.kernels.said()))
+
+    def note(self, event: engine.Event) -> None:
+        self.kernels.note(event)
+        if isinstance(event, engine.Given):
+            return
+        self.latest = time.perf_counter()
+        self.began = self.began or self.latest
+        if isinstance(event, engine.Did):
+            self.sequences += event.sequences
+            self.steps += event.steps
+        elif isinstance(event, engine.Ended):
+            self.ended.append(event.record)
+
     def per_second(self, amount: int) -> float:
         return amount / max(self.latest - self.began, 0.1) if self.began else 0.0
 
-    def left(self) -> str:
-        """How long the trials that run may take: as long as those that have ended, or else up to their limit."""
+    def left_s(self) -> tuple[float | None, bool]:
+        """Seconds that are left, and whether that is the most that it can be; None if nothing is known.
+
+        The trials that run take as long as those that have ended, or else up to their limit.
+        """
         rate = self.per_second(self.sequences)
+        if not (self.n_left and rate):
+            return None, False
+        known: Sequence[int | None] = [r.sequences for r in self.records + self.ended if r.outcome != "crashed"]
+        known = known or [line.sequences for line in self.item.row.published if line.sequences][-1:]
+        spent = self.sequences - sum(record.sequences for record in self.ended)
+        limit = self.item.cell.settings["stop"]["max_sequences"]
+        rest = self.n_left * sum(min(n or 0, limit) for n in known) / len(known) - spent if known else 0
+        if rest > 0:
+            return rest / rate, False
+        return max(0, self.n_left * limit - spent) / rate, True
+
+    def now(self) -> str:
+        """What is being done, where it is not the training of nets."""
         if not self.n_left:
             return "done"
-        if not rate:
-            return "starting"
-        known = [record.sequences for record in self.records + self.ended if record.outcome != "crashed"]
-        if not known:
-            known = [line.sequences for line in self.item.row.published if line.sequences][-1:]
-        spent = self.sequences - sum(record.sequences for record in self.ended)
-        rest = self.n_left * sum(known) / len(known) - spent if known else 0
-        if rest > 0:
-            return f"about {duration(rest / rate)}"
-        limit = self.item.cell.settings["stop"]["max_sequences"]
-        return f"up to {duration(max(0, self.n_left * limit - spent) / rate)}"
+        if kernels := self.kernels.said():
+            return kernels
+        if not self.began:
+            return "waiting"
+        quiet = time.perf_counter() - self.latest
+        return f"nothing heard for {duration(quiet)}" if quiet > _QUIET_S else ""
+
+    def left(self) -> str:
+        """How long it still takes, or why that is not known."""
+        now = self.now()
+        seconds, most = self.left_s()
+        if seconds is None:
+            return now or "starting"
+        return f"{'up to' if most else 'about'} {duration(seconds)}{now and f', {now}'}"
 
     def crashed(self) -> str:
         """How many crashed, to be added to what else is said; nothing if none did."""
@@ -71,80 +132,123 @@ class _Line:
 
     def cells(self) -> list[str]:
         done = self.item.n_trials - self.n_left - self.n_crashed
-        moving = bool(self.ended or self.sequences)
         return [
             self.item.label,
             f"{done}/{self.item.n_trials}",
             str(self.n_solved),
-            f"{self.per_second(self.sequences):,.0f}" if moving else "-",
-            f"{self.per_second(self.steps) / 1e6:.1f} M" if moving else "-",
+            f"{self.per_second(self.sequences):,.0f}" if self.moving else "-",
+            f"{self.per_second(self.steps) / 1e6:.1f} M" if self.moving else "-",
             self.left() + self.crashed(),
         ]
 
     def text(self) -> str:
         label, done, solved, sequences, steps, _ = self.cells()
-        left = self.left()
-        end = (left if left in ("done", "starting") else f"{left} left") + self.crashed()
+        if not self.moving:
+            return f"{label}: {done} trials, {self.left()}{self.crashed()}"
+        seconds, most = self.left_s()
+        left = "" if seconds is None else f"{'up to' if most else 'about'} {duration(seconds)} left"
+        end = ", ".join(filter(None, (left, self.now()))) + self.crashed()
         return f"{label}: {done} trials, {solved} solved, {sequences} sequences/s, {steps} time steps/s, {end}"
 
-
-def duration(seconds: float) -> str:
-    """A rough time span: 42 s, 7 min, 3.5 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-def _is_terminal() -> bool:
-    return sys.stderr is not None and sys.stderr.isatty()
+    def part(self) -> Part:
+        seconds, most = self.left_s()
+        done = self.item.n_trials - self.n_left - self.n_crashed
+        rate = self.per_second(self.sequences) if self.moving else None
+        return Part(
+            self.item.label, done, self.item.n_trials, self.n_solved, self.n_crashed, rate, seconds, most, self.now()
+        )
 
 
-class Display:
+class Display(Heartbeat):
     """Shows the progress of a plan; a context manager."""
 
-    def __init__(self, plan: Plan, *, live: bool | None = None) -> None:
+    transient = False
+
+    def __init__(self, plan: Plan, results: Path | None = None, **options: Any) -> None:
         self._lines = {item.cell.key: _Line(item, list(plan.done[item.cell.key])) for item in plan.items}
-        self._live: Live | None = None
-        if _is_terminal() if live is None else live:
-            from rich.console import Console
-            from rich.live import Live as LiveDisplay
-
-            console = Console(stderr=True)
-            if live or not (console.is_dumb_terminal or console.width < _NARROW):
-                self._live = LiveDisplay(get_renderable=self._table, console=console, refresh_per_second=4)
-
-    def __enter__(self) -> Self:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._live:
-            self._live.stop()
+        super().__init__("run", results, **options)
 
     def show(self, event: engine.Event) -> None:
         """Take note of an event."""
         line = self._lines[event.job.cell.key]
-        line.latest = time.perf_counter()
-        line.began = line.began or line.latest
-        if isinstance(event, engine.Did):
-            line.sequences += event.sequences
-            line.steps += event.steps
-        elif isinstance(event, engine.Ended):
-            line.ended.append(event.record)
-        finished = isinstance(event, engine.Ended) and not line.n_left
-        if not self._live and (finished or line.latest - max(line.said, line.began) > _EVERY_S):
-            line.said = line.latest
-            click.echo(line.text(), err=True)
+        line.note(event)
+        if isinstance(event, engine.Ended) and not line.n_left:
+            self.say([line.text()])
 
-    def _table(self) -> "Table":
+    def parts(self) -> list[Part]:
+        """A part for each row."""
+        return [line.part() for line in self._lines.values()]
+
+    def lines(self) -> list[str]:
+        """A line for each row that is being run."""
+        return [line.text() for line in self._lines.values() if line.working]
+
+    def picture(self) -> "Table":
+        """All rows."""
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
         for name in ("row", "trials", "solved", "sequences/s", "time steps/s", "time left"):
-            table.add_column(name, justify="left" if name in ("row", "time left") else "right", no_wrap=True)
+            words = name in ("row", "time left")
+            table.add_column(name, justify="left" if words else "right", no_wrap=name != "time left")
         for line in self._lines.values():
             table.add_row(*line.cells())
         return table
+
+
+class Steps(Heartbeat):
+    """Shows the progress of work that is one step after another; a context manager."""
+
+    def __init__(self, command: str, results: Path | None = None, **options: Any) -> None:
+        self._kernels = _Kernels()
+        self._sequences = self._trials = 0  # of jobs that are watched
+        self.step("starting")
+        super().__init__(command, results, **options)
+
+    def step(self, what: str, total: int | None = None, unit: str = "") -> None:
+        """Begin with something; if it can be counted, how many of what there are."""
+        self._began = time.perf_counter()
+        self._compiling: tuple[str, str] | None = None
+        self._what, self._done, self._total, self._unit = what, 0, total, unit
+
+    def compiling(self, learner: str, experiment: str) -> None:
+        """Begin with kernels."""
+        self.step("kernels")
+        self._compiling = learner, experiment
+
+    def advance(self, n: int = 1) -> None:
+        """Count."""
+        self._done += n
+
+    def watching(self, events: Iterable[engine.Event]) -> Iterator[engine.Event]:
+        """Pass on the events of jobs that belong to the step, and take note of them."""
+        for event in events:
+            self._kernels.note(event)
+            self._trials += isinstance(event, engine.Ended)
+            self._sequences += event.sequences if isinstance(event, engine.Did) else 0
+            yield event
+
+    def _left_s(self) -> float | None:
+        seconds = time.perf_counter() - self._began
+        return seconds * (self._total - self._done) / self._done if self._total and self._done else None
+
+    def _now(self) -> str:
+        seconds = time.perf_counter() - self._began
+        if self._compiling:
+            return compiling(*self._compiling, seconds)
+        watched = f"{self._trials:,} trials run, {self._sequences:,} training sequences" if self._sequences else ""
+        return ", ".join(filter(None, (watched, self._kernels.said())))
+
+    def parts(self) -> list[Part]:
+        """One: the step."""
+        now = ", ".join(filter(None, (self._unit, self._now())))
+        return [Part(self._what, self._done, self._total, left_s=self._left_s(), now=now)]
+
+    def lines(self) -> list[str]:
+        """The step."""
+        if self._compiling:
+            return [f"{self._command}: {self._now()}"]
+        seconds, left = time.perf_counter() - self._began, self._left_s()
+        count = "" if self._total is None else f"{self._done:,} of {self._total:,} {self._unit}"
+        end = f"{duration(seconds)} so far" if left is None else f"about {duration(left)} left"
+        return [f"{self._command}: " + ", ".join(filter(None, (self._what, count, self._now(), end)))]

@@ -6,7 +6,7 @@ published values: the same data give the same bytes.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,8 +44,13 @@ class Part(NamedTuple):
     commands: Sequence[str]
 
 
-def write(path: Path, rows: Mapping[str, Row], store: Store, margins: Margins, *, error_flow: bool = False) -> Path:
+def write(
+    path: Path, rows: Mapping[str, Row], store: Store, margins: Margins, *, error_flow: bool = False,
+    show: Callable[[str], object] = lambda _: None,
+) -> Path:  # fmt: skip
     """Write the report of all that the paper prints; ``error_flow`` runs nets for a figure of section 3, for a minute.
+
+    ``show`` is told what comes next.
 
     Raises
     ------
@@ -56,30 +61,33 @@ def write(path: Path, rows: Mapping[str, Row], store: Store, margins: Margins, *
 
     """
     files.check_writable(path)
-    files.write(path, render(rows, store, margins, error_flow=error_flow).encode())
+    files.write(path, render(rows, store, margins, error_flow=error_flow, show=show).encode())
     return path
 
 
-def render(rows: Mapping[str, Row], store: Store, margins: Margins, *, error_flow: bool = False) -> str:
+def render(
+    rows: Mapping[str, Row], store: Store, margins: Margins, *, error_flow: bool = False,
+    show: Callable[[str], object] = lambda _: None,
+) -> str:  # fmt: skip
     """The page as HTML."""
     import jinja2
     from markupsafe import Markup
 
+    show("reading records")
     lines = [line for line in tables.selected(["@paper"], rows, store) if line.published.table != "ours"]
+    show("verdicts")
     found = compare(lines, margins)
     every = sorted({line.published.table for line in lines}, key=tables.order)
-    flow = kinds.draw("errorflow", (), rows, store) if error_flow else None
+    flow = kinds.draw("errorflow", (), rows, store, show=show) if error_flow else None
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
                                      lstrip_blocks=True)  # fmt: skip
     template = environment.from_string(resources.files("repro").joinpath("report.html.j2").read_text("utf-8"))
     records = _records(lines)
-    parts = [
-        _part(
-            [line for line in lines if line.published.table == table],
-            [one for one in found if one.line.published.table == table],
-        )
-        for table in every
-    ]
+    parts = []
+    for n, table in enumerate(every, 1):
+        show(f"tables and figures, part {n} of {len(every)}")
+        of_table = [line for line in lines if line.published.table == table]
+        parts.append(_part(of_table, [one for one in found if one.line.published.table == table]))
     return template.render(
         version=__version__,
         verdicts=VERDICTS,

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from repro import kernel_cache, source
-from repro.config import configs_folder
+from repro.files import configs_folder
 from repro.kernels.jit import entry, kernel
 from repro.kernels.lanes import loader
 

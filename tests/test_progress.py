@@ -1,6 +1,13 @@
 """What a run shows while it runs."""
 
 import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
 
 import pytest
 from conftest import small_cell
@@ -8,6 +15,8 @@ from test_store import record
 
 from repro import config, engine, progress
 from repro.campaign import Item, Plan
+from repro.heartbeat import Heartbeat
+from repro.status import Part
 
 CELL = small_cell("6a/lstm", **{"stop.max_sequences": 1000})
 ITEM = Item(config.load()["6a/lstm"], CELL, 4, {})
@@ -26,27 +35,31 @@ def display(live=False):
     return progress.Display(Plan((ITEM,), {CELL.key: (done,)}, {CELL.key: (1, 2, 3)}, {CELL.key: (2,)}), live=live)
 
 
-def feed(show, clock):
+def feed(shown, clock):
+    show = shown.show
+    show(engine.Given(JOB))
     show(engine.Began(JOB))
     for _ in range(10):
         clock[0] += 2.0
         show(engine.Did(JOB, 30, 3000))
+        shown.beat()
     show(engine.Ended(JOB, record(1, outcome="limit", sequences=200)))
     for trial in (2, 3):
         show(engine.Ended(JOB, record(trial, outcome="solved", sequences=50)))
 
 
 def test_plain_lines_now_and_then(clock, capsys):
-    feed(display().show, clock)
+    feed(display(), clock)
     said = capsys.readouterr().err.splitlines()
     assert said == [
-        "6a/lstm: 1/4 trials, 1 solved, 15 sequences/s, 0.0 M time steps/s, about 48 s left",
+        "6a/lstm: 1/4 trials, 1 solved, 15 sequences/s, 0.0 M time steps/s, about 50 s left",
+        "6a/lstm: 1/4 trials, 1 solved, 15 sequences/s, 0.0 M time steps/s, about 40 s left",
         "6a/lstm: 4/4 trials, 3 solved, 15 sequences/s, 0.0 M time steps/s, done",
     ]
 
 
 def test_no_escape_codes_outside_a_terminal(clock, capsys):
-    feed(display().show, clock)
+    feed(display(), clock)
     said = capsys.readouterr().err
     assert "\x1b" not in said
     assert "\r" not in said
@@ -56,9 +69,9 @@ def test_a_live_table_on_a_terminal(clock):
     from rich.console import Console
 
     shown = display(live=True)
-    feed(shown.show, clock)
+    feed(shown, clock)
     out = io.StringIO()
-    Console(file=out, width=100).print(shown._table())
+    Console(file=out, width=100).print(shown.picture())
     heads, line = out.getvalue().splitlines()
     assert heads.split("  ") and "time left" in heads
     assert line.split() == ["6a/lstm", "4/4", "3", "15", "0.0", "M", "done"]
@@ -70,6 +83,98 @@ def test_a_late_trial_has_an_upper_bound(clock):
     clock[0] += 10
     shown.show(engine.Did(JOB, 2000, 0))  # more than all three were expected to take
     assert shown._lines[CELL.key].left() == "up to 5 s"
+
+
+def test_rows_that_wait_for_their_kernels_say_so(clock, capsys):
+    shown = display()
+    assert not shown.lines(), "nothing has begun"
+    shown.show(engine.Given(JOB))
+    clock[0] += 20
+    shown.beat()
+    said = "compiling kernels of lstm on experiment 6a, 20 s so far; they are kept for the next time"
+    assert capsys.readouterr().err == f"6a/lstm: 1/4 trials, {said}\n"
+    shown.show(engine.Began(JOB))
+    shown.show(engine.Did(JOB, 100, 100))
+    clock[0] += 7
+    assert shown.lines()[0].endswith("left, nothing heard for 7 s")
+
+
+def test_steps_say_where_they_are(clock, capsys):
+    shown = progress.Steps("replay", live=False)
+    shown.compiling("lstm", "6a")
+    clock[0] += 9.5
+    shown.beat()
+    shown.step("6a/lstm:3", 1000, "training sequences")
+    shown.advance(100)
+    clock[0] += 2
+    shown.beat()  # too early
+    clock[0] += 8
+    shown.beat()
+    assert capsys.readouterr().err.splitlines() == [
+        "replay: compiling kernels of lstm on experiment 6a, 10 s so far; they are kept for the next time",
+        "replay: 6a/lstm:3, 100 of 1,000 training sequences, about 2 min left",
+    ]
+
+
+def test_watched_jobs_are_part_of_a_step(clock):
+    shown = progress.Steps("attest", live=False)
+    shown.step("running stored trials again", 5, "conditions")
+    for event in shown.watching([engine.Given(JOB), engine.Began(JOB), engine.Did(JOB, 1234, 1)]):
+        clock[0] += 4
+        said = shown.lines()[0]
+        if isinstance(event, engine.Given):
+            assert "compiling kernels of lstm on experiment 6a, 4 s so far" in said
+    assert said == (
+        "attest: running stored trials again, 0 of 5 conditions, 0 trials run, 1,234 training sequences, 12 s so far"
+    )
+
+
+class Busy(Heartbeat):
+    """Says when it speaks."""
+
+    def parts(self):
+        return [Part("busy")]
+
+    def lines(self):
+        return [threading.current_thread().name]
+
+
+def test_it_speaks_while_the_main_thread_is_busy(capsys):
+    with Busy("x", live=False, every_s=0.01):
+        time.sleep(0.2)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) > 3
+    assert threading.main_thread().name not in said
+    time.sleep(0.05)
+    assert not capsys.readouterr().err, "it went on after the end"
+
+
+def test_it_is_silent_below_a_live_picture(capsys):
+    shown = Busy("x", live=True, every_s=0.0)
+    shown.beat()
+    assert capsys.readouterr().err == ""
+
+
+def test_an_interrupt_is_the_main_threads(tmp_path):
+    """Also if it comes while the other thread speaks; no note is left."""
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom repro.heartbeat import Heartbeat\n"
+        "class Busy(Heartbeat):\n    def parts(self): return []\n    def lines(self): return ['busy']\n"
+        "try:\n    with Busy('x', Path(sys.argv[1]), live=False, every_s=0.01):\n        time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    print('interrupted')\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stderr.readline()
+    assert list(tmp_path.iterdir())
+    began = time.perf_counter()
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert out == "interrupted\n"
+    assert set(err.split()) <= {"busy"}, "no traceback"
+    assert time.perf_counter() - began < 10
+    assert not list(Path(tmp_path).iterdir())
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The kinds of figures, by name, and what is drawn of what a user selects."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -31,9 +31,12 @@ KINDS: dict[str, tuple[str, ...] | None] = {
 
 
 def write(
-    kind: str, select: Sequence[str], rows: Mapping[str, Row], store: Store, reading: str | None, path: Path | None
-) -> Path:
+    kind: str, select: Sequence[str], rows: Mapping[str, Row], store: Store, reading: str | None, path: Path | None,
+    show: Callable[[str], object] = lambda _: None,
+) -> Path:  # fmt: skip
     """Draw a figure into a file, KIND[-SELECT].svg in the current folder if none is named; its path.
+
+    ``show`` is told what comes next of work that is long.
 
     Raises
     ------
@@ -44,13 +47,14 @@ def write(
     words = [re.sub(r"[^\w.,=@]+", "-", pattern).strip("-") for pattern in select]
     path = path or Path("-".join([kind, *filter(None, words)]) + ".svg")
     style.check_writable(path)
-    style.save(draw(kind, select, rows, store, reading), path)
+    style.save(draw(kind, select, rows, store, reading, show), path)
     return path
 
 
 def draw(
-    kind: str, select: Sequence[str], rows: Mapping[str, Row], store: Store, reading: str | None = None
-) -> "Figure":
+    kind: str, select: Sequence[str], rows: Mapping[str, Row], store: Store, reading: str | None = None,
+    show: Callable[[str], object] = lambda _: None,
+) -> "Figure":  # fmt: skip
     """Draw a figure of what is selected, of all readings that have records or of one.
 
     Raises
@@ -69,7 +73,7 @@ def draw(
         from repro import error_flow  # it runs kernels, and compiles them
         from repro.plots import error_flow as errors
 
-        return errors.figure(error_flow.measure())
+        return errors.figure(error_flow.measure(show))
     patterns = select or KINDS[kind]
     if not patterns:
         raise PlotError(f"say what to draw, such as `repro plot {kind} 9` for Table 9, or `repro plot {kind} 6a/lstm`")

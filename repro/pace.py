@@ -1,0 +1,251 @@
+"""What stored trials tell of how long other trials take: how many training sequences, and how much CPU time for each.
+
+A crew takes as long as some lane of it is busy, whatever the sum of its trials: up to eight lanes cost as much as one,
+and a late trial costs as much alone as in company. So crews are played through. The unit is the CPU time of a sequence
+in a crew of one, by which the same play of stored trials comes out at the CPU time that they took. Learners whose nets
+fill the vectors by themselves have trials that cost the same in any company.
+
+Both are taken from trials of the same settings, whatever their limit, if any are stored; else from the nearest other
+ones, of the same row first. What neither the results folder nor the records that come with repro tell is not known.
+"""
+
+import heapq
+import math
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from repro.campaign import Item
+from repro.cell import canonical
+from repro.config import interface_of
+from repro.store import Store, StoreError
+from repro.trial import Record
+
+Settings = Mapping[str, Mapping[str, Any]]
+
+MEASURED, _STORED, _SHIPPED = _ORIGINS = ("measured now", "stored", "that came with repro")  # the best first
+_WIDEST = 32  # lanes, as in `crew`, which is not imported: it loads the compiler
+_SHOWN = 3  # settings of other trials that are named
+
+
+@dataclass(frozen=True)
+class Known:
+    """Stored trials of the same settings, whatever their limit."""
+
+    row: str
+    settings: Settings
+    cells: tuple[tuple[Record, ...], ...]  # those that ended, by root seed and limit; taken to have been a crew each
+    origin: str  # one of `_ORIGINS`
+
+    @property
+    def records(self) -> list[Record]:
+        """All of them."""
+        return [record for cell in self.cells for record in cell]
+
+    def unit(self) -> float:
+        """CPU seconds of a training sequence in a crew of one."""
+        tested, is_wide = tested_by(self.settings), wide(self.settings)
+        played = 0.0
+        for cell in self.cells:
+            busy = [record.sequences + tested * (record.outcome == "solved") for record in cell]
+            played += crew_time(busy, len(busy), is_wide)
+        return sum(record.cpu_s for record in self.records) / played
+
+    def spread(self, limit: int, n: int) -> list[float]:
+        """Training sequences that ``n`` trials may take, evenly drawn from those of these trials, up to a limit.
+
+        Where a trial ended at a limit of its own, what it would have taken from there on follows from the rate at which
+        trials end.
+        """
+        n_ended = sum(record.outcome != "limit" for record in self.records)
+        rate = n_ended / sum(record.sequences for record in self.records)
+
+        def goes_on(record: Record) -> float:
+            rest = limit - record.sequences
+            if record.outcome != "limit" or rest <= 0:
+                return min(record.sequences, limit)
+            return record.sequences + (-math.expm1(-rate * rest) / rate if rate else rest)
+
+        every = sorted(map(goes_on, self.records))
+        return [every[int((k + 0.5) * len(every) / n)] for k in range(n)]
+
+
+def crew_time(busy: Sequence[float], width: int, is_wide: bool) -> float:
+    """How long a crew of up to ``width`` lanes takes for trials that are ``busy`` so long, in units of a crew of one.
+
+    ``is_wide`` is whether its trials are side by side in vectors; if not, each costs what it costs alone.
+    """
+    if not is_wide:
+        return sum(busy)
+    width = _width(width)
+    waiting = list(reversed(busy))
+    ends: list[float] = []
+    now = total = 0.0
+    while waiting or ends:
+        while waiting and len(ends) < width:
+            heapq.heappush(ends, now + waiting.pop())
+        if not waiting and 4 * len(ends) <= width:  # they move to a narrower crew
+            width = _width(len(ends))
+        end = heapq.heappop(ends)
+        total += (end - now) * max(1.0, 0.4 + 0.06 * width)  # measured with `repro bench --lanes`
+        now = end
+    return total
+
+
+def _width(n: int) -> int:
+    return min(_WIDEST, 1 << max(0, n - 1).bit_length())
+
+
+def wide(settings: Settings) -> bool:
+    """Whether the trials of a learner are side by side in vectors."""
+    return not hasattr(import_module(f"repro.learners.{settings['learner']['name']}"), "WIDEST")
+
+
+def tested_by(settings: Settings) -> int:
+    """Test sequences of a trial that passes all stages."""
+    stop = settings["stop"]
+    return sum(
+        stop["test_sequences"] if stage["test_sequences"] is None else stage["test_sequences"]
+        for stage in stop["stages"]
+    )
+
+
+class Library:
+    """Stored trials by settings; those of other experiments are read only if they are needed."""
+
+    def __init__(self, store: Store, measured: Sequence[Record]) -> None:
+        self._measured = _grouped(measured, MEASURED)
+        here = _shipped()
+        self._known: dict[str, list[Known]] = {}
+        self._stores = [(store, _STORED)]
+        if (here / "attested.csv").is_file() and here.resolve() != store.folder.resolve():
+            self._stores.append((Store(here), _SHIPPED))
+
+    def _of(self, experiment: str) -> list[Known]:
+        """What is stored of an experiment."""
+        if experiment not in self._known:
+            self._known[experiment] = [
+                known for store, origin in self._stores for known in _grouped(_records(store, experiment), origin)
+            ]
+        return self._known[experiment]
+
+    def _every(self) -> Iterator[Known]:
+        for experiment in dict.fromkeys(name for store, _ in self._stores for name in store.experiments()):
+            yield from self._of(experiment)
+
+    def unit(self, item: Item) -> tuple[float | None, str]:
+        """CPU seconds of a training sequence of an item in a crew of one, and what says so."""
+        settings = item.cell.settings
+        known = self._nearest(item, self._of(item.cell.experiment)) or self._nearest(item, self._every())
+        known = known or self._nearest(item, self._measured)
+        if known is None:
+            return None, f"none of {settings['learner']['name']} on such a task stored; --measure finds out"
+        return known.unit() * _work(settings) / _work(known.settings), _named(known, item)
+
+    def spread(self, item: Item, limit: int) -> tuple[Callable[[int], list[float]], str]:
+        """Training sequences that so many trials of an item may take, and what says so."""
+        of_row = [known for known in self._of(item.cell.experiment) if known.row == item.row.name]
+        if known := self._nearest(item, of_row):
+            return partial(known.spread, limit), _named(known, item)
+        for line in reversed(item.row.published):
+            if line.sequences and not line.beyond:
+                return partial(_alike, min(line.sequences, limit)), "the published mean"
+        if known := self._nearest(item, self._of(item.cell.experiment)):
+            return partial(known.spread, limit), _named(known, item)
+        return partial(_alike, limit), "the limit"
+
+    def _nearest(self, item: Item, every: Iterable[Known]) -> Known | None:
+        """The trials of the same learner on a task of the same kind that differ least in their settings."""
+        settings = item.cell.settings
+        alike = [
+            known
+            for known in every
+            if all(known.settings[group]["name"] == settings[group]["name"] for group in ("learner", "task"))
+        ]
+        return min(
+            alike,
+            key=lambda known: (
+                len(_differing(known.settings, settings)),
+                known.row != item.row.name,
+                -len(known.records),
+                _ORIGINS.index(known.origin),
+            ),
+            default=None,
+        )
+
+
+def _shipped() -> Path:
+    """The folder with the records that come with repro, if it is not installed without them."""
+    return Path(__file__).parent.parent / "results"
+
+
+def _records(store: Store, experiment: str) -> list[Record]:
+    """What can be read of an experiment; whoever runs or shows it is told of what cannot."""
+    with warnings.catch_warnings(), suppress(StoreError):
+        warnings.simplefilter("ignore")
+        return store.read(experiment)
+    return []
+
+
+def _grouped(records: Iterable[Record], origin: str) -> list[Known]:
+    """Trials by row and settings; of each the latest record."""
+    groups: dict[tuple[str, str], dict[str, dict[int, Record]]] = {}
+    for record in records:
+        if record.outcome != "crashed" and record.sequences and record.cpu_s:
+            cells = groups.setdefault((record.row, _key(record.settings)), {})
+            cells.setdefault(record.cell, {})[record.trial] = record
+    found = [tuple(tuple(trials.values()) for trials in cells.values()) for cells in groups.values()]
+    return [Known(cells[0][0].row, cells[0][0].settings, cells, origin) for cells in found]
+
+
+def _alike(sequences: float, n: int) -> list[float]:
+    """So many trials that take the same."""
+    return [float(sequences)] * n
+
+
+def _key(settings: Settings) -> str:
+    """Settings without the limit."""
+    stop = {name: value for name, value in settings["stop"].items() if name != "max_sequences"}
+    return canonical({**settings, "stop": stop})
+
+
+def _differing(one: Settings, other: Settings) -> list[str]:
+    """The settings in which two differ, the limit aside."""
+    return [
+        f"{group}.{name}"
+        for group in one
+        for name in {**one[group], **other[group]}
+        if name != "max_sequences" and one[group].get(name) != other[group].get(name)
+    ]
+
+
+def _work(settings: Settings) -> float:
+    """What the cost of a training sequence is about proportional to: its length, and the size of the net.
+
+    A net whose inputs are given by their index does not work more for more symbols: its size is that of its rows.
+    """
+    task, name = settings["task"], settings["learner"]["name"]
+    length = task.get("q") or task.get("p") or task.get("length") or 1
+    steps = sum(length) / len(length) if isinstance(length, list | tuple) else float(length)
+    learner = import_module(f"repro.learners.{name}")
+    chosen = import_module(f"repro.tasks.{task['name']}").Settings.model_validate(task)
+    face = interface_of(chosen)
+    if face.input_symbols:
+        return steps
+    return steps * float(learner.n_weights(learner.Settings.model_validate(settings["learner"]), face))
+
+
+def _named(known: Known, item: Item) -> str:
+    """Which trials these are."""
+    n = len(known.records)
+    count = f"{n} trials" if n > 1 else "1 trial"
+    differing = _differing(known.settings, item.cell.settings)
+    if not differing:
+        return f"{count} {known.origin}"
+    shown = ", ".join(differing[:_SHOWN]) + (", ..." if len(differing) > _SHOWN else "")
+    return f"{count} of {known.row} {known.origin}, other {shown}"
