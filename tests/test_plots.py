@@ -249,6 +249,12 @@ def test_single_trials_can_be_drawn(store):
         kinds.draw("learning", ["5/lstm:7"], ROWS, store)
 
 
+def test_traces_of_a_whole_table_can_be_drawn(store):
+    for table in ("8", "table:8"):
+        (axes,) = kinds.draw("learning", [table], ROWS, store).axes
+        assert (axes.get_title(loc="left"), texts(axes)) == ("5/lstm", ["0", "1"])
+
+
 def test_without_a_trace_the_error_says_how_to_get_one(store):
     with pytest.raises(style.PlotError, match=r"'6a/lstm' has a learning trace; `repro run '6a/lstm' --trace`"):
         kinds.draw("learning", ["6a/lstm"], ROWS, store)

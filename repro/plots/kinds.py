@@ -102,7 +102,7 @@ def _of_trials(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -
     lines = []
     for pattern in patterns:
         row, _, number = pattern.rpartition(":")
-        if row == "table" or not number.isdecimal():
+        if row in ("", "table") or not number.isdecimal():  # "9" is Table 9
             lines += selected([pattern], rows, store)
             continue
         every = selected([row], rows, store)
