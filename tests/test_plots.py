@@ -185,17 +185,39 @@ def test_scaling_has_the_published_line_and_ours(store):
     assert points(named(frequency, "published mean")) == [
         (1, 49_000), (2, 49_000), (5, 75_000), (10, 135_000), (20, 203_000)
     ]  # fmt: skip
-    assert points(named(lag, "ours, printed")) == [(50, 40_009.5), (100, 60_002)]
-    assert points(named(lag, "ours, plain-error")) == [(50, 10_000)]
-    assert texts(lag) == ["20/20", "5/20", "20/20"]
-    (none_solved,) = [line for line in frequency.lines if line.get_marker() == "^"]
-    assert points(none_solved) == [(2, 5_000_000)]
-    assert texts(frequency) == ["0/20"]
+    assert {points(line)[0]: line.get_markerfacecolor() for axes in figure.axes for line in marks(axes)} == {
+        (50, 40_009.5): style.BLUE,
+        (100, (5 * 60_002 + 15 * 5_000_000) / 20): "white",  # failures count with the limit: no mean of 5 survivors
+        (50, 10_000): style.VERMILION,
+        (2, 5_000_000): "white",  # none solved
+    }
+    assert [text for text in texts(lag) if text] == ["20/20", "5/20", "20/20"]
+    assert texts(frequency) == ["", "0/20"]  # an arrow up, and how many
+    assert [text.arrow_patch is not None for text in lag.texts] == [False, True, False, False]
+    assert points(named(frequency, "limit of ours")) == [(0, 5_000_000), (1, 5_000_000)]
     for axes in (lag, frequency):
         assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == ["published mean", "ours, printed", "ours, plain-error"]
+    assert legend == ["published mean", "limit of ours", "ours, printed", "ours, plain-error"]
     assert "Not run: 2c/lstm/q=200,p=200; 2c/lstm/q=500,p=500; 2c/lstm/q=1000,p=1000;" in notes(figure)
+
+
+def marks(axes):
+    """The means of ours: filled where all trials were solved, hollow where some failed."""
+    return [line for line in axes.lines if line.get_marker() in ("o", "s") and points(line)]
+
+
+def test_scaling_joins_means_of_all_trials_by_a_full_line_only_where_all_were_solved(tmp_path):
+    store = Store(tmp_path)
+    for k, (lag, n_solved) in enumerate([(50, 20), (100, 20), (200, 19), (500, 0)]):
+        fill(store, f"2c/lstm/q={lag},p={lag}", [{"ABS(.2)": 1000 * 2**k}] * n_solved + [{}] * (20 - n_solved))
+    axes, _ = scaling.figure(lines(store, "3")).axes
+    third, last = (19 * 4000 + 5_000_000) / 20, 5_000_000
+    joined = [(points(line), line.get_linestyle()) for line in axes.lines if line.get_color() == style.BLUE
+              and len({x for x, _ in points(line)}) == 2]  # fmt: skip
+    assert joined == [
+        ([(50, 1000), (100, 2000)], "-"), ([(100, 2000), (200, third)], ":"), ([(200, third), (500, last)], ":"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("select", ["3", "2c/lstm/q=1000,p=50", "2c/lstm/q=50,p=50"])
