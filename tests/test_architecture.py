@@ -75,6 +75,7 @@ ALLOWED = {
         "verdict_table",
     },
     "plots": {
+        "compare",
         "config",
         "contrasts",
         "error_flow",

@@ -314,7 +314,22 @@ def test_a_rate_of_an_unknown_number_of_trials_has_no_interval(store):
     rates = {line.row.name: success.published_rate(line) for line in lines(store, "1", "3")}
     assert (rates["1/cascade"].value, rates["1/cascade"].low) == (0.5, None)
     assert rates["1/rtrl/hidden=3,lr=0.05"] is None  # some fraction
-    assert rates["2c/lstm/q=50,p=50"] is None  # not printed
+
+
+def test_success_marks_the_rates_that_the_paper_only_implies(store):
+    figure = success.figure(lines(store, "3", "2a/rtrl/p=10,lr=1"))
+    (axes,) = figure.axes
+    above = [bar for bar in axes.patches if bar.get_hatch()]
+    rows = [label.get_text() for label in axes.get_yticklabels()]
+    implied = [bar for bar in above if bar.get_linestyle() != above[-1].get_linestyle()]
+    assert len(implied) == len(above) - 1 == len(rows) - 1  # all of Table 3; Table 2 prints that none succeed
+    assert {bar.get_width() for bar in implied} == {1.0}
+    assert {bar.get_hatch() for bar in implied}.isdisjoint({above[-1].get_hatch()})
+    assert "paper: all of 20, implied" in texts(axes)
+    assert "implied, as the paper gives the mean of so many trials and no word of failures" in notes(figure)
+    whiskers = [path.vertices[:, 0] for c in axes.collections for path in c.get_paths()]
+    assert any(ends[0] == pytest.approx(success_rate(20, 20).low) for ends in whiskers)
+    assert "implied" not in notes(success.figure(lines(store, "1")))
 
 
 def test_readings_look_different_without_colour():

@@ -26,10 +26,10 @@ _X = Callable[[_Point], float]
 def figure(lines: Sequence[Line]) -> "Figure":
     """Two panels, axes logarithmic: as many distractor symbols as time steps (q = p), and the longest lag with fewer.
 
-    Black crosses are the published means. Ours are the means of all trials, with 95 % intervals; beside them is how many
-    were solved. A trial that failed counts with the limit, as more training would at best have solved it later: such a
-    mean is a bound from below, drawn hollow, with an arrow up and a dotted line. So what is joined is one quantity, and
-    not the mean of a few quick survivors as if they were all. Rows that were not run are named below.
+    Black crosses are the published means. Ours are the means of all trials, with 95 % intervals and how many were
+    solved. A trial that failed counts with the limit, as more training would at best have solved it later: such a mean
+    is a bound from below, drawn hollow, with an arrow up and a dotted line. So what is joined is one quantity, and not
+    the means of a few quick survivors as if they were all. Rows that were not run are named below.
 
     Raises
     ------
@@ -50,8 +50,8 @@ def figure(lines: Sequence[Line]) -> "Figure":
          [point for point in points if point.q == longest], lambda point: point.q / point.p),
     )  # fmt: skip
     notes = [
-        "Ours: mean of all trials, 95 % interval (BCa), solved / all. Hollow, dotted, with an arrow: some failed and count "
-        "with the limit, so the mean is at least this. Published: means, no spread printed.",
+        "Ours: mean of all trials, 95 % interval (BCa), solved / all. Hollow, dotted, with an arrow: some failed and "
+        "count with the limit, so the mean is at least this. Published: means, no spread printed.",
         *captions.notes(lines),
     ]
     result = style.new(f"Scaling of training time: {captions.place(lines)}", 3.4, notes)
