@@ -399,7 +399,8 @@ from pathlib import Path
 from repro import config
 from repro.plots import captions, kinds, style
 from repro.store import Store
-for kind, what in {"survival": "8", "strips": "9", "scaling": "2c/*,p=50", "learning": "5/*", "success": "8"}.items():
+what = {"forest": "9", "survival": "8", "strips": "9", "scaling": "2c/*,p=50", "learning": "5/*", "success": "8"}
+for kind, what in what.items():
     figure = kinds.draw(kind, [what], config.load(), Store(Path(sys.argv[1])))
     for form in ("svg", "png", "pdf") if kind == "strips" else ("svg",):
         style.save(figure, Path(sys.argv[2]) / f"{kind}.{form}")
@@ -420,14 +421,23 @@ def test_two_processes_write_the_same_bytes_whatever_the_users_settings(store, t
         )  # fmt: skip
         assert (said.stdout, said.stderr) == ("[]\n", "")  # neither compiler nor windows
         found.append({path.name: path.read_bytes() for path in folder.iterdir()})
-    assert len(found[0]) == 7
+    assert len(found[0]) == 8
     assert all(found[0].values())
     assert [name for name in found[0] if found[0][name] != found[1][name]] == []
 
 
 @pytest.mark.parametrize(
     ("kind", "select"),
-    [("survival", "8"), ("strips", "1"), ("scaling", "3"), ("learning", "5/lstm"), ("success", "1"), ("strips", "9")],
+    [
+        ("survival", "8"),
+        ("strips", "1"),
+        ("scaling", "3"),
+        ("learning", "5/lstm"),
+        ("success", "1"),
+        ("strips", "9"),
+        ("forest", "@paper"),
+        ("forest", "6a/lstm"),
+    ],
 )
 def test_nothing_is_cut_off(store, kind, select):
     figure = kinds.draw(kind, [select], ROWS, store)
@@ -528,6 +538,7 @@ def plot(store, *arguments, code=0):
 def test_the_command_prints_the_path_of_the_file(store, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert plot(store, "scaling").stdout == "scaling.svg\n"
+    assert plot(store, "forest").stdout == "forest.svg\n"
     assert plot(store, "strips", "9").stdout == "strips-9.svg\n"
     assert plot(store, "survival", "6a/*", "table:8").stdout == "survival-6a-table-8.svg\n"
     assert plot(store, "survival", "9", "-o", "x.pdf", "--reading", "plain-error").stdout == "x.pdf\n"
