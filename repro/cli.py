@@ -296,7 +296,9 @@ main.add_command(status)
 
 
 @main.command()
-@click.argument("kind", type=click.Choice(["survival", "strips", "scaling", "learning", "success", "errorflow"]))
+@click.argument(
+    "kind", type=click.Choice(["forest", "survival", "strips", "scaling", "learning", "success", "errorflow"])
+)
 @click.argument("select", nargs=-1, shell_complete=completion.lines)
 @option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file: .svg, .png or .pdf.",
          show_default="KIND[-SELECT].svg here")  # fmt: skip
@@ -305,11 +307,13 @@ main.add_command(status)
 def plot(kind: str, select: tuple[str, ...], output: Path | None, reading: str | None, results: Path) -> None:
     """Draw a figure, and print the path of its file.
 
-    KIND is survival (share of trials solved against training sequences), strips (every trial as a dot), scaling
-    (Table 3), learning (error against training sequences), success (Tables 1 and 2), errorflow (section 3).
-    SELECT is what `repro table` takes; for learning also trials, ROW:NUMBER.
+    KIND is forest (which published values hold), survival (share of trials solved against training sequences), strips
+    (every trial as a dot), scaling (Table 3), learning (error against training sequences), success (Tables 1 and 2),
+    errorflow (section 3). SELECT is what `repro table` takes; for learning also trials, ROW:NUMBER. A forest without it
+    is of all that the paper prints, and shows a reading beside `printed`, as `repro compare` does.
 
     \b
+    repro plot forest
     repro plot survival 9
     repro plot strips 1 -o table1.pdf
     """

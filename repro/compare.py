@@ -121,6 +121,11 @@ def of_selection(
     return [one for one in found if (one.line.row.name, one.line.published.table) in asked]
 
 
+def implied(p: Published) -> bool:
+    """Does the paper leave its success rate to be understood: a mean of so many trials, and no word of failures."""
+    return p.success is None and p.trials is not None and p.sequences is not None and not p.beyond
+
+
 def of_readings(found: Sequence[Comparison], reading: str) -> list[Comparison]:
     """The comparisons under `printed`, and those under ``reading``; under any that has records, if it is ``all``.
 
@@ -146,11 +151,11 @@ def _values(line: Line, is_last: bool) -> list[Comparison]:
 def _success(line: Line) -> Comparison | None:
     p, m = line.published, line.measured
     ours = f"{m.n_solved} of {m.n}"
-    if p.trials and (p.success is not None or p.sequences):
+    if p.trials and (p.success is not None or implied(p)):
         solved = _solved(p)
-        implied = "" if p.success is not None else ", implied"  # a mean of so many trials, and no word of failures
+        printed = f"{solved} of {p.trials}{', implied' if implied(p) else ''}"
         contrast = contrasts.rates(solved, p.trials, m.n_solved, m.n) if m.n else None
-        return _entry(line, "success rate", "points", f"{solved} of {p.trials}{implied}", ours, contrast, "")
+        return _entry(line, "success rate", "points", printed, ours, contrast, "")
     if p.success is not None:
         printed = p.success if p.success == "some" else f"{p.success:g} %"
         return _entry(line, "success rate", "points", printed, ours, None, _UNCOUNTED)

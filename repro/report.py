@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from repro import __version__, conditions, files, grid, tables, verdict_table
-from repro.compare import VERDICTS, Comparison, Margins, compare
+from repro.compare import VERDICTS, Comparison, Margins, compare, of_readings
 from repro.config import PRINTED, Row
-from repro.plots import kinds, style
+from repro.plots import forest, kinds, style
 from repro.store import Store
 from repro.tables import Line
 from repro.trial import Record
@@ -92,6 +92,7 @@ def render(
         version=__version__,
         verdicts=VERDICTS,
         counts=verdict_table.counts(found),
+        forest=Markup(style.svg(forest.figure(of_readings(found, ""), margins), "forest")) if records else "",
         meaning=verdict_table.paragraphs(found, margins),
         parts=parts,
         n_trials=len(records),
@@ -147,12 +148,24 @@ def _drawn(kind: str, lines: Sequence[Line]) -> Any:
 
 
 def _marked(table: str) -> str:
-    """A table in which cells with verdicts have a class, for their colour."""
-    return re.sub(
-        rf"<td[^>]*>({'|'.join(VERDICTS)})\s*</td>",
-        lambda m: f'<td class="verdict {m[1].lower().replace(" ", "-")}">{m[1]}</td>',
-        table,
-    )
+    """A table of verdicts, with a class for their colour; cells tell their head, as on a phone they have none above."""
+    heads = re.findall(r"<th(?: [^>]*)?>\s*(.*?)\s*</th>", table)
+
+    def cells(row: re.Match[str]) -> str:
+        names = iter(heads)
+        return re.sub(
+            r"<td([^>]*)>\s*(.*?)\s*</td>",
+            lambda cell: f'<td{cell[1]}{_class(cell[2])} data-head="{next(names)}">{cell[2]}</td>',
+            row[0],
+        )
+
+    return re.sub("<tr><td.*</tr>", cells, table)
+
+
+def _class(cell: str) -> str:
+    if cell in VERDICTS:
+        return f' class="verdict {cell.lower().replace(" ", "-")}"'
+    return ' class="nothing"' if cell == "-" else ""
 
 
 def _deviations(lines: Sequence[Line]) -> list[Deviation]:

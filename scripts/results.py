@@ -1,4 +1,4 @@
-"""Put what the records under results/ show today into results/README.md, with the survival figure of each table.
+"""Put what the records under results/ show today into results/README.md, with its figures.
 
 python scripts/results.py
 """
@@ -18,8 +18,9 @@ This page is written by `make results`; nothing on it is put in by hand. What to
 [FINDINGS.md](FINDINGS.md).
 
 {trials:,} trials of {rows} of {all} rows, under `printed` and other readings, root seed 0: {hours:.1f} CPU hours. The
-tables are what `repro compare --format md` prints of them, the figures what `repro plot survival` draws. `repro report`
-puts it all, and more, on one page."""
+tables are what `repro compare --format md` prints of them, the figures what `repro plot` draws. `repro report` puts it
+all, and more, on one page."""
+FOREST = "![Every published value against ours, with its verdict](figures/forest.svg)"
 
 
 def page() -> str:
@@ -35,6 +36,8 @@ def page() -> str:
             hours=sum(r.cpu_s for r in records) / 3600,
         ),
         *verdict_table.paragraphs(found, margins),
+        FOREST,
+        "```\nrepro compare\nrepro plot forest\n```",
     ]  # fmt: skip
     for table in sorted({one.line.published.table for one in printed}, key=tables.order):
         (block,) = verdict_table.blocks([one for one in printed if one.line.published.table == table])
@@ -59,7 +62,8 @@ def draw() -> None:
             style.save(kinds.draw("survival", [table], rows, store), FIGURES / f"survival-{table}.svg")
         except style.PlotError:
             continue  # no trial of the table has been run
-    style.save(kinds.draw("scaling", (), rows, store), FIGURES / "scaling.svg")
+    for kind in ("forest", "scaling"):
+        style.save(kinds.draw(kind, (), rows, store), FIGURES / f"{kind}.svg")
 
 
 if __name__ == "__main__":

@@ -81,6 +81,7 @@ ALLOWED = {
         "verdict_table",
     },
     "plots": {
+        "compare",
         "config",
         "contrasts",
         "error_flow",

@@ -70,7 +70,7 @@ def test_what_killed_workers_lose_is_missing_in_every_view_until_it_is_run(tmp_p
         assert path.stat().st_size > 1000
     page = words(report.render(config.load(), Store(tmp_path), compare.Margins()))
     assert "; 4 more crashed, and are to be run again." in page
-    assert page.count("4 trials crashed; `repro run") == 4  # with its verdicts, its table, and two figures of them
+    assert page.count("4 trials crashed; `repro run") == 5  # in the forest, its verdicts, its table, and two figures
 
     said = repro("replay", f"{ROW}:7", folder=tmp_path, code=2).stderr
     assert "trial 7 of 3b/lstm/T=100,N=3 crashed, and left nothing to compare with: the worker process ended" in said

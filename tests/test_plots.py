@@ -185,17 +185,39 @@ def test_scaling_has_the_published_line_and_ours(store):
     assert points(named(frequency, "published mean")) == [
         (1, 49_000), (2, 49_000), (5, 75_000), (10, 135_000), (20, 203_000)
     ]  # fmt: skip
-    assert points(named(lag, "ours, printed")) == [(50, 40_009.5), (100, 60_002)]
-    assert points(named(lag, "ours, plain-error")) == [(50, 10_000)]
-    assert texts(lag) == ["20/20", "5/20", "20/20"]
-    (none_solved,) = [line for line in frequency.lines if line.get_marker() == "^"]
-    assert points(none_solved) == [(2, 5_000_000)]
-    assert texts(frequency) == ["0/20"]
+    assert {points(line)[0]: line.get_markerfacecolor() for axes in figure.axes for line in marks(axes)} == {
+        (50, 40_009.5): style.BLUE,
+        (100, (5 * 60_002 + 15 * 5_000_000) / 20): "white",  # failures count with the limit: no mean of 5 survivors
+        (50, 10_000): style.VERMILION,
+        (2, 5_000_000): "white",  # none solved
+    }
+    assert [text for text in texts(lag) if text] == ["20/20", "5/20", "20/20"]
+    assert texts(frequency) == ["", "0/20"]  # an arrow up, and how many
+    assert [text.arrow_patch is not None for text in lag.texts] == [False, True, False, False]
+    assert points(named(frequency, "limit of ours")) == [(0, 5_000_000), (1, 5_000_000)]
     for axes in (lag, frequency):
         assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == ["published mean", "ours, printed", "ours, plain-error"]
+    assert legend == ["published mean", "limit of ours", "ours, printed", "ours, plain-error"]
     assert "Not run: 2c/lstm/q=200,p=200; 2c/lstm/q=500,p=500; 2c/lstm/q=1000,p=1000;" in notes(figure)
+
+
+def marks(axes):
+    """The means of ours: filled where all trials were solved, hollow where some failed."""
+    return [line for line in axes.lines if line.get_marker() in ("o", "s") and points(line)]
+
+
+def test_scaling_joins_means_of_all_trials_by_a_full_line_only_where_all_were_solved(tmp_path):
+    store = Store(tmp_path)
+    for k, (lag, n_solved) in enumerate([(50, 20), (100, 20), (200, 19), (500, 0)]):
+        fill(store, f"2c/lstm/q={lag},p={lag}", [{"ABS(.2)": 1000 * 2**k}] * n_solved + [{}] * (20 - n_solved))
+    axes, _ = scaling.figure(lines(store, "3")).axes
+    third, last = (19 * 4000 + 5_000_000) / 20, 5_000_000
+    joined = [(points(line), line.get_linestyle()) for line in axes.lines if line.get_color() == style.BLUE
+              and len({x for x, _ in points(line)}) == 2]  # fmt: skip
+    assert joined == [
+        ([(50, 1000), (100, 2000)], "-"), ([(100, 2000), (200, third)], ":"), ([(200, third), (500, last)], ":"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("select", ["3", "2c/lstm/q=1000,p=50", "2c/lstm/q=50,p=50"])
@@ -249,6 +271,12 @@ def test_single_trials_can_be_drawn(store):
         kinds.draw("learning", ["5/lstm:7"], ROWS, store)
 
 
+def test_traces_of_a_whole_table_can_be_drawn(store):
+    for table in ("8", "table:8"):
+        (axes,) = kinds.draw("learning", [table], ROWS, store).axes
+        assert (axes.get_title(loc="left"), texts(axes)) == ("5/lstm", ["0", "1"])
+
+
 def test_without_a_trace_the_error_says_how_to_get_one(store):
     with pytest.raises(style.PlotError, match=r"'6a/lstm' has a learning trace; `repro run '6a/lstm' --trace`"):
         kinds.draw("learning", ["6a/lstm"], ROWS, store)
@@ -286,7 +314,22 @@ def test_a_rate_of_an_unknown_number_of_trials_has_no_interval(store):
     rates = {line.row.name: success.published_rate(line) for line in lines(store, "1", "3")}
     assert (rates["1/cascade"].value, rates["1/cascade"].low) == (0.5, None)
     assert rates["1/rtrl/hidden=3,lr=0.05"] is None  # some fraction
-    assert rates["2c/lstm/q=50,p=50"] is None  # not printed
+
+
+def test_success_marks_the_rates_that_the_paper_only_implies(store):
+    figure = success.figure(lines(store, "3", "2a/rtrl/p=10,lr=1"))
+    (axes,) = figure.axes
+    above = [bar for bar in axes.patches if bar.get_hatch()]
+    rows = [label.get_text() for label in axes.get_yticklabels()]
+    implied = [bar for bar in above if bar.get_linestyle() != above[-1].get_linestyle()]
+    assert len(implied) == len(above) - 1 == len(rows) - 1  # all of Table 3; Table 2 prints that none succeed
+    assert {bar.get_width() for bar in implied} == {1.0}
+    assert {bar.get_hatch() for bar in implied}.isdisjoint({above[-1].get_hatch()})
+    assert "paper: all of 20, implied" in texts(axes)
+    assert "implied, as the paper gives the mean of so many trials and no word of failures" in notes(figure)
+    whiskers = [path.vertices[:, 0] for c in axes.collections for path in c.get_paths()]
+    assert any(ends[0] == pytest.approx(success_rate(20, 20).low) for ends in whiskers)
+    assert "implied" not in notes(success.figure(lines(store, "1")))
 
 
 def test_readings_look_different_without_colour():
@@ -356,7 +399,8 @@ from pathlib import Path
 from repro import config
 from repro.plots import captions, kinds, style
 from repro.store import Store
-for kind, what in {"survival": "8", "strips": "9", "scaling": "2c/*,p=50", "learning": "5/*", "success": "8"}.items():
+what = {"forest": "9", "survival": "8", "strips": "9", "scaling": "2c/*,p=50", "learning": "5/*", "success": "8"}
+for kind, what in what.items():
     figure = kinds.draw(kind, [what], config.load(), Store(Path(sys.argv[1])))
     for form in ("svg", "png", "pdf") if kind == "strips" else ("svg",):
         style.save(figure, Path(sys.argv[2]) / f"{kind}.{form}")
@@ -377,14 +421,23 @@ def test_two_processes_write_the_same_bytes_whatever_the_users_settings(store, t
         )  # fmt: skip
         assert (said.stdout, said.stderr) == ("[]\n", "")  # neither compiler nor windows
         found.append({path.name: path.read_bytes() for path in folder.iterdir()})
-    assert len(found[0]) == 7
+    assert len(found[0]) == 8
     assert all(found[0].values())
     assert [name for name in found[0] if found[0][name] != found[1][name]] == []
 
 
 @pytest.mark.parametrize(
     ("kind", "select"),
-    [("survival", "8"), ("strips", "1"), ("scaling", "3"), ("learning", "5/lstm"), ("success", "1"), ("strips", "9")],
+    [
+        ("survival", "8"),
+        ("strips", "1"),
+        ("scaling", "3"),
+        ("learning", "5/lstm"),
+        ("success", "1"),
+        ("strips", "9"),
+        ("forest", "@paper"),
+        ("forest", "6a/lstm"),
+    ],
 )
 def test_nothing_is_cut_off(store, kind, select):
     figure = kinds.draw(kind, [select], ROWS, store)
@@ -485,6 +538,7 @@ def plot(store, *arguments, code=0):
 def test_the_command_prints_the_path_of_the_file(store, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert plot(store, "scaling").stdout == "scaling.svg\n"
+    assert plot(store, "forest").stdout == "forest.svg\n"
     assert plot(store, "strips", "9").stdout == "strips-9.svg\n"
     assert plot(store, "survival", "6a/*", "table:8").stdout == "survival-6a-table-8.svg\n"
     assert plot(store, "survival", "9", "-o", "x.pdf", "--reading", "plain-error").stdout == "x.pdf\n"

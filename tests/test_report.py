@@ -108,9 +108,26 @@ def test_every_choice_and_reading_of_the_rows_is_there(page):
                     assert choice in words
 
 
+def test_cells_of_verdicts_tell_their_head(text, store):
+    """On a phone they stand beneath each other, with no heads above."""
+    found = compare.of_readings(compare.of_selection((), config.load(), store), "")
+    cells = re.findall(r'<td[^>]* data-head="([^"]+)">([^<]*)<', text)
+    for head, value in (("paper", "20 of 20, implied"), ("ours", "19 of 20"), ("verdict", "NOT RUN")):
+        assert (head, value) in cells
+        assert sum(name == head for name, _ in cells) == len(found)
+    counted = [(head, int(number)) for head, number in cells if head in compare.VERDICTS and number]
+    assert sum(number for _, number in counted) == len(found)
+    assert 'class="nothing" data-head="p (Holm)">-<' in text
+
+
+def test_the_answer_is_near_the_top(text):
+    assert text.index('id="forest-') < text.index('id="table-1"')
+    assert text.index("<title>Which published values hold") < text.index("EQUIVALENT: the 95 % interval")
+
+
 def test_figures_are_inline_and_their_ids_are_their_own(page):
-    # survival and strips of Tables 1, 7 and 9, success rates of Table 1, scaling of Table 3
-    assert page.tags["svg"] == 3 * 2 + 1 + 1
+    # the forest; survival and strips of Tables 1, 7 and 9, success rates of Table 1, scaling of Table 3
+    assert page.tags["svg"] == 1 + 3 * 2 + 1 + 1
     assert [one for one, n in page.ids.items() if n > 1] == []
     assert page.used <= set(page.ids)
     assert page.unbalanced == []
@@ -179,13 +196,15 @@ document.getElementById("frame").onload = event => {
     svgs: [...inside.querySelectorAll("svg")].filter(e => box(e).width > 300 && box(e).height > 100).length,
     smallest: Math.min(...[...inside.querySelectorAll("p, td, li, code")].map(e => parseFloat(getComputedStyle(e).fontSize))),
     height: inside.scrollingElement.scrollHeight,
+    hidden: [...inside.querySelectorAll("td.verdict, td.count:not(:empty)")]
+      .filter(e => box(e).left < 0 || box(e).right > WIDTH + 1 || box(e).width < 20).map(e => e.textContent),
   });
 };
 </script>"""  # noqa: E501
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; Debian's package is `chromium`")
-@pytest.mark.parametrize("width", [1280, 390], ids=["desktop", "phone"])
+@pytest.mark.parametrize("width", [1280, 360], ids=["desktop", "phone"])
 def test_in_a_browser(tmp_path, text, page, width):
     (tmp_path / "report.html").write_text(text, encoding="utf-8")
     (tmp_path / "measuring.html").write_text(MEASURING.replace("WIDTH", str(width)), encoding="utf-8")
@@ -196,6 +215,7 @@ def test_in_a_browser(tmp_path, text, page, width):
     ).stdout  # fmt: skip
     found = json.loads(re.search(r'<pre id="found">(.*?)</pre>', shown, re.DOTALL)[1])
     assert (found["overflow"], found["outside"]) == (0, [])  # nothing makes the page wider than the window
+    assert found["hidden"] == []  # every verdict is to be seen without scrolling sideways
     assert found["svgs"] == page.tags["svg"]
     assert found["smallest"] >= 12
     assert found["height"] > 5000

@@ -82,11 +82,7 @@ def some_rows(lines: Sequence[Line]) -> tuple[str, str]:
 
 def notes(lines: Sequence[Line]) -> list[str]:
     """Other readings in words, and what is missing: no row is silently left out."""
-    said = [
-        f"Reading '{name}': {note}."
-        for name, note in {line.reading: line.row.readings[line.reading].note for line in lines}.items()
-        if name != PRINTED
-    ]
+    said = readings(lines)
     missing = {(line.row.name, line.reading): line for line in lines if line.measured.n < line.n_target}
     some = [
         f"{name}, {reading} ({line.measured.n} of {line.n_target} trials)"
@@ -100,6 +96,12 @@ def notes(lines: Sequence[Line]) -> list[str]:
     if none:
         said.append(f"Not run: {'; '.join(none)}.")
     return said + crashes(lines)
+
+
+def readings(lines: Sequence[Line]) -> list[str]:
+    """What readings other than the printed one are."""
+    found = {line.reading: line.row.readings[line.reading].note for line in lines if line.reading != PRINTED}
+    return [f"Reading '{name}': {note}." for name, note in found.items()]
 
 
 def crashes(lines: Sequence[Line]) -> list[str]:

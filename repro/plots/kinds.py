@@ -7,8 +7,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from repro import compare
 from repro.config import PRINTED, Row
-from repro.plots import captions, style
+from repro.plots import captions, forest, style
 from repro.plots.style import PlotError
 from repro.stats import summarise
 from repro.store import Store
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
 
 # By name, with what is drawn if nothing is selected; None: something must be. All but the last have a module of their
-# name with a function `figure` that takes lines.
+# name with a function `figure` that takes lines; that of the first takes what `compare` makes of them.
 KINDS: dict[str, tuple[str, ...] | None] = {
+    "forest": ("@paper",),
     "survival": None,
     "strips": None,
     "scaling": ("3",),
@@ -57,6 +59,8 @@ def draw(
 ) -> "Figure":  # fmt: skip
     """Draw a figure of what is selected, of all readings that have records or of one.
 
+    A forest is of `printed`, and of the reading beside it if there is one, as `compare.of_readings` has it.
+
     Raises
     ------
     repro.plots.style.PlotError
@@ -77,6 +81,9 @@ def draw(
     patterns = select or KINDS[kind]
     if not patterns:
         raise PlotError(f"say what to draw, such as `repro plot {kind} 9` for Table 9, or `repro plot {kind} 6a/lstm`")
+    if kind == "forest":
+        found = compare.of_selection(patterns, rows, store)
+        return forest.figure(compare.of_readings(found, reading or ""), compare.Margins())
     lines = _of_trials(patterns, rows, store) if kind == "learning" else selected(patterns, rows, store)
     return of_lines(kind, _of_reading(lines, reading) if reading else lines)
 
@@ -106,7 +113,7 @@ def _of_trials(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -
     lines = []
     for pattern in patterns:
         row, _, number = pattern.rpartition(":")
-        if row == "table" or not number.isdecimal():
+        if row in ("", "table") or not number.isdecimal():  # "9" is Table 9
             lines += selected([pattern], rows, store)
             continue
         every = selected([row], rows, store)

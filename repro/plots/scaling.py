@@ -1,6 +1,7 @@
 """Table 3's scaling: training sequences against the minimal time lag q, and against distractor frequency q/p."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from repro.plots import captions, style
@@ -25,8 +26,10 @@ _X = Callable[[_Point], float]
 def figure(lines: Sequence[Line]) -> "Figure":
     """Two panels, axes logarithmic: as many distractor symbols as time steps (q = p), and the longest lag with fewer.
 
-    Black crosses are the published means. Ours are the means of the trials that were solved, with 95 % intervals and
-    how many they were; where none was, a triangle points up from the limit. Rows that were not run are named below.
+    Black crosses are the published means. Ours are the means of all trials, with 95 % intervals and how many were
+    solved. A trial that failed counts with the limit, as more training would at best have solved it later: such a mean
+    is a bound from below, drawn hollow, with an arrow up and a dotted line. So what is joined is one quantity, and not
+    the means of a few quick survivors as if they were all. Rows that were not run are named below.
 
     Raises
     ------
@@ -47,8 +50,8 @@ def figure(lines: Sequence[Line]) -> "Figure":
          [point for point in points if point.q == longest], lambda point: point.q / point.p),
     )  # fmt: skip
     notes = [
-        "Ours: mean of the trials solved, 95 % interval (BCa), solved / all; a hollow triangle at the limit where none "
-        "was. Published: means, no spread printed.",
+        "Ours: mean of all trials, 95 % interval (BCa), solved / all. Hollow, dotted, with an arrow: some failed and "
+        "count with the limit, so the mean is at least this. Published: means, no spread printed.",
         *captions.notes(lines),
     ]
     result = style.new(f"Scaling of training time: {captions.place(lines)}", 3.4, notes)
@@ -60,6 +63,8 @@ def figure(lines: Sequence[Line]) -> "Figure":
         axes.set_xscale("log")
         axes.set_yscale("log")
         _published(axes, members, x)
+        for limit in sorted({point.line.measured.survival.limit for point in members if point.line.measured.survival}):
+            axes.axhline(limit, color=style.GREY, linewidth=0.6, dashes=(6, 3), zorder=0, label="limit of ours")
         for reading, look in looks.items():
             _ours(axes, [point for point in members if point.line.reading == reading], x, look)
         ticks = sorted({x(point) for point in members})
@@ -95,22 +100,31 @@ def _ours(axes: "Axes", points: Sequence[_Point], x: _X, look: style.Look) -> No
         m, theirs = point.line.measured, point.line.published.sequences
         if m.survival is None:
             continue
-        if m.sequences:
-            value, low, high = m.sequences.value, m.sequences.low, m.sequences.high
-            means.append((x(point), value))
-            if low is not None and high is not None:
-                axes.plot([x(point)] * 2, [low, high], color=look.colour, linewidth=0.9)
-        else:
-            value = low = high = float(m.survival.limit)
-            axes.plot(x(point), value, "^", color=look.colour, markerfacecolor="none")
-        above = m.sequences is not None and value >= (theirs or 0)  # on the side where the published line is not
+        mean = m.survival.restricted_mean
+        bound = m.n_solved < m.n
+        low, high = mean.low or mean.value, mean.high or mean.value
+        means.append((x(point), mean.value, bound))
+        axes.plot([x(point)] * 2, [low, high], color=look.colour, linewidth=0.9)
+        if bound:
+            axes.annotate(
+                "", (x(point), high), xytext=(0, 11), textcoords="offset points",
+                arrowprops={"arrowstyle": "<-", "color": look.colour, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0},
+            )  # fmt: skip
+        above = not bound and mean.value >= (theirs or 0)  # on the side where neither line nor arrow is
         axes.annotate(
-            f"{m.n_solved}/{m.n}", (x(point), (high if above else low) or value), xytext=(0, 5 if above else -5),
+            f"{m.n_solved}/{m.n}", (x(point), high if above else low), xytext=(0, 5 if above else -5),
             textcoords="offset points", ha="center", va="bottom" if above else "top", color=look.colour,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )  # fmt: skip
+    for (x1, y1, bound1), (x2, y2, bound2) in pairwise(means):
+        axes.plot([x1, x2], [y1, y2], color=look.colour, linestyle=":" if bound1 or bound2 else look.dashes)
+    for at, value, bound in means:
+        axes.plot(
+            at, value, look.marker, color=look.colour, markersize=4.5, markerfacecolor="white" if bound else look.colour
+        )
     if means:
         axes.plot(
-            *zip(*means, strict=True), marker=look.marker, linestyle=look.dashes, color=look.colour, markersize=4.5,
+            [], [], marker=look.marker, linestyle=look.dashes, color=look.colour, markersize=4.5,
             label=f"ours, {points[0].line.reading}",
         )  # fmt: skip
 

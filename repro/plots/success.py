@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from repro.compare import implied
 from repro.contrasts import count_of
 from repro.plots import captions, style
 from repro.stats import Estimate, success_rate
@@ -13,15 +14,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _HEIGHT = 0.36  # of a bar; a line has two
-_HATCHED = {"facecolor": "white", "edgecolor": style.BLACK, "hatch": "////"}
+_PRINTED = {"facecolor": "white", "edgecolor": style.BLACK, "hatch": "////"}
+_IMPLIED = {"facecolor": "white", "edgecolor": style.BLACK, "hatch": "....", "linestyle": (0, (4, 2))}
 
 
 @style.applied()
 def figure(lines: Sequence[Line]) -> "Figure":
     """Two bars for each line, with Wilson's 95 % intervals: above, hatched, the published rate; below, filled, ours.
 
-    The published rate has an interval where the paper says how many trials it is of; no bar is drawn where it prints no
-    number. Rows that were not run say so.
+    The published rate has an interval where the paper says how many trials it is of. Where the paper gives the mean of
+    so many trials and no word of failures, the bar is that of all of them, dotted, with a dashed edge, and named
+    implied, as `compare` takes it; there is none where the paper prints no number. Rows that were not run say so.
 
     Raises
     ------
@@ -35,10 +38,13 @@ def figure(lines: Sequence[Line]) -> "Figure":
         "its rate is of.",
         *captions.notes(lines),
     ]
+    if any(implied(line.published) for line in lines):
+        why = "the paper gives the mean of so many trials and no word of failures"
+        notes.insert(1, f"Dotted, dashed edge: implied, as {why}.")
     result = style.new(f"Success rates: {captions.place(lines)}", 1.0 + 0.28 * len(lines), notes)
     axes = result.add_subplot()
     for y, line in enumerate(lines):
-        _bar(axes, y - _HEIGHT / 2, published_rate(line), _HATCHED)
+        _bar(axes, y - _HEIGHT / 2, published_rate(line), _IMPLIED if implied(line.published) else _PRINTED)
         _bar(axes, y + _HEIGHT / 2, line.measured.rate, {"color": looks[line.reading].colour} if line.records else {})
         _numbers(axes, y, line)
     captions.name_strips(axes, lines)
@@ -49,8 +55,8 @@ def figure(lines: Sequence[Line]) -> "Figure":
 
 
 def published_rate(line: Line) -> Estimate | None:
-    """The rate that the paper prints, with an interval if it says how many trials it is of."""
-    success, trials = line.published.success, line.published.trials
+    """The rate that the paper prints or implies, with an interval if it says how many trials it is of."""
+    success, trials = 100 if implied(line.published) else line.published.success, line.published.trials
     if not isinstance(success, int | float):
         return None
     return success_rate(count_of(success, trials), trials) if trials else Estimate(success / 100, None, None)
@@ -63,14 +69,14 @@ def _bar(axes: "Axes", y: float, rate: Estimate | None, look: dict[str, Any]) ->
     ends = None if rate.low is None or rate.high is None else [[rate.value - rate.low], [rate.high - rate.value]]
     axes.errorbar(
         rate.value, y, xerr=ends, color=style.BLACK, elinewidth=0.8, capsize=2, marker="o", markersize=3,  # for 0 %
-        markerfacecolor="white" if look is _HATCHED else style.BLACK, markeredgewidth=0.7, clip_on=False,
+        markerfacecolor="white" if "hatch" in look else style.BLACK, markeredgewidth=0.7, clip_on=False,
     )  # fmt: skip
 
 
 def _numbers(axes: "Axes", y: float, line: Line) -> None:
-    m = line.measured
+    m, p = line.measured, line.published
     said = (
-        f"paper: {captions.paper_success(line) or '-'}",
+        f"paper: all of {p.trials}, implied" if implied(p) else f"paper: {captions.paper_success(line) or '-'}",
         f"ours: {m.n_solved} of {m.n} trials" if m.n else "ours: not run",
     )
     for text, offset in zip(said, (-_HEIGHT / 2, _HEIGHT / 2), strict=True):

@@ -1,0 +1,268 @@
+"""The forest: every value that the paper prints against ours, with interval and margin: the answer in one picture."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from repro.compare import VERDICTS, Comparison, Margins, Unit, Verdict, implied
+from repro.config import PRINTED
+from repro.plots import captions, style
+from repro.tables import order, title_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_PAGE = 10.0  # inches: all that the paper prints is to fit on a page, A4 or letter
+_STEPS = (0.11, 0.16)  # inches from strip to strip: as far as the page allows, but not less, nor more
+_GAP = 1.4  # strips, of a heading
+_SIZE = 6.0  # points, of labels
+_ROW, _WORDS = "#F1F1F1", "#555555"
+
+
+class _Panel(NamedTuple):
+    """An axis for the values of one unit."""
+
+    what: str
+    width: float  # relative to others
+    null: float  # where there is no difference
+    scale: float  # of contrasts
+
+
+_PANELS: dict[Unit, _Panel] = {
+    "points": _Panel("ours - published, points", 1.0, 0, 100),
+    "ratio": _Panel("ours / published", 1.4, 1, 1),
+    "share": _Panel("ours - published, points", 0.85, 0, 100),
+}
+_VALUES = {
+    "success rate": "success rate", "success after": "training sequences to success", "test error": "test error",
+    "wrong of 2560": "wrong test sequences", "fraction wrong": "wrong test sequences",
+}  # fmt: skip
+
+
+class _Mark(NamedTuple):
+    """How a verdict is drawn: never by colour alone."""
+
+    marker: str
+    colour: str
+    face: str
+
+
+_MARKS: dict[Verdict, _Mark] = {
+    "EQUIVALENT": _Mark("o", style.GREEN, style.GREEN),
+    "CONSISTENT": _Mark("D", style.BLUE, "white"),
+    "DIFFERS": _Mark("s", style.VERMILION, style.VERMILION),
+    "NOT COMPARABLE": _Mark("x", style.GREY, style.GREY),
+    "NOT RUN": _Mark("|", style.GREY, style.GREY),
+}
+
+
+class _Strip(NamedTuple):
+    """What stands at one height: at most one value in each panel."""
+
+    y: float
+    label: str
+    values: dict[Unit, Comparison]
+
+
+@style.applied()
+def figure(found: Sequence[Comparison], margins: Margins) -> "Figure":
+    """A strip for every line of the paper's tables, a panel for every unit, a heading for every table.
+
+    A marker is ours against the published value, and tells the verdict by its shape and colour; its line is the 95 %
+    interval, with an arrow where it leaves the axis. Grey bands are the ``margins`` by which the values were judged.
+    Where there is nothing to compare, words at the left edge of a panel say why. ``found`` is what `compare.compare`
+    gives, in its order.
+
+    Raises
+    ------
+    repro.plots.style.PlotError
+        If the paper prints nothing of the rows, or none of them has records.
+
+    """
+    if not found:
+        raise style.PlotError("nothing to draw: the paper prints nothing of these rows")
+    captions.with_records([one.line for one in found])
+    units = [unit for unit in _PANELS if any(one.unit == unit for one in found)]
+    groups: list[tuple[float, list[Comparison], list[_Strip]]] = []
+    y = 0.0
+    for table in sorted({one.line.published.table for one in found}, key=order):
+        members = [one for one in found if one.line.published.table == table]
+        strips = _strips(members, y + _GAP)
+        groups.append((y, members, strips))
+        y = strips[-1].y + 1
+    notes = _notes(found, margins)
+    around = 1.4 + 0.1 * len(notes)  # axes, titles, notes
+    step = min(max((_PAGE - around) / y, _STEPS[0]), _STEPS[1])
+    result = style.new("Which published values hold", around + step * y, notes)
+    panels = result.subplots(1, len(units), sharey=True, squeeze=False, width_ratios=[_PANELS[u].width for u in units])
+    for axes, unit in zip(panels[0], units, strict=True):
+        _axis(axes, unit, [one for one in found if one.unit == unit], margins)
+        for _, _, strips in groups:
+            _panel(axes, unit, strips, margins)
+    for y, members, _ in groups:
+        _heading(panels[0, -1], y, members)
+    first: Axes = panels[0, 0]
+    labels = {strip.y: strip.label for _, _, strips in groups for strip in strips}
+    first.set_yticks([*labels], [*labels.values()], size=_SIZE)
+    first.set_ylim(max(labels) + 0.6, -0.6)
+    _legend(result, found)
+    return result
+
+
+def _strips(found: Sequence[Comparison], y: float) -> list[_Strip]:
+    """The values of a line at one height, from ``y`` on; where two are of one unit, the second has a strip below."""
+    strips: list[_Strip] = []
+    before = None
+    for one in found:
+        line = one.line.row.name, one.line.published.stage, one.line.reading
+        if line != before or one.unit in strips[-1].values:
+            name = captions.row(one.line) + ("" if one.line.reading == PRINTED else f", {one.line.reading}")
+            strips.append(_Strip(y + len(strips), one.value if line == before else name, {}))
+        strips[-1].values[one.unit] = one
+        before = line
+    return strips
+
+
+def _margin(unit: Unit, margins: Margins) -> tuple[float, float]:
+    """Between which a value is equivalent, as its panel has it."""
+    if unit == "ratio":
+        return 1 / margins.ratio, margins.ratio
+    most = _PANELS[unit].scale * (margins.rate if unit == "points" else margins.wrong)
+    return -most, most
+
+
+def _axis(axes: "Axes", unit: Unit, found: Sequence[Comparison], margins: Margins) -> None:
+    """It has room for every value, and for its interval up to three margins away."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    panel, (low, high) = _PANELS[unit], _margin(unit, margins)
+    contrasts = [one.contrast for one in found if one.contrast]
+    if unit == "points":
+        axes.set_xlim(-106, 106)
+        axes.set_xticks([-100, -50, 0, 50, 100])
+    elif unit == "ratio":
+        left = min([low**2, *(max(c.low, c.value * low**3) for c in contrasts)]) / 1.1
+        right = max([high**2, *(min(c.high, c.value * high**3) for c in contrasts)]) * 1.1
+        axes.set_xscale("log")
+        axes.set_xlim(left, right)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if right < 10_000 * left else (1,)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        left = min([1.5 * low, *(panel.scale * max(c.low, c.value + 3 * low / panel.scale) for c in contrasts)])
+        right = max([1.5 * high, *(panel.scale * min(c.high, c.value + 3 * high / panel.scale) for c in contrasts)])
+        axes.set_xlim(left - 0.1 * high, right + 0.1 * high)
+    axes.xaxis.set_major_formatter("{x:,.12g}" if unit == "ratio" else _signed)
+    what = ", ".join(dict.fromkeys(_VALUES[one.value] for one in found))
+    axes.set_title(f"{what}:\n{panel.what}", loc="left", size=7)
+    axes.tick_params(axis="x", which="both", top=True, labeltop=True, labelsize=_SIZE)
+    axes.tick_params(axis="y", length=0, pad=2)
+    axes.spines[["left", "top"]].set_visible(False)
+    axes.set_facecolor("none")
+
+
+def _signed(number: float, _: object) -> str:
+    return f"{number:+g}" if number else "0"
+
+
+def _panel(axes: "Axes", unit: Unit, strips: Sequence[_Strip], margins: Margins) -> None:
+    """What a panel shows of a table: nothing, if the table has no value of its unit."""
+    there = [strip for strip in strips if unit in strip.values]
+    if not there:
+        return
+    edges = [strips[0].y - 0.5, strips[-1].y + 0.5]
+    axes.fill_betweenx(edges, *_margin(unit, margins), color=style.PALE, linewidth=0, zorder=0)
+    axes.plot([_PANELS[unit].null] * 2, edges, color=style.GREY, linewidth=0.6, zorder=1)
+    for strip in there:
+        axes.axhline(strip.y, color=_ROW, linewidth=0.4, zorder=0.5)
+        one = strip.values[unit]
+        if one.contrast:
+            _interval(axes, strip.y, one, one.contrast.value, one.contrast.low, one.contrast.high)
+        else:
+            _words(axes, strip.y, one)
+
+
+def _interval(axes: "Axes", y: float, one: Comparison, *contrast: float) -> None:
+    from matplotlib.markers import CARETLEFTBASE, CARETRIGHTBASE
+
+    mark, (left, right) = _MARKS[one.verdict], axes.get_xlim()
+    value, low, high = (_PANELS[one.unit].scale * number for number in contrast)
+    dashes = (0, (1, 0.8)) if one.unit == "points" and implied(one.line.published) else "-"
+    axes.plot([max(low, left), min(high, right)], [y, y], color=mark.colour, linewidth=0.9, linestyle=dashes)
+    for leaves, end, caret in ((low < left, left, CARETLEFTBASE), (high > right, right, CARETRIGHTBASE)):
+        if leaves:
+            axes.plot(end, y, marker=caret, color=mark.colour, markersize=4, markeredgewidth=0, clip_on=False)
+    axes.plot(
+        value, y, mark.marker, color=mark.colour, markerfacecolor=mark.face, markersize=3.3, markeredgewidth=0.8,
+    )  # fmt: skip
+
+
+def _words(axes: "Axes", y: float, one: Comparison) -> None:
+    mark = _MARKS[one.verdict]
+    axes.plot(0.03, y, mark.marker, color=mark.colour, markersize=2.6, markeredgewidth=0.7,
+              transform=axes.get_yaxis_transform())  # fmt: skip
+    axes.annotate(
+        _why(one), (0.03, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
+        va="center_baseline", size=_SIZE - 0.5, color=_WORDS,
+    )  # fmt: skip
+
+
+def _why(one: Comparison) -> str:
+    """Why there is nothing to compare, in a few words."""
+    p, m = one.line.published, one.line.measured
+    if one.verdict == "NOT RUN":
+        return f"{m.n} of {one.line.n_target} run" if m.n else "not run"
+    if one.value == "success after" and p.beyond:
+        return f"paper: none by {p.sequences:,}"
+    if one.value == "test error" and p.test_error_unclear:
+        return "unclear in the paper"
+    if not p.trials:
+        return f"{one.ours.split(', ')[0]} / {one.published}"
+    return f"{m.n_solved} of {m.n} solved" if m.n_solved < 3 else "ours do not scatter"
+
+
+def _counts(found: Sequence[Comparison]) -> dict[Verdict, int]:
+    """How many values have which verdict; those of other readings are no further values."""
+    printed = [one.verdict for one in found if one.line.reading == PRINTED]
+    return {verdict: printed.count(verdict) for verdict in VERDICTS}
+
+
+def _heading(axes: "Axes", y: float, found: Sequence[Comparison]) -> None:
+    """The title of a table, and its verdicts, across all panels."""
+    counts = ", ".join(f"{n} {verdict}" for verdict, n in _counts(found).items() if n)
+    for x, text, ha, weight in ((0.008, title_of([one.line for one in found]), "left", "bold"),
+                                (0.992, counts, "right", "normal")):  # fmt: skip
+        axes.annotate(
+            text, (x, y + 0.3), xycoords=("figure fraction", "data"), ha=ha, va="center_baseline", size=_SIZE,
+            weight=weight, annotation_clip=False,
+        ).set_in_layout(False)  # fmt: skip
+
+
+def _legend(figure: "Figure", found: Sequence[Comparison]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D(
+            [], [], marker=mark.marker, color=mark.colour, markerfacecolor=mark.face, markersize=4,
+            linewidth=0.9 if verdict in VERDICTS[:3] else 0,
+            label=f"{n} {verdict}",
+        )
+        for (verdict, mark), n in zip(_MARKS.items(), _counts(found).values(), strict=True)
+    ]  # fmt: skip
+    figure.legend(
+        handles=handles, loc="outside upper right", ncols=len(handles), handlelength=1.8, columnspacing=1.2,
+        handletextpad=0.5, fontsize=6.5,
+    )  # fmt: skip
+
+
+def _notes(found: Sequence[Comparison], margins: Margins) -> list[str]:
+    lines = [one.line for one in found]
+    return [
+        "Line: 95 % interval, with an arrow where it leaves the axis; dotted: the paper gives the mean of so many "
+        "trials and no word of failures, which implies a success rate. Grey band: the margin within which values are "
+        f"equivalent, a factor of {margins.ratio:g}, {100 * margins.rate:g} points, {100 * margins.wrong:g} points.",
+        "Not comparable: too few of our trials were solved, or the paper prints a bound, or it does not say how many "
+        "trials its value is of (then: ours / published).",
+        *captions.readings(lines),
+        *(["Counts are of the printed reading."] if any(line.reading != PRINTED for line in lines) else []),
+        *captions.crashes(lines),
+    ]
