@@ -70,8 +70,9 @@ def list_(as_matrix: bool, columns: tuple[str, ...], results: Path, form: str) -
     heads, cells, reasons = matrix.matrix(rows)
     click.echo(grid.listing(heads, cells, form))
     if form in grid.TEXT:
-        click.echo("\npaper, ours: there is a row. can: there is none, but the learner takes the task: write one.")
-        click.echo("\n".join(f"-, {learner}: {'; '.join(why)}" for learner, why in sorted(reasons.items())))
+        legend = "paper, ours: there is a row. can: there is none, but the learner takes the task: write one."
+        refusals = [f"-, {learner}: {'; '.join(why)}" for learner, why in sorted(reasons.items())]
+        click.echo("\n" + "\n".join(grid.wrapped(said, form) for said in (legend, *refusals)))
 
 
 @main.command()

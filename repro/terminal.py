@@ -12,7 +12,7 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -59,17 +59,17 @@ class Column:
     def _texts(self) -> Sequence[str]:
         return self.group, self.head, *self.cells
 
-    @property
+    @cached_property
     def whole(self) -> int:
         """The width in which no cell folds; headings do."""
         return max(self.least, *map(len, self.cells), 0)
 
-    @property
+    @cached_property
     def least(self) -> int:
         """The width of the longest word."""
         return max(len(word) for text in self._texts for word in re.split("[ \n]", _glued(text)))
 
-    @property
+    @cached_property
     def wanted(self) -> int:
         """The width in which headings do not fold either."""
         return max(self.whole, len(self.group), *map(len, self.head.split("\n")))
@@ -81,17 +81,16 @@ class _Layout(NamedTuple):
     bands: Sequence[Sequence[Column]]
     above: Column | None
 
-    def cost(self, width: int) -> tuple[int, int, int]:
-        """What it takes: columns more than there are, lines, bands."""
-        taken, n_lines = 0, 0
+    def cost(self, width: int) -> tuple[int, int, int, int]:
+        """What it takes: columns more than there are, lines, bands, and the columns of the widest one."""
+        beyond, n_lines, widest = 0, 0, 0
         for band in self.bands:
             widths = _widths(band, self.room(width))
-            taken = max(taken, sum(widths) + _GAP * (len(widths) - 1) - self.room(width))
-            n_lines += max(len(lines) for lines in _heads(band, widths)) + 2
-            rows = zip(*(column.cells for column in band), strict=True)
-            n_lines += sum(max(map(len, _folded(row, widths))) for row in rows)
+            widest = max(widest, _total(widths))
+            beyond = max(beyond, _total(widths) - self.room(width))
+            n_lines += max(map(len, _heads(band, widths))) + 2 + _n_lines(band, widths)
             n_lines += len(_runs(self.above.cells)) if self.above else 0
-        return taken, n_lines, len(self.bands)
+        return beyond, n_lines, len(self.bands), widest
 
     def room(self, width: int) -> int:
         """The columns of the terminal that there are for a band."""
@@ -120,15 +119,14 @@ def _layouts(columns: Sequence[Column], above: Column | None, width: int) -> Ite
     room = width - (_INDENT if above else 0)
 
     def too_wide(band: Sequence[Column], limit: int, *, folded: bool) -> bool:
-        wide = [column.least if folded else column.whole for column in (*keys, *band)]
-        return sum(wide) + _GAP * (len(wide) - 1) > limit
+        return _total([column.least if folded else column.whole for column in (*keys, *band)]) > limit
 
     groups = [list(group) for _, group in groupby(rest, key=lambda column: column.group or id(column))]
     if any(too_wide(group, room, folded=True) for group in groups):
         groups = [[column] for column in rest]
     known = set()
     total = sum(column.whole + _GAP for column in columns)
-    for limit in range(total, min(room, total) - 1, -1):
+    for limit in range(total, 0, -1):
         bands: list[list[Column]] = [[]]
         for group in groups:
             band = [*bands[-1], *group]
@@ -141,20 +139,33 @@ def _layouts(columns: Sequence[Column], above: Column | None, width: int) -> Ite
 
 
 def _widths(band: Sequence[Column], room: int) -> list[int]:
-    """The widths of columns: the widest ones fold until there is room; what room there is left goes to headings."""
+    """The widths of columns: what adds the fewest lines folds until there is room; what is left goes to headings."""
     widths = [column.whole for column in band]
-    spare = room - sum(widths) - _GAP * (len(band) - 1)
-    while spare < 0:
-        foldable = [k for k, column in enumerate(band) if widths[k] > column.least]
-        if not foldable:
+    while _total(widths) > room:
+        narrower = [
+            [*widths[:k], widths[k] - 1, *widths[k + 1 :]] for k, column in enumerate(band) if widths[k] > column.least
+        ]
+        if not narrower:
             return widths
-        widths[max(foldable, key=lambda k: widths[k])] -= 1
-        spare += 1
+        widths = min(narrower, key=lambda some: (_n_lines(band, some), sum(wide * wide for wide in some)))
     for k, column in enumerate(band):
-        more = min(spare, max(0, column.wanted - widths[k]))
-        widths[k] += more
-        spare -= more
+        widths[k] += max(0, min(room - _total(widths), column.wanted - widths[k]))
     return widths
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _n_lines(band: Sequence[Column], widths: Sequence[int]) -> int:
+    """The lines below the headings."""
+    return sum(map(max, zip(*map(_depths, band, widths), strict=True)))
+
+
+@cache
+def _depths(column: Column, wide: int) -> list[int]:
+    """The lines that each cell of a column takes."""
+    return [1 if len(cell) <= wide else len(_fold(cell, wide)) for cell in column.cells]
 
 
 def headings(heads: Sequence[str], groups: Sequence[str]) -> list[str]:

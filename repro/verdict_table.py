@@ -193,7 +193,7 @@ SCHEMA = Schema[Comparison](
         ),
         _number("estimate", "the ratio or difference", lambda contrast: contrast.value),
         _number("low", "lower end of its 95 % interval", lambda contrast: contrast.low),
-        _number("high", "upper end of its 95 % interval; empty: there is none", lambda contrast: contrast.high),
+        _number("high", "upper end of its 95 % interval; empty: it has none", lambda contrast: contrast.high),
         _number("p", "two-sided, that there is no difference", lambda contrast: contrast.p),
         Column("p_holm", float, "", "adjusted for all values of the table (Holm)", lambda one: one.adjusted),
         _number(
