@@ -120,7 +120,7 @@ _COLUMNS: tuple[Column[Line], ...] = (
         "symbols have to be the most active ones",
     ),
     _failures("failures_looked_at", int, "trials", "failures at which a last look was taken", lambda near: near.n),
-    _failures("failures_look_at", str, "", "at a last exam, or at the most recent training sequences", lambda near: near.at),
+    _failures("failures_look_at", str, "", "exam, a last one; training, the last sequences", lambda near: near.at),
     _failures("failures_look_sequences", int, "sequences", "how many of them each", lambda near: near.sequences),
     _failures("failures_wrong_median", float, "sequences", "wrong ones of these, median", lambda near: near.wrong[1]),
     _failures(

@@ -89,7 +89,7 @@ class _Layout(NamedTuple):
             widest = max(widest, _total(widths))
             beyond = max(beyond, _total(widths) - self.room(width))
             n_lines += max(map(len, _heads(band, widths))) + 2 + _n_lines(band, widths)
-            n_lines += len(_runs(self.above.cells)) if self.above else 0
+            n_lines += 1 + len(_runs(self.above.cells)) if self.above else 0
         return beyond, n_lines, len(self.bands), widest
 
     def room(self, width: int) -> int:
@@ -147,7 +147,7 @@ def _widths(band: Sequence[Column], room: int) -> list[int]:
         ]
         if not narrower:
             return widths
-        widths = min(narrower, key=lambda some: (_n_lines(band, some), sum(wide * wide for wide in some)))
+        widths = min(narrower, key=lambda some: _folds(band, some))
     for k, column in enumerate(band):
         widths[k] += max(0, min(room - _total(widths), column.wanted - widths[k]))
     return widths
@@ -160,6 +160,12 @@ def _total(widths: Sequence[int]) -> int:
 def _n_lines(band: Sequence[Column], widths: Sequence[int]) -> int:
     """The lines below the headings."""
     return sum(map(max, zip(*map(_depths, band, widths), strict=True)))
+
+
+def _folds(band: Sequence[Column], widths: Sequence[int]) -> tuple[int, int, int]:
+    """How much folds: lines, then cells; and how uneven the widths are."""
+    cells = sum(map(sum, map(_depths, band, widths)))
+    return _n_lines(band, widths), cells, sum(wide * wide for wide in widths)
 
 
 @cache
@@ -198,7 +204,7 @@ def _drawn(band: Sequence[Column], above: Column | None, room: int) -> str:
     shown = [["\n".join(lines) for lines in row] for row in rows]
     if above is None:
         return _printed(_rich(band, widths, lowered, shown))
-    parts = [_indented(_printed(_rich(band, widths, lowered, [])))]
+    parts = [bold(above.head), _indented(_printed(_rich(band, widths, lowered, [])))]
     start = 0
     for name, n in _runs(above.cells):
         parts.append(bold(name) if name else "")
@@ -233,8 +239,9 @@ def _printed(what: object) -> str:
 
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "dumb") in ("dumb", "unknown")
     out = io.StringIO()
-    console = Console(
-        file=out, force_terminal=True, color_system=None if plain else "standard", width=10_000, legacy_windows=False
-    )
+    console = Console(  # the sizes keep rich from its own opinion of a dumb terminal: 80 columns, and the rest cut off
+        file=out, force_terminal=True, color_system=None if plain else "standard", width=10_000, height=24,
+        legacy_windows=False,
+    )  # fmt: skip
     console.print(what)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))

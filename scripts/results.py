@@ -69,8 +69,8 @@ pd.read_csv("table.csv", dtype=table_view.SCHEMA.dtypes())  # likewise verdict_t
 ```
 
 The types are pandas' own, which have a place for what is missing (`Int64`, `Float64`, `boolean`, `string`). With
-`dtype_backend="numpy_nullable"` instead of `dtype` pandas finds the same ones wherever a column has a value; but text that
-looks like numbers, as `table` does, is taken for numbers if there is nothing else in the column."""
+`dtype_backend="numpy_nullable"` instead of `dtype` pandas finds the same ones wherever a column has a value; but text
+that looks like numbers, as `table` does, is taken for numbers if there is nothing else in the column."""
 
 
 def columns_page() -> str:
