@@ -19,6 +19,7 @@ from repro.options import (
     INTERRUPTED,
     TERMINATED,
     Group,
+    columns_option,
     format_option,
     n_cores,
     option,
@@ -55,36 +56,26 @@ def _show_warning(
 
 @main.command("list")
 @option("--matrix", "as_matrix", is_flag=True, help="Which learner takes which experiment, instead.")
+@columns_option
 @results_option
 @format_option
-def list_(as_matrix: bool, results: Path, form: str) -> None:
+def list_(as_matrix: bool, columns: tuple[str, ...], results: Path, form: str) -> None:
     """List the rows: learner, weights, trials, and what the paper reports."""
-    from repro import campaign, config, grid, matrix, views
+    from repro import config, grid, matrix, row_list
     from repro.store import Store
 
     rows = list(config.load().values())
-    if as_matrix:
-        heads, cells, reasons = matrix.matrix(rows)
-        click.echo(grid.listing(heads, cells, form))
-        if form == "text":
-            click.echo("\npaper, ours: there is a row. can: there is none, but the learner takes the task: write one.")
-            click.echo("\n".join(f"-, {learner}: {'; '.join(why)}" for learner, why in sorted(reasons.items())))
+    if not as_matrix:
+        click.echo(row_list.render(row_list.entries(rows, Store(results)), form, columns))
         return
-    plan = campaign.plan(campaign.items([(row, None) for row in rows]), Store(results))
-    headers = ("row", "experiment", "learner", "weights", "table", "paper: success after", "trials", "done", "crashed")
-    body = [
-        (
-            item.row.name, item.row.title, item.row.learner, item.row.setup().n_weights,
-            ", ".join(sorted({str(line.table) for line in item.row.published})),
-            next((line.sequences for line in reversed(item.row.published) if line.sequences and not line.beyond), None),
-            item.n_trials, len(plan.done[item.cell.key]), len(plan.lost[item.cell.key]),
-        )
-        for item in plan.items
-    ]  # fmt: skip
-    click.echo(grid.listing(headers, body, form))
-    for item in plan.items if form == "text" else ():
-        if crashes := campaign.crashes(views.run(item.cell, item.row), plan.lost[item.cell.key]):
-            click.echo(f"\n{item.row.name}: {crashes}.")
+    if columns:
+        raise click.UsageError("--columns is of the list of rows; with --matrix the columns are the learners.")
+    heads, cells, reasons = matrix.matrix(rows)
+    click.echo(grid.listing(heads, cells, form))
+    if form in grid.TEXT:
+        legend = "paper, ours: there is a row. can: there is none, but the learner takes the task: write one."
+        refusals = [f"-, {learner}: {'; '.join(why)}" for learner, why in sorted(reasons.items())]
+        click.echo("\n" + "\n".join(grid.wrapped(said, form) for said in (legend, *refusals)))
 
 
 @main.command()
@@ -220,9 +211,10 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 
 @main.command()
 @click.argument("select", nargs=-1, shell_complete=completion.lines, required=True)
+@columns_option
 @results_option
 @format_option
-def table(select: tuple[str, ...], results: Path, form: str) -> None:
+def table(select: tuple[str, ...], columns: tuple[str, ...], results: Path, form: str) -> None:
     """Print a table of the paper with the measured numbers beside it.
 
     SELECT is the number of a table, 'text' (what the paper reports in no table), 'ours' (rows that are not in the
@@ -232,17 +224,19 @@ def table(select: tuple[str, ...], results: Path, form: str) -> None:
     repro table 9
     repro table 7 8 9 --format md
     repro table '4/*' --format csv
+    repro table 1 --columns row,success_rate,sequences
     """
-    from repro import conditions, config, tables
+    from repro import conditions, config, table_view, tables
     from repro.store import Store
 
     rows = config.load()
     numbers = [pattern for pattern in dict.fromkeys(select) if pattern in map(str, conditions.TABLES)]
     others = [pattern for pattern in select if pattern not in numbers]
-    if numbers and len(select) > 1 and form in ("csv", "json"):
-        raise config.ConfigError(f"Table {numbers[0]} has columns of its own: as {form}, ask for it alone.")
-    parts = [tables.render(tables.selected(others, rows, Store(results)), form)] if others else []
-    parts += [conditions.render(conditions.conditions(int(number), rows), form) for number in numbers]
+    if numbers and len(select) > 1 and (columns or form in ("csv", "json")):
+        how = "with --columns" if columns else f"as {form}"
+        raise config.ConfigError(f"Table {numbers[0]} has columns of its own: {how}, ask for it alone.")
+    parts = [table_view.render(tables.selected(others, rows, Store(results)), form, columns)] if others else []
+    parts += [conditions.render(int(number), rows, form, columns) for number in numbers]
     click.echo("\n\n".join(parts))
 
 
@@ -256,11 +250,12 @@ def table(select: tuple[str, ...], results: Path, form: str) -> None:
          help="Percentage points within which success rates are.")  # fmt: skip
 @option("--check", is_flag=True, help="Exit with 3 if a value that is recorded as reproducing no longer does.")
 @option("--accept", is_flag=True, help="Record the verdicts, for --check.")
+@columns_option
 @results_option
 @format_option
 def compare(
-    select: tuple[str, ...], reading: str, margin: float, points: float, check: bool, accept: bool, results: Path,
-    form: str,
+    select: tuple[str, ...], reading: str, margin: float, points: float, check: bool, accept: bool,
+    columns: tuple[str, ...], results: Path, form: str,
 ) -> None:  # fmt: skip
     """Say which published values hold, each with the interval that it rests on.
 
@@ -278,7 +273,7 @@ def compare(
 
     margins = judge.Margins(margin, points / 100)
     found = judge.of_selection(select, config.load(), Store(results), margins)
-    click.echo(verdict_table.render(judge.of_readings(found, reading), margins, form))
+    click.echo(verdict_table.render(judge.of_readings(found, reading), margins, form, columns))
     recorded = results / judge.RECORDED
     if accept:
         click.echo(f"{judge.accept(found, recorded)} verdicts recorded in {recorded}", err=True)

@@ -152,7 +152,7 @@ def _success(line: Line) -> Comparison | None:
     p, m = line.published, line.measured
     ours = f"{m.n_solved} of {m.n}"
     if p.trials and (p.success is not None or implied(p)):
-        solved = _solved(p)
+        solved = published_solved(p)
         printed = f"{solved} of {p.trials}{', implied' if implied(p) else ''}"
         contrast = contrasts.rates(solved, p.trials, m.n_solved, m.n) if m.n else None
         return _entry(line, "success rate", "points", printed, ours, contrast, "")
@@ -207,21 +207,21 @@ def _passed(line: Line) -> list[StageRecord]:
     return [stage for record in line.records for stage in record.stages if stage.name == line.published.stage]
 
 
-def _solved(p: Published) -> int:
-    """How many of the paper's trials succeeded: all, if it says nothing else."""
+def published_solved(p: Published) -> int:
+    """How many of the paper's trials succeeded, if it prints how many there were: all, if it says nothing else."""
     assert p.trials is not None
     return contrasts.count_of(100.0 if p.success in (None, "some") else float(p.success or 0), p.trials)
 
 
 def _mean_contrast(p: Published, published: float, values: list[float], half_unit: float) -> Contrast | None:
-    return contrasts.means(published, _solved(p), values, half_unit) if p.trials and values else None
+    return contrasts.means(published, published_solved(p), values, half_unit) if p.trials and values else None
 
 
 def _share_contrast(p: Published, published: float, passed: list[StageRecord], half_unit: float) -> Contrast | None:
     if not (p.trials and passed):
         return None
     wrong = [stage.test_wrong for stage in passed]
-    return contrasts.shares(published, _solved(p), wrong, passed[0].test_sequences, half_unit)
+    return contrasts.shares(published, published_solved(p), wrong, passed[0].test_sequences, half_unit)
 
 
 _UNCOUNTED = "the paper prints neither a number of trials nor how they scatter"

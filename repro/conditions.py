@@ -5,11 +5,12 @@ notation; none is stored. Lines of an experiment that would be the same are one.
 what the settings say, a note says so; so do the choices of that reading which name the table.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count, groupby, product
 from typing import Any, NamedTuple
 
 from repro import grid
+from repro.columns import Column, Schema, View
 from repro.config import PRINTED, ConfigError, Row, Setup, interface_of
 from repro.grid import Block
 from repro.learners import layered_lstm, lstm
@@ -67,9 +68,21 @@ def conditions(table: int, rows: Mapping[str, Row]) -> Block:
     return Block(f"Table {table}. {kind.title}", kind.heads, body, [*kind.legend, *about], ["left"] * len(kind.heads))
 
 
-def render(block: Block, form: str) -> str:
-    """Such a table in any of `grid.FORMATS`; as CSV and JSON the cells alone."""
-    return grid.listing(block.heads, block.body, form) if form in ("csv", "json") else grid.render(block, form)
+def render(table: int, rows: Mapping[str, Row], form: str, names: Sequence[str] = ()) -> str:
+    """Such a table in any of `grid.FORMATS`, with the columns of these names or all.
+
+    Raises
+    ------
+    repro.config.ConfigError
+        As `conditions` does.
+    repro.columns.ColumnsError
+        If there is no such column.
+
+    """
+    block, schema = conditions(table, rows), SCHEMAS[table]
+    if form in grid.DATA:
+        return schema.data(block.body, form, names)
+    return grid.render(schema.block(block.body, names, block.title, block.notes), form)
 
 
 # ---------------------------------------------------------------------------------------------------------- the tasks
@@ -297,3 +310,57 @@ TABLES = {
         joins=True,
     ),
 }
+
+
+# ------------------------------------------------------------------------------------------------------- their columns
+
+
+def _schema(table: int, *columns: tuple[str, type, str]) -> Schema[Sequence[str]]:
+    """The columns of cells in the paper's notation; for programs numbers are read from it."""
+
+    def value(place: int, kind: type) -> Callable[[Sequence[str]], Any]:
+        if kind is str:
+            return lambda cells: cells[place]
+        return lambda cells: None if cells[place] == "none" else kind(cells[place].removeprefix("+-"))
+
+    def text(place: int) -> Callable[[Sequence[str]], str]:
+        return lambda cells: cells[place]
+
+    heads = [name.replace("_", " ") for name, _, _ in columns]
+    assert heads == TABLES[table].heads
+    return Schema(
+        f"repro table {table}",
+        [Column(name, kind, "", about, value(k, kind)) for k, (name, kind, about) in enumerate(columns)],
+        {name: View(heads[k], text(k), align="left", key=k == 0) for k, (name, _, _) in enumerate(columns)},
+    )
+
+
+_TASK = ("task", str, "experiment, and the number of its line if it has several")
+
+SCHEMAS = {
+    10: _schema(
+        10, _TASK,
+        ("p", int, "time steps, the least of a sequence"),
+        ("lag", int, "time steps from the last relevant input to the teacher, the least"),
+        ("b", int, "memory cell blocks"),
+        ("s", int, "memory cells in each"),
+        ("in", int, "input units"),
+        ("out", int, "output units"),
+        ("w", int, "weights"),
+        ("c", str, "which units see which: a note of the table"),
+        ("ogb", str, "initial biases of output gates, by block; r: random"),
+        ("igb", str, "initial biases of input gates, by block; r: random"),
+        ("bias", str, "units that have one"),
+        ("h", str, "range of h; h1: from -1 to 1; id: identity"),
+        ("g", str, "range of g; g1: from 0 to 1; g2: from -2 to 2"),
+        ("alpha", float, "learning rate"),
+    ),
+    11: _schema(
+        11, _TASK,
+        ("select", str, "where training sequences come from: a note of the table"),
+        ("init", float, "the most that initial weights are from 0"),
+        ("test_size", int, "test sequences; empty: none"),
+        ("stopping", str, "when a trial ends: a note of the table"),
+        ("success", str, "when a sequence is right: a note of the table"),
+    ),
+}  # fmt: skip

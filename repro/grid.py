@@ -4,13 +4,18 @@ import csv
 import html
 import io
 import json
+import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from repro import terminal
+
 _WIDTH = 120  # of paragraphs as text
 FORMATS = ("text", "md", "csv", "latex", "html", "json")
+DATA = ("csv", "json")  # for programs
+TEXT = ("text", "terminal")  # what `text` is in a pipe, and on a terminal
 
 
 @dataclass(frozen=True)
@@ -22,11 +27,19 @@ class Block:
     body: Sequence[Sequence[str]]
     notes: Sequence[str]
     align: Sequence[str]
+    groups: Sequence[str] = ()  # headings that neighbours share; none: no column has one
+    keys: Sequence[int] = (0,)  # the columns that name a line
+    above: int | None = 0  # the column that may stand above the lines where a terminal is narrow
+
+
+def form_here(form: str) -> str:
+    """``terminal`` for ``text`` if stdout is a terminal; any other format is what it is."""
+    return "terminal" if form == "text" and sys.stdout is not None and sys.stdout.isatty() else form
 
 
 def render(block: Block, form: str) -> str:
-    """A block as ``text``, ``md``, ``latex`` or ``html``."""
-    inside = _grid(block.heads, block.body, form, block.align)
+    """A block as ``text``, ``terminal``, ``md``, ``latex`` or ``html``."""
+    inside = bare(block, form)
     if form == "latex":
         paragraphs = [r"\par " + escape(note, form) for note in block.notes]
         return "\n".join(
@@ -38,37 +51,54 @@ def render(block: Block, form: str) -> str:
         return "\n".join([inside, *(["<ul>", *notes, "</ul>"] if notes else [])])
     if form == "md":
         return "\n".join([f"**{block.title}**", "", inside, "", *(f"- {note}" for note in block.notes)]).rstrip()
-    return "\n".join([block.title, "", inside, "", *map(wrapped, block.notes)]).rstrip()
+    title = terminal.bold(wrapped(block.title, form, indent="")) if form == "terminal" else block.title
+    return "\n".join([title, "", inside, "", *(wrapped(note, form) for note in block.notes)]).rstrip()
 
 
-def wrapped(text: str, indent: str = "  ") -> str:
-    """A paragraph for a terminal, with an ``indent`` on each line but the first; names are never broken."""
-    return textwrap.fill(text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+def wrapped(text: str, form: str, indent: str = "  ") -> str:
+    """A paragraph as ``text`` or for a ``terminal``, with an ``indent`` on each line but the first.
+
+    Names are never broken.
+    """
+    width = terminal.width() if form == "terminal" else _WIDTH
+    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def listing(headers: Sequence[str], body: Sequence[Sequence[Any]], form: str) -> str:
-    """A plain listing in any of `FORMATS`."""
+    """A plain listing in any of `FORMATS`; what is missing is None."""
     if form == "json":
         return json.dumps([dict(zip(headers, row, strict=True)) for row in body], indent=2, allow_nan=False)
     if form == "csv":
         out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows([headers, *body])
+        cells = [[str(cell).lower() if isinstance(cell, bool) else cell for cell in row] for row in body]
+        csv.writer(out, lineterminator="\n").writerows([headers, *cells])
         return out.getvalue().rstrip("\n")
     shown = [
         [f"{cell:,}" if isinstance(cell, int) else "-" if cell is None else str(cell) for cell in row] for row in body
     ]
     numeric = [all(isinstance(row[k], int | float | None) for row in body) for k in range(len(headers))]
-    return _grid(headers, shown, form, ["right" if is_number else "left" for is_number in numeric])
+    return bare(Block("", headers, shown, (), ["right" if is_number else "left" for is_number in numeric]), form)
 
 
-def _grid(heads: Sequence[str], body: Sequence[Sequence[str]], form: str, align: Sequence[str]) -> str:
+def bare(block: Block, form: str) -> str:
+    """A block without its title and its notes, in these formats."""
+    groups = block.groups or [""] * len(block.heads)
+    if form == "terminal":
+        cells = zip(*block.body, strict=True) if block.body else [()] * len(block.heads)
+        columns = [
+            terminal.Column(head, column, align == "right", group, k in block.keys)
+            for k, (head, column, align, group) in enumerate(zip(block.heads, cells, block.align, groups, strict=True))
+        ]
+        return terminal.table(columns, None if block.above is None else columns[block.above], terminal.width())
     import tabulate
 
     tabulate.MIN_PADDING = 0
     style = {"text": "simple", "md": "pipe", "latex": "latex_booktabs", "html": "html"}[form]
+    heads = terminal.headings(block.heads, groups)
     if form != "text":
-        heads = [head.replace("\n", " ") for head in heads]
-    return str(tabulate.tabulate(body, heads, tablefmt=style, disable_numparse=True, colalign=align))
+        full = [f"{group}\n{head}" for group, head in zip(groups, block.heads, strict=True)]
+        heads = [head.replace(":\n", ", ").replace("\n", " ").strip() for head in full]
+    return str(tabulate.tabulate(block.body, heads, tablefmt=style, disable_numparse=True, colalign=block.align))
 
 
 def escape(text: str, form: str) -> str:

@@ -51,12 +51,33 @@ def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
     return click.option(*names, **attributes)
 
 
+def _form_here(ctx: click.Context, param: click.Parameter, form: str) -> str:
+    from repro import grid
+
+    return grid.form_here(form)
+
+
+def _column_names(ctx: click.Context, param: click.Parameter, names: str | None) -> tuple[str, ...]:
+    """The names, split; if it is help that is wanted, that is all there will be."""
+    if names == "help":
+        from repro import grid, schemas
+
+        click.echo(schemas.told(ctx.command.name or "", grid.form_here("text")))
+        ctx.exit()
+    return tuple(name.strip() for name in names.split(",")) if names else ()
+
+
 results_option = option(
     "--results", type=click.Path(path_type=Path, file_okay=False), default="results", show_default=True,
     envvar="REPRO_RESULTS", help="Folder with the records.",
 )  # fmt: skip
 FORMATS = click.Choice(["text", "md", "csv", "latex", "html", "json"])
-format_option = option("--format", "form", type=FORMATS, default="text", show_default=True, help="How to print.")
+format_option = option("--format", "form", type=FORMATS, default="text", show_default=True,
+                       help="How to print.", callback=_form_here)  # fmt: skip
+columns_option = option(
+    "--columns", metavar="NAME,...", is_eager=True, callback=_column_names,
+    help="Columns to print, in this order, in any format; `--columns help` lists them.",
+)  # fmt: skip
 reading_option = option(
     "--reading",
     metavar="NAME",

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from repro import __version__, conditions, files, grid, tables, verdict_table
+from repro import __version__, conditions, files, grid, table_notes, table_view, tables, verdict_table
 from repro.compare import VERDICTS, Comparison, Margins, compare, of_readings
 from repro.config import PRINTED, Row
 from repro.plots import forest, kinds, style
@@ -119,10 +119,10 @@ def _part(lines: Sequence[Line], found: Sequence[Comparison]) -> Part:
     printed = [one for one in found if one.line.reading == PRINTED]
     return Part(
         anchor=anchor,
-        title=tables.title_of(lines),
+        title=table_notes.title_of(lines),
         counts=verdict_table.counts(found),
         verdicts=Markup("".join(_marked(grid.render(block, "html")) for block in verdict_table.blocks(printed))),
-        table=Markup(tables.render(lines, "html")),
+        table=Markup(table_view.render(lines, "html")),
         figures=[
             Markup(style.svg(figure, f"{kind}-{anchor}"))
             for kind in _figures(table)

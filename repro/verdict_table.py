@@ -1,46 +1,46 @@
 """How verdicts are shown: a block for each table of the paper, what the words mean, and how many there are of each."""
 
-import csv
-import io
-import json
-from collections.abc import Sequence
-from math import isfinite
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from repro import grid
-from repro.compare import VERDICTS, Comparison, Margins
+from repro.columns import Column, Schema, View
+from repro.compare import VERDICTS, Comparison, Margins, published_solved
 from repro.config import PRINTED
-from repro.tables import order, origins, title_of
+from repro.contrasts import Contrast
+from repro.schema import Published
+from repro.table_notes import origins, title_of
+from repro.tables import order
 
-_HEADS = ("row", "value", "paper", "ours", "ratio or difference\n[95 %]", "p\n(Holm)", "verdict")
-_ALIGN = ("left", "left", "right", "right", "right", "right", "left")
 
+def render(found: Sequence[Comparison], margins: Margins, form: str, columns: Sequence[str] = ()) -> str:
+    """All verdicts, in one of `grid.FORMATS`: table by table, then what they mean and how many there are of each.
 
-def render(found: Sequence[Comparison], margins: Margins, form: str) -> str:
-    """All verdicts, in one of `grid.FORMATS`: table by table, then what they mean and how many there are of each."""
-    if form == "json":
-        return json.dumps([data(one) for one in found], indent=2, allow_nan=False)
-    if form == "csv":
-        out = io.StringIO()
-        rows = [data(one) for one in found]
-        writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return out.getvalue().rstrip("\n")
+    ``columns`` are names of `SCHEMA`; none: the usual ones.
+
+    Raises
+    ------
+    repro.columns.ColumnsError
+        If there is no such column.
+
+    """
+    if form in grid.DATA:
+        return SCHEMA.data(found, form, columns)
     legend = paragraphs(found, margins)
     if form == "html":
         closing = "\n".join(f"<p>{grid.escape(text, form)}</p>" for text in legend)
     elif form == "latex":
         closing = "\n\n".join(grid.escape(text, form) for text in legend)
     else:
-        closing = "\n\n".join([grid.wrapped(text, indent="") for text in legend] if form == "text" else legend)
-    return "\n\n".join([*(grid.render(block, form) for block in blocks(found)), closing])
+        closing = "\n\n".join([grid.wrapped(text, form, indent="") for text in legend] if form in grid.TEXT else legend)
+    return "\n\n".join([*(grid.render(block, form) for block in blocks(found, columns)), closing])
 
 
-def blocks(found: Sequence[Comparison]) -> list[grid.Block]:
+def blocks(found: Sequence[Comparison], columns: Sequence[str] = ()) -> list[grid.Block]:
     """A block for each table of the paper."""
     tables = sorted({one.line.published.table for one in found}, key=order)
-    return [_block([one for one in found if one.line.published.table == table]) for table in tables]
+    return [_block([one for one in found if one.line.published.table == table], columns) for table in tables]
 
 
 def counts(found: Sequence[Comparison]) -> dict[str, int]:
@@ -65,39 +65,19 @@ def paragraphs(found: Sequence[Comparison], margins: Margins) -> list[str]:
     ]
 
 
-def data(one: Comparison) -> dict[str, Any]:
-    """All of a comparison, flat, with plain names: for programs."""
-    c = one.contrast
-    table, row, stage, value = one.key
-    return {
-        "table": table, "row": row, "stage": stage, "value": value, "reading": one.line.reading,
-        "published": one.published, "ours": one.ours, "trials": one.line.measured.n,
-        "solved": one.line.measured.n_solved, "crashed": len(one.line.lost),
-        "contrast": "ratio" if one.unit == "ratio" else "difference",
-        "estimate": c and c.value, "low": c and c.low, "high": c.high if c and isfinite(c.high) else None,
-        "p": c and c.p, "p_holm": one.adjusted,
-        "detectable_below": c and c.detectable[0], "detectable_above": c and c.detectable[1],
-        "verdict": one.verdict, "why": one.why,
-        "agreeing_readings": " ".join(other.line.reading for other in one.readings),
-    }  # fmt: skip
-
-
-def _block(found: Sequence[Comparison]) -> grid.Block:
-    stages = {one.line.published.stage for one in found}
+def _block(found: Sequence[Comparison], columns: Sequence[str]) -> grid.Block:
+    lines = [one.line for one in found]
+    stages = {line.published.stage for line in lines}
     names = [
-        one.line.row.name
-        + (f", {one.line.published.stage}" if len(stages) > 1 else "")
-        + ("" if one.line.reading == PRINTED else f" ({one.line.reading})")
-        for one in found
+        line.row.name
+        + (f", {line.published.stage}" if len(stages) > 1 else "")
+        + ("" if line.reading == PRINTED else f" ({line.reading})")
+        for line in lines
     ]
-    body = [
-        (
-            name, one.value, one.published, one.ours, _contrast(one),
-            "-" if one.adjusted is None else "<.001" if one.adjusted < 0.001 else f"{one.adjusted:.2g}", one.verdict,
-        )
-        for name, one in zip(names, found, strict=True)
-    ]  # fmt: skip
-    return grid.Block(title_of([one.line for one in found]), _HEADS, body, _notes(names, found), _ALIGN)
+    block = SCHEMA.block(found, columns, title_of(lines), _notes(names, found))
+    if columns:
+        return block
+    return replace(block, body=[[name, *cells[1:]] for name, cells in zip(names, block.body, strict=True)])
 
 
 def _contrast(one: Comparison) -> str:
@@ -131,3 +111,114 @@ def _notes(names: Sequence[str], found: Sequence[Comparison]) -> list[str]:
         for reason, rows in about.items()
     ]
     return notes + origins([line for one in found for line in (one.line, *(other.line for other in one.readings))])
+
+
+def _p(one: Comparison) -> str:
+    return "-" if one.adjusted is None else "<.001" if one.adjusted < 0.001 else f"{one.adjusted:.2g}"
+
+
+# --------------------------------------------------------------------------------------------------------- the columns
+
+
+def _mean(one: Comparison) -> float | None:
+    """The published mean that the value is, if it is one."""
+    p = one.line.published
+    return {"success after": p.sequences, "wrong of 2560": p.test_wrong, "fraction wrong": p.test_fraction,
+            "test error": p.test_error}.get(one.value)  # fmt: skip
+
+
+def _our_mean(one: Comparison) -> float | None:
+    m = one.line.measured
+    sequences = m.sequences.value if m.sequences else None
+    return {"success after": sequences, "wrong of 2560": m.wrong, "fraction wrong": m.fraction_wrong,
+            "test error": m.mean_absolute_error}.get(one.value)  # fmt: skip
+
+
+def _of(value: str, get: Callable[[Published], Any]) -> Callable[[Comparison], Any]:
+    """What the paper prints, where it is about such a value."""
+    return lambda one: get(one.line.published) if one.value == value else None
+
+
+def _number(name: str, about: str, get: Callable[[Contrast], float | None]) -> Column[Comparison]:
+    return Column(name, float, "", about, lambda one: get(one.contrast) if one.contrast else None)
+
+
+_RATE = "success rate"
+_UNIT = "unit of value"
+
+SCHEMA = Schema[Comparison](
+    "repro compare",
+    (
+        Column("table", str, "", "number of the table in the paper; text: in no table", lambda one: one.key[0]),
+        Column("row", str, "", "name of the row, as `repro run` takes it", lambda one: one.line.row.name),
+        Column("stage", str, "", "stage of the stop rule that the value is about", lambda one: one.key[2]),
+        Column(
+            "value", str, "",
+            "what is compared: success rate; success after (training sequences); wrong of 2560 (test sequences); "
+            "fraction wrong (share of the test sequences); test error", lambda one: one.value,
+        ),
+        Column("reading", str, "", "how the paper is read; printed: literally", lambda one: one.line.reading),
+        Column("published", str, "", "what the paper prints, in words", lambda one: one.published),
+        Column("published_mean", float, _UNIT, "the same as a number; empty for success rates", _mean),
+        Column(
+            "published_is_bound", bool, "", "it is no mean: there was no success by then; of success after alone",
+            _of("success after", lambda p: p.beyond),
+        ),
+        Column(
+            "published_percent", float, "percent", "trials that succeed, if it is printed so; of success rates alone",
+            _of(_RATE, lambda p: None if p.success == "some" else p.success),
+        ),
+        Column(
+            "published_solved", int, "trials", "how many of the paper's succeed; of success rates alone",
+            _of(_RATE, lambda p: published_solved(p) if p.trials else None),
+        ),
+        Column(
+            "published_trials", int, "trials", "how many the paper ran; empty: it does not say",
+            lambda one: one.line.published.trials,
+        ),
+        Column(
+            "published_implied", bool, "",
+            "the paper prints no success rate: all are taken to succeed, as it mentions no failure; of success rates",
+            _of(_RATE, lambda p: p.success is None),
+        ),
+        Column("ours", str, "", "what we found, in words", lambda one: one.ours),
+        Column("ours_mean", float, _UNIT, "the same as a number; empty for success rates: see solved", _our_mean),
+        Column("trials", int, "trials", "how many of ours have run and count", lambda one: one.line.measured.n),
+        Column("solved", int, "trials", "how many of these succeeded", lambda one: one.line.measured.n_solved),
+        Column("crashed", int, "trials", "how many are missing because they crashed", lambda one: len(one.line.lost)),
+        Column(
+            "contrast", str, "",
+            "what the next three are: ratio, ours by the paper's; difference, ours less the paper's, "
+            "of shares of trials or of test sequences", lambda one: "ratio" if one.unit == "ratio" else "difference",
+        ),
+        _number("estimate", "the ratio or difference", lambda contrast: contrast.value),
+        _number("low", "lower end of its 95 % interval", lambda contrast: contrast.low),
+        _number("high", "upper end of its 95 % interval; empty: it has none", lambda contrast: contrast.high),
+        _number("p", "two-sided, that there is no difference", lambda contrast: contrast.p),
+        Column("p_holm", float, "", "adjusted for all values of the table (Holm)", lambda one: one.adjusted),
+        _number(
+            "detectable_below",
+            "our success rate, share of wrong sequences or ratio, up to which a difference downwards would have been "
+            "found with 80 % probability; empty: none would",
+            lambda contrast: contrast.detectable[0],
+        ),
+        _number("detectable_above", "likewise, from which on upwards", lambda contrast: contrast.detectable[1]),
+        Column(
+            "verdict", str, "", "EQUIVALENT, CONSISTENT, DIFFERS, NOT COMPARABLE or NOT RUN", lambda one: one.verdict
+        ),
+        Column("why", str, "", "what the verdict rests on, in words", lambda one: one.why),
+        Column(
+            "agreeing_readings", str, "", "readings that agree where printed differs, separated by spaces",
+            lambda one: " ".join(other.line.reading for other in one.readings),
+        ),
+    ),
+    {
+        "row": View("row", key=True, above=True),
+        "value": View("value", key=True),
+        "published": View("paper", align="right"),
+        "ours": View("ours", align="right"),
+        "estimate": View("ratio or difference\n[95 %]", _contrast, align="right"),
+        "p_holm": View("p\n(Holm)", _p),
+        "verdict": View("verdict"),
+    },
+)  # fmt: skip

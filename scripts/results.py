@@ -1,11 +1,13 @@
 """Put what the records under results/ show today into results/README.md, with its figures.
 
+And what the columns of CSV and JSON are into results/COLUMNS.md.
+
 python scripts/results.py
 """
 
 from pathlib import Path
 
-from repro import compare, config, grid, tables, verdict_table
+from repro import compare, config, grid, schemas, tables, verdict_table
 from repro.plots import kinds, style
 from repro.store import Store
 
@@ -53,6 +55,39 @@ def page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+COLUMNS = """# Columns of CSV and JSON
+
+This page is written by `make results` from what the commands themselves are made of. With `--format csv` or
+`--format json` `repro table`, `compare` and `list` print all of these columns, in this order, whatever rows are asked
+for. `--columns NAME,NAME,...` chooses some of them, in any format, and `--columns help` lists them.
+
+What is missing is empty in CSV and null in JSON. An integer has no point, a number always has one. A
+share lies between 0 and 1. In pandas:
+
+```python
+import pandas as pd
+from repro import table_view
+
+pd.read_csv("table.csv", dtype=table_view.SCHEMA.dtypes())  # likewise verdict_table, row_list, conditions.SCHEMAS[10]
+```
+
+The types are pandas' own, which have a place for what is missing (`Int64`, `Float64`, `boolean`, `string`). With
+`dtype_backend="numpy_nullable"` instead of `dtype` pandas finds the same ones wherever a column has a value; but text
+that looks like numbers, as `table` does, is taken for numbers if there is nothing else in the column."""
+
+
+def columns_page() -> str:
+    """The text of results/COLUMNS.md."""
+    parts = [COLUMNS]
+    for command, views in schemas.SCHEMAS.items():
+        parts.append(f"## repro {command}")
+        for schema in views:
+            parts += [f"**{schema.title}**"] if views[1:] else []
+            described = [(f"`{name}`", *rest) for name, *rest in schema.described()]
+            parts.append(grid.listing(schemas.HEADS, described, "md"))
+    return "\n\n".join(parts) + "\n"
+
+
 def draw() -> None:
     """Draw the figures that the page shows."""
     FIGURES.mkdir(exist_ok=True)
@@ -69,3 +104,4 @@ def draw() -> None:
 if __name__ == "__main__":
     draw()
     (RESULTS / "README.md").write_text(page(), encoding="utf-8")
+    (RESULTS / "COLUMNS.md").write_text(columns_page(), encoding="utf-8")

@@ -15,7 +15,7 @@ ROOT = PACKAGE.parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # What each module may import of repro. Missing: nothing. Modules of a folder share a rule.
-LEAVES = {"errors", "grid", "settings", "source", "__init__"}
+LEAVES = {"errors", "settings", "source", "terminal", "__init__"}
 ALLOWED = {
     "kernels": {"kernels"},
     "learners": {"kernels", "settings"},
@@ -43,12 +43,18 @@ ALLOWED = {
     "completion": {"files", "stop"},
     "stats": {"trial"},
     "selection": {"config"},
-    "tables": {"attestation", "campaign", "config", "grid", "schema", "selection", "stats", "store", "trial"},
+    "tables": {"attestation", "campaign", "config", "schema", "selection", "stats", "store", "trial"},
+    "table_view": {"columns", "grid", "schema", "stats", "table_notes", "tables"},
+    "table_notes": {"config", "stats", "tables", "trial"},
+    "grid": {"terminal"},
+    "columns": {"errors", "grid"},
+    "row_list": {"campaign", "columns", "config", "grid", "store"},
+    "schemas": {"columns", "conditions", "grid", "row_list", "table_view", "verdict_table"},
     "contrasts": {"stats"},
     "compare": {"config", "contrasts", "errors", "files", "schema", "store", "tables", "trial"},
-    "verdict_table": {"compare", "config", "grid", "tables"},
+    "verdict_table": {"columns", "compare", "config", "contrasts", "grid", "schema", "table_notes", "tables"},
     "bench": {"config", "crew", "kernels"},
-    "conditions": {"config", "grid", "learners", "stop", "tasks"},
+    "conditions": {"columns", "config", "grid", "learners", "stop", "tasks"},
     "error_flow": {"config", "watching"},
     "replay": {
         "attestation",
@@ -65,7 +71,7 @@ ALLOWED = {
     "watching": {"cell", "config", "crew", "kernels", "trial"},
     "matrix": {"config"},
     "files": {"errors"},
-    "options": {"completion", "errors"},
+    "options": {"completion", "errors", "grid", "schemas", "selection", "views"},
     "cli_status": {"grid", "heartbeat", "options", "status"},
     "report": {
         "__init__",
@@ -76,6 +82,8 @@ ALLOWED = {
         "grid",
         "plots",
         "store",
+        "table_notes",
+        "table_view",
         "tables",
         "trial",
         "verdict_table",
@@ -132,9 +140,11 @@ ALLOWED = {
         "progress",
         "replay",
         "report",
+        "row_list",
         "selection",
         "showing",
         "store",
+        "table_view",
         "tables",
         "verdict_table",
         "watching",

@@ -195,7 +195,7 @@ def test_data_are_whole(tmp_path):
     assert [one["verdict"] for one in as_json] == [one["verdict"] for one in as_csv] == ["EQUIVALENT"] * 3
     assert as_json[1]["low"] < as_json[1]["estimate"] < as_json[1]["high"]
     assert float(as_csv[1]["estimate"]) == as_json[1]["estimate"]
-    assert verdict_table.render([], compare.Margins(), "csv") == ""
+    assert verdict_table.render([], compare.Margins(), "csv").startswith("table,row,")
 
 
 # ------------------------------------------------------------------------------------------------- recorded verdicts

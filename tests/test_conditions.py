@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from repro import cli, conditions, config
-from repro.grid import FORMATS
+from repro.grid import DATA, FORMATS
 from repro.tasks import reber
 
 HERE = Path(__file__).parent
@@ -307,10 +307,27 @@ def parsed(text: str, form: str) -> list[list[str]]:
     return [[line[a:b].strip() for a, b in edges] for line in inside]
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", [form for form in FORMATS if form not in DATA])
 @pytest.mark.parametrize("table", TABLES)
-def test_every_format_has_the_papers_cells(table, form):
+def test_every_format_for_people_has_the_papers_cells(table, form):
     assert parsed(repro("table", str(table), "--format", form), form) == paper(table)
+
+
+@pytest.mark.parametrize("form", DATA)
+@pytest.mark.parametrize("table", TABLES)
+def test_formats_for_programs_have_them_as_numbers(table, form):
+    """What the paper's notation means: .5 is a half, +-.2 a range, and none is nothing."""
+    (_, *theirs), (heads, *ours) = paper(table), parsed(repro("table", str(table), "--format", form), form)
+    kinds = {column.name: column.kind for column in conditions.SCHEMAS[table].columns}
+    assert heads == list(kinds)
+    for line, there in zip(ours, theirs, strict=True):
+        for name, mine, cell in zip(heads, line, there, strict=True):
+            if kinds[name] is str:
+                assert mine == cell
+            elif cell == "none":
+                assert mine in (None, "")
+            else:
+                assert str(mine) == str(kinds[name](cell.replace("+-", ""))), (name, mine, cell)
 
 
 @pytest.mark.parametrize("form", ["text", "md", "latex", "html"])
@@ -341,7 +358,7 @@ def test_nothing_heavy_is_imported():
         "import sys; from repro.cli import main\n"
         "try: main(['table', '10', '11'])\n"
         "except SystemExit: pass\n"
-        "print(sorted({'numba', 'llvmlite', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)))"
+        "print(sorted({'numba', 'llvmlite', 'pandas', 'matplotlib', 'scipy', 'rich'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from invented import invented, stage
 
-from repro import campaign, compare, config, engine, report, stats, tables
+from repro import campaign, compare, config, engine, report, stats, table_view, tables
 from repro.cli import main
 from repro.engine import crashed
 from repro.plots import captions, kinds, learning, style
@@ -80,7 +80,8 @@ def test_what_killed_workers_lose_is_missing_in_every_view_until_it_is_run(tmp_p
     assert "10 trials done (4 run now, 4 of them solved)" in repro("run", ROW, *HOW, folder=tmp_path).stderr
     for command in (["table", "5"], ["compare", "5"], ["list"]):
         assert "crashed;" not in repro(*command, folder=tmp_path).stdout
-    assert tables.selected([ROW], config.load(), Store(tmp_path))[0].data()["outcome_crashed"] == 0
+    for line in json.loads(repro("table", ROW, "--format", "json", folder=tmp_path).stdout):
+        assert line["outcome_crashed"] == 0
     verdicts = json.loads(repro("compare", ROW, "--format", "json", folder=tmp_path).stdout)
     assert "NOT RUN" not in {one["verdict"] for one in verdicts}
 
@@ -131,7 +132,7 @@ def test_a_row_of_which_all_trials_crashed_has_not_been_run(tmp_path):
     fill(store, *["crashed"] * 20)
     said = "20 trials crashed; `repro run '6a/lstm'` runs them again"
     assert line(store).measured == stats.summarise((), "ST3(.1)")
-    shown = tables.render([line(store)], "text")
+    shown = table_view.render([line(store)], "text")
     assert f"6a/lstm, printed: {said}.\nNot run yet: '6a/lstm'." in shown
     (why,) = {one.why for one in compare.compare([line(store)])}
     assert why == f"0 of 20 trials; {said}"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented import invented, old_form, stage
 
-from repro import config, tables
+from repro import config, table_view, tables
 from repro.engine import crashed
 from repro.store import Store, StoreError, UncountedWarning
 
@@ -241,7 +241,7 @@ def test_an_edit_is_noticed_or_leaves_what_a_trial_could_have(kind, given_data):
         assert len(records) + len(said) == 2
         if len(records) == 2 and edited != whole:
             assert any(path == name or path.startswith((f"{name}.", "facts")) for name in free), (path, edited)
-        assert tables.render([line(store)], "text")
+        assert table_view.render([line(store)], "text")
 
 
 # ------------------------------------------------------------------------------------------------------- as a whole

@@ -1,5 +1,7 @@
 """How near a failure came: what its last look tells is what its net does, and what tables and `show` say of it."""
 
+import json
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -10,7 +12,7 @@ from test_tables import fill, lines
 from twins import tasks as twin_tasks
 from twins.random import Stream
 
-from repro import crew, jsonl, stats, tables, watching
+from repro import crew, jsonl, stats, table_view, watching
 from repro.cli import main
 from repro.store import Store
 from repro.trial import LastLook, Record
@@ -98,22 +100,24 @@ def with_looks(tmp_path, looks) -> Store:
 def test_the_table_says_how_near_failures_came(tmp_path):
     store = with_looks(tmp_path, [look(5, 4), look(20, 1), look(75, 75, mean_absolute_error=0.4)])
     (line,) = lines(store, "1/lstm/4x1,lr=0.5")
-    said = " ".join(tables.render([line], "text").split())
+    said = " ".join(table_view.render([line], "text").split())
     assert (
         "1/lstm/4x1,lr=0.5, printed: how near 3 failures came, by a last exam: 5 to 75 (median 20) of 512 wrong, 80 % "
         "of them at the second symbol from the end; mean absolute error 0.2, mean squared error 0.03."
     ) in said
-    data = line.data()
+    (data,) = json.loads(table_view.render([line], "json"))
     assert (data["failures_looked_at"], data["failures_wrong_median"], data["failures_late_share"]) == (3, 20, 0.8)
 
 
 def test_older_records_lack_it_and_that_is_said(tmp_path):
     store = with_looks(tmp_path, [look(7), None, None])
     (line,) = lines(store, "1/lstm/4x1,lr=0.5")
-    said = " ".join(tables.render([line], "text").split())
+    said = " ".join(table_view.render([line], "text").split())
     assert "how near 1 of 3 failures came, by a last exam: 7 of 512 wrong;" in said
     assert stats.nearness(store.read("1")[:3]) is None
-    assert "how near" not in tables.render(lines(with_looks(tmp_path / "none", [None]), "1/lstm/4x1,lr=0.5"), "text")
+    assert "how near" not in table_view.render(
+        lines(with_looks(tmp_path / "none", [None]), "1/lstm/4x1,lr=0.5"), "text"
+    )
 
 
 def test_show_tells_of_a_trial(tmp_path):

@@ -4,11 +4,12 @@ import csv
 import io
 import json
 import re
+from typing import Any
 
 import pytest
 from invented import invented, stage
 
-from repro import config, selection, tables
+from repro import config, selection, table_view, tables
 from repro.store import Store
 
 
@@ -31,12 +32,18 @@ def store(tmp_path):
     return store
 
 
+def data(line: tables.Line) -> dict[str, Any]:
+    """A line for programs."""
+    (found,) = json.loads(table_view.render([line], "json"))
+    return found
+
+
 def lines(store, *patterns):
     return tables.selected(patterns, config.load(), store)
 
 
 def test_the_papers_numbers_and_ours(store):
-    (line,) = [line.data() for line in lines(store, "9") if line.row.name == "6a/lstm"]
+    (line,) = [data(line) for line in lines(store, "9") if line.row.name == "6a/lstm"]
     assert (line["weights_published"], line["weights"]) == (156, 156)
     assert (line["sequences_published"], line["test_wrong_published"]) == (31_390, 1)
     assert (line["trials"], line["trials_target"], line["solved"]) == (20, 20, 19)
@@ -48,7 +55,7 @@ def test_the_papers_numbers_and_ours(store):
 
 
 def test_stages_are_lines(store):
-    first, second = (line.data() for line in lines(store, "8"))
+    first, second = map(data, lines(store, "8"))
     assert (first["stage"], first["trials"], first["solved"], first["sequences"]) == ("n_seq=140", 3, 2, 600)
     assert (second["stage"], second["trials"], second["solved"], second["sequences"]) == ("n_seq=13", 3, 1, 900)
 
@@ -63,7 +70,7 @@ def test_printed_comes_first_and_other_readings_follow_where_there_are_records(s
 def test_records_of_other_source_do_not_count_and_are_mentioned(store):
     (line,) = [line for line in lines(store, "9") if line.row.name == "6b/lstm"]
     assert (line.measured.n, line.n_other, line.n_stale) == (0, 0, 2)
-    said = " ".join(tables.render([line], "text").split())
+    said = " ".join(table_view.render([line], "text").split())
     assert (
         "6b/lstm, printed: 2 stored trials do not count, as today's source is not attested to give the same bits; "
         "`repro attest '6b/lstm'` finds out."
@@ -71,9 +78,9 @@ def test_records_of_other_source_do_not_count_and_are_mentioned(store):
 
 
 def test_what_is_not_finished_says_so(store):
-    shown = tables.render(lines(store, "7", "8"), "text")
+    shown = table_view.render(lines(store, "7", "8"), "text")
     assert "Not run yet: '4/lstm/T=500', '4/lstm/T=1000'. `repro run '4/lstm/T=500'` runs the first." in shown
-    alone = tables.render(lines(store, "4/lstm/T=500"), "text")
+    alone = table_view.render(lines(store, "4/lstm/T=500"), "text")
     assert "Not run yet: '4/lstm/T=500'. `repro run '4/lstm/T=500'` runs it." in alone
     assert "5/lstm, printed: 7 trials missing, and those that end first are the quick ones" in shown
     assert "4/lstm/T=100, " not in shown
@@ -104,24 +111,30 @@ def test_every_line_of_the_papers_tables_is_there_in_its_order(store, number):
 
 
 def test_numbers_that_are_bounds_or_words_are_shown_as_printed(store):
-    shown = tables.render(lines(store, "1"), "text")
+    shown = table_view.render(lines(store, "1"), "text")
     elman, rtrl = (
         next(line for line in shown.splitlines() if line.startswith(f"1/{name}")) for name in ("elman", "rtrl")
     )
     assert ">200,000" in elman
     assert re.search(r"173,000 .* some +-", rtrl)
-    data = next(line.data() for line in lines(store, "1") if line.row.learner == "elman")
-    assert (data["sequences_published"], data["sequences_published_is_bound"]) == (200_000, True)
-    assert tables.render(lines(store, "2"), "text").count(">5,000,000") == 9  # three learning rates on each of 3 lines
+    elman, rtrl = (
+        next(data(line) for line in lines(store, "1") if line.row.learner == name) for name in ("elman", "rtrl")
+    )
+    assert (elman["sequences_published"], elman["sequences_published_is_bound"]) == (200_000, True)
+    assert (elman["success_percent_published"], elman["success_published_is_some"]) == (0, False)
+    assert (rtrl["success_percent_published"], rtrl["success_published_is_some"]) == (None, True)
+    assert (
+        table_view.render(lines(store, "2"), "text").count(">5,000,000") == 9
+    )  # three learning rates on each of 3 lines
 
 
 def test_rows_of_ours_are_shown_apart(store):
     fill(store, "6a/rtrl", [[stage("ST3(.1)", 30_000)]] * 3)
-    shown = tables.render(lines(store, "6a"), "text")
+    shown = table_view.render(lines(store, "6a"), "text")
     table_9, ours = shown.split("\n\nNot in the paper: rows of our own. ")
     assert "6a/rtrl" not in table_9
     assert re.search(r"6a/rtrl .* 30,000 ", ours)
-    assert "6a/rtrl" not in tables.render(lines(store, "9"), "text")
+    assert "6a/rtrl" not in table_view.render(lines(store, "9"), "text")
     assert "6a/lstm" not in ours
 
 
@@ -132,11 +145,11 @@ def test_rows_of_ours_are_shown_apart(store):
 )  # fmt: skip
 def test_medians_are_shown_with_what_is_known_of_them(store, ends, median):
     fill(store, "6a/rtrl", [[stage("ST3(.1)", end)] if end else [] for end in ends])
-    assert f" {median} " in tables.render(lines(store, "6a/rtrl"), "text")
+    assert f" {median} " in table_view.render(lines(store, "6a/rtrl"), "text")
 
 
 def test_a_note_about_several_rows_comes_once(store):
-    shown = tables.render(lines(store, "2"), "text")
+    shown = table_view.render(lines(store, "2"), "text")
     assert shown.count("of 18 trials with learning rates from 1.0 to 10.0") == 1
     assert "Paper, 2a/rtrl/p=10,lr=1, ABS(.25); 2a/rtrl/p=10,lr=4, ABS(.25); " in shown
 
@@ -147,8 +160,8 @@ def test_facts_of_nets_are_told(store):
         store.append(invented(cell, trial, [stage("ST3(.1)", 10)] if facts else [], facts=facts))
     (line,) = lines(store, "6a/bptt")
     assert line.measured.facts == {"guesses": 4.5}
-    assert "6a/bptt, printed: guesses: 4.5, the mean of the trials that succeeded." in tables.render([line], "text")
-    assert line.data()["mean_guesses"] == 4.5
+    assert "6a/bptt, printed: guesses: 4.5, the mean of the trials that succeeded." in table_view.render([line], "text")
+    assert data(line)["mean_guesses"] == 4.5
 
 
 def test_a_line_that_is_asked_for_twice_comes_once(store):
@@ -156,7 +169,7 @@ def test_a_line_that_is_asked_for_twice_comes_once(store):
 
 
 def test_text(store):
-    assert tables.render(lines(store, "4/lstm/T=100"), "text") == TEXT.strip("\n")
+    assert table_view.render(lines(store, "4/lstm/T=100"), "text") == TEXT.strip("\n")
 
 
 TEXT = """
@@ -176,19 +189,21 @@ Reading 'linear': linear output unit; the text says logistic.
 
 def test_every_format_holds_the_same_numbers(store):
     chosen = lines(store, "7", "8", "9")
-    data = json.loads(tables.render(chosen, "json"))
-    assert data == [line.data() for line in chosen]
-    rows = list(csv.DictReader(io.StringIO(tables.render(chosen, "csv"))))
-    assert [row["row"] for row in rows] == [line["row"] for line in data]
-    assert [float(row["success_rate"] or "nan") for row in rows[:2]] == [0.0, 1.0]
+    as_json = json.loads(table_view.render(chosen, "json"))
+    as_csv = list(csv.DictReader(io.StringIO(table_view.render(chosen, "csv"))))
+    written = {None: "", True: "true", False: "false"}
+    assert [list(line.values()) for line in as_csv] == [
+        [written[value] if value is None or isinstance(value, bool) else str(value) for value in line.values()]
+        for line in as_json
+    ]
     for form in ("text", "md", "latex"):
-        shown = tables.render(chosen, form)
+        shown = table_view.render(chosen, form)
         for number in ("31,390", "29,000", "19 of 20", "853,000", "571,100", "0.0223"):
             assert number in shown, (form, number)
 
 
 def test_latex_has_no_bare_special_characters(store):
-    shown = tables.render(lines(store, "8"), "latex")
+    shown = table_view.render(lines(store, "8"), "latex")
     assert r"n\_seq=13" in shown
     assert r"95 \%" in shown
     assert "# w" not in shown.replace(r"\#", "")
@@ -197,7 +212,7 @@ def test_latex_has_no_bare_special_characters(store):
 def test_tables_do_not_depend_on_the_order_of_records(store, tmp_path):
     other = Store(tmp_path / "other")
     fill(other, "6a/lstm", [[stage("ST3(.1)", 20_000 + 1000 * n, n % 3)] for n in range(19)] + [[]], order=reversed)
-    assert tables.render(lines(other, "6a/lstm"), "text") == tables.render(lines(store, "6a/lstm"), "text")
+    assert table_view.render(lines(other, "6a/lstm"), "text") == table_view.render(lines(store, "6a/lstm"), "text")
 
 
 def test_selection_of_quick_rows(store):

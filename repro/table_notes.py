@@ -1,0 +1,90 @@
+"""What stands around a table: its title above, and below what a reader must know to read it right."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from repro.config import PRINTED
+from repro.stats import Nearness
+from repro.tables import Line
+from repro.trial import LOOKED_AT
+
+_PLACES = {"text": "Reported in the paper's text", "ours": "Not in the paper: rows of our own"}
+
+
+def title_of(table_lines: Sequence[Line]) -> str:
+    """The title of a table, from its lines."""
+    number = table_lines[0].published.table
+    titles = dict.fromkeys(f"{line.row.title} (experiment {line.row.experiment})" for line in table_lines)
+    return f"{f'Table {number}' if isinstance(number, int) else _PLACES[number]}. {'; '.join(titles)}"
+
+
+def near(nearness: Nearness, n_failures: int) -> str:
+    """How near the failures came, in words."""
+    least, middle, most = nearness.wrong
+    found = f"{least:,}" if least == most else f"{least:,} to {most:,} (median {middle:,g})"
+    late = "" if not nearness.late else f", {100 * nearness.late:.0f} % of them at the second symbol from the end"
+    errors = [
+        f"mean {kind} error {value:.3g}"
+        for kind, value in (("absolute", nearness.mean_absolute_error), ("squared", nearness.mean_squared_error))
+        if value is not None
+    ]
+    some = f"{n_failures} failures" if nearness.n == n_failures else f"{nearness.n} of {n_failures} failures"
+    return (
+        f"how near {some} came, by {LOOKED_AT[nearness.at]}: {found} of {nearness.sequences:,} wrong{late}; "
+        f"{', '.join(errors) or 'errors that are not finite'}"
+    )
+
+
+def origins(table_lines: Iterable[Line]) -> list[str]:
+    """Which source computed the records of lines, where that is not today's, and how far they are attested to it."""
+    places: dict[str, dict[str, None]] = {}
+    for line in table_lines:
+        if line.origin:
+            places.setdefault(line.origin, {})[f"{line.row.name}, {line.reading}"] = None
+    return [f"{'; '.join(about)}: {origin}." for origin, about in places.items()]
+
+
+def notes(table_lines: Sequence[Line]) -> list[str]:
+    """What a reader must know to read the table right."""
+    said = []
+    readings: Mapping[str, str] = {
+        line.reading: line.row.readings[line.reading].note for line in table_lines if line.reading != PRINTED
+    }
+    said += [f"Reading '{name}': {note}." for name, note in readings.items()]
+    about: dict[str, list[str]] = {}
+    for line in table_lines:
+        if line.published.note and line.reading == PRINTED:
+            about.setdefault(line.published.note, []).append(f"{line.row.name}, {line.published.stage}")
+    said += [f"Paper, {'; '.join(places)}: {note}." for note, places in about.items()]
+    said += origins(table_lines)
+    not_run = []
+    for (name, reading), line in {(line.row.name, line.reading): line for line in table_lines}.items():
+        n = line.n_target - line.measured.n
+        if n == line.n_target:
+            not_run.append(line)
+        elif n:
+            said.append(
+                f"{name}, {reading}: {n} trials missing, and those that end first are the quick ones: mean and rate "
+                f"are not final; `{line.command}` runs them."
+            )
+        if line.crashes:
+            said.append(f"{name}, {reading}: {line.crashes}.")
+        for fact, value in line.measured.facts.items():
+            said.append(
+                f"{name}, {reading}: {fact.replace('_', ' ')}: {value:,.1f}, the mean of the trials that succeeded."
+            )
+        if line.measured.nearness:
+            said.append(f"{name}, {reading}: {near(line.measured.nearness, line.measured.n - line.measured.n_solved)}.")
+        if line.n_other:
+            said.append(f"{name}, {reading}: {line.n_other} records of other settings do not count.")
+        if line.unattested:
+            said.append(f"{name}, {reading}: {line.unattested}.")
+    if not_run:
+        which = "it" if len(not_run) == 1 else "the first"
+        names = ", ".join(line.command.removeprefix("repro run ") for line in not_run)
+        said.append(f"Not run yet: {names}. `{not_run[0].command}` runs {which}.")
+    if any(line.measured.n_solved < line.measured.n for line in table_lines):
+        said.append(
+            "'Success after', wrong and errors are means over the trials that succeeded; 'all trials' is the "
+            "Kaplan-Meier estimate, failures being censored at the limit."
+        )
+    return said

@@ -1,0 +1,245 @@
+"""Tables on a terminal: they fit, nothing is lost, nothing is broken; in a pipe nothing of it happens."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+
+import pytest
+from test_compare import AS_PUBLISHED, times
+from test_tables import fill, lines
+
+from repro import compare, config, grid, row_list, table_view, terminal, verdict_table
+from repro.store import Store
+from repro.terminal import Column
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    store = Store(tmp_path_factory.mktemp("records"))
+    fill(store, "6a/lstm", [*times(*AS_PUBLISHED[:19]), []])
+    fill(store, "4/lstm/T=100", [[]] * 10)
+    fill(store, "4/lstm/T=100", [[]] * 10, reading="plain-error")
+    return store
+
+
+@pytest.fixture(scope="module")
+def blocks(store) -> dict[str, grid.Block]:
+    """All kinds of tables."""
+    found = lines(store, "@paper")
+    parts = {n: [line for line in found if line.published.table == n] for n in (1, 2, 6, 8, 9)}
+    verdicts = verdict_table.blocks(compare.compare(found))
+    return {
+        **{f"table {n}": table_view.SCHEMA.block(part) for n, part in parts.items()},
+        **{f"verdicts {n}": verdicts[n - 1] for n in (1, 9)},
+        "list": row_list.SCHEMA.block(row_list.entries(config.load().values(), store)),
+    }
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+def drawn(block: grid.Block, width: int, monkeypatch) -> str:
+    monkeypatch.setenv("COLUMNS", str(width))
+    return grid.bare(block, "terminal")
+
+
+def words(text: str) -> list[str]:
+    return [word for word in text.split() if set(word) != {"-"} or word == "-"]
+
+
+KINDS = ["table 1", "table 2", "table 6", "table 8", "table 9", "verdicts 1", "verdicts 9", "list"]
+
+
+@pytest.mark.parametrize("width", [60, 72, 80, 100, 120, 160, 250])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_fits_and_is_whole(plain, monkeypatch, blocks, kind, width):
+    said = drawn(blocks[kind], width, monkeypatch)
+    assert max(map(len, said.splitlines())) <= width
+    there = words(said)
+    for row in blocks[kind].body:
+        for word in words(" ".join(row)):
+            assert word in there
+    for text in (*blocks[kind].heads, *blocks[kind].groups):
+        assert set(words(text)) <= set(there)
+    lines_of = re.sub(r" +", " ", said).splitlines()
+    for row in blocks[kind].body:
+        for interval in re.findall(r"\[.*?\]", " ".join(row)):
+            assert any(interval in line for line in lines_of), f"{interval} is broken"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_less_room_takes_no_fewer_lines(plain, monkeypatch, blocks, kind):
+    depths = [len(drawn(blocks[kind], width, monkeypatch).splitlines()) for width in (300, 160, 120, 80, 60)]
+    assert depths == sorted(depths)
+
+
+def test_where_there_is_room_lines_are_as_in_a_pipe(plain, monkeypatch, blocks):
+    said, piped = drawn(blocks["table 9"], 250, monkeypatch), grid.bare(blocks["table 9"], "text")
+    assert [line.split() for line in said.splitlines()[3:]] == [line.split() for line in piped.splitlines()[3:]]
+
+
+TABLE = [
+    Column("row", ("1/lstm/4x1", "1/cascade"), key=True),
+    Column("paper", ("39,740", "182,000"), True, "success after:"),
+    Column("ours [95 %]", ("33,400", "136,041 [119,421, 152,456]"), True, "success after:"),
+    Column("success rate", ("1 of 30: 3 % [1, 17]", "17 of 30: 57 % [39, 73]"), True),
+]
+
+
+def shown(width: int, columns=TABLE, above=TABLE[0]) -> str:
+    return "\n" + terminal.table(columns, above, width) + "\n"
+
+
+def test_what_has_room_is_one_line_a_row(plain):
+    assert (
+        shown(90)
+        == """
+            success after:
+row                  paper                 ours [95 %]             success rate
+-------------------------------------------------------------------------------
+1/lstm/4x1          39,740                      33,400     1 of 30: 3 % [1, 17]
+1/cascade          182,000  136,041 [119,421, 152,456]  17 of 30: 57 % [39, 73]
+"""
+    )
+
+
+def test_headings_fold_first(plain):
+    assert (
+        shown(72)
+        == """
+            success
+             after:
+row           paper                 ours [95 %]             success rate
+------------------------------------------------------------------------
+1/lstm/4x1   39,740                      33,400     1 of 30: 3 % [1, 17]
+1/cascade   182,000  136,041 [119,421, 152,456]  17 of 30: 57 % [39, 73]
+"""
+    )
+
+
+def test_cells_fold_where_that_takes_the_fewest_lines(plain):
+    assert (
+        shown(64)
+        == """
+            success
+             after:
+row           paper         ours [95 %]             success rate
+----------------------------------------------------------------
+1/lstm/4x1   39,740              33,400     1 of 30: 3 % [1, 17]
+1/cascade   182,000             136,041  17 of 30: 57 % [39, 73]
+                     [119,421, 152,456]
+"""
+    )
+
+
+def test_columns_go_on_below_beside_the_same_names(plain):
+    many = [Column(c.head, c.cells * 5, c.right, c.group, c.key) for c in TABLE]
+    said = shown(50, many, many[0])
+    assert said.count("1/cascade") == 10
+    assert re.search(r"row +paper +ours \[95 %\]\n-+\n1/lstm/4x1 +39,740 +33,400\n1/cascade +182,000 +136,041 \[", said)
+    assert re.search(r"row +success rate\n-+\n1/lstm/4x1 +1 of 30: 3 % \[1, 17\]\n", said)
+
+
+def test_what_lines_have_in_common_goes_above_them(plain):
+    title = Column("experiment", ("Embedded Reber grammar",) * 3 + ("Adding problem",) * 2)
+    row = Column("row", ("1/elman", "1/lstm/4x1", "1/cascade", "4/lstm", "4/rtrl"), key=True)
+    said = """
+experiment
+  row
+  ----------
+Embedded Reber grammar
+  1/elman
+  1/lstm/4x1
+  1/cascade
+Adding problem
+  4/lstm
+  4/rtrl
+"""
+    assert shown(26, [row, title], title) == said
+
+
+def test_what_does_not_fit_at_all_runs_over(plain):
+    said = shown(12)
+    for column in TABLE:
+        for cell in column.cells:
+            assert set(words(cell)) <= set(words(said))
+
+
+def test_brackets_are_no_markup(plain):
+    assert "[red]x[/red]" in shown(40, [Column("a", ("[red]x[/red]",), key=True)], None)
+
+
+def test_a_table_without_lines_has_its_headings(plain):
+    assert shown(40, [Column("a", (), key=True), Column("b", ())], None).split() == ["a", "b", "----"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "bold"),
+    [({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False),
+     ({"TERM": "xterm", "NO_COLOR": ""}, True), ({}, False)],
+)  # fmt: skip
+def test_control_sequences_are_for_terminals_that_take_them(monkeypatch, environment, bold):
+    for name in ("TERM", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert ("\x1b[1m" in terminal.table(TABLE, None, 80)) == bold
+
+
+# ---------------------------------------------------------------------------------------------------- a real terminal
+
+
+def on_terminal(width: int, *arguments: str, **environment: str) -> str:
+    """What a command writes to a terminal of so many columns."""
+    keep = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR", "TERM")}
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    child = subprocess.Popen(
+        [sys.executable, "-m", "repro", *arguments], stdout=theirs, stderr=theirs, env={**keep, **environment}
+    )
+    os.close(theirs)
+    parts = []
+    while True:
+        try:
+            parts.append(os.read(ours, 65536))
+        except OSError:  # Linux says so when the other end is closed
+            break
+        if not parts[-1]:
+            break
+    os.close(ours)
+    assert child.wait() == 0
+    return b"".join(parts).decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+@pytest.mark.parametrize(
+    "command", [["table", "9", "10"], ["compare", "9"], ["list"], ["show", "6a/lstm"], ["list", "--columns", "help"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_commands_fit_a_terminal_with_their_notes(store, command, term):
+    results = [] if command[0] == "show" or "help" in command else ["--results", str(store.folder)]
+    for width in (80, 100):
+        said = on_terminal(width, *command, *results, TERM=term)
+        assert ("\x1b[" in said) == (term == "xterm")
+        bare = re.sub(r"\x1b\[[0-9;]*m", "", said).splitlines()
+        assert width - 15 < max(map(len, bare)) <= width
+
+
+def test_a_terminal_without_a_size_has_80_columns_and_columns_replaces_any(store):
+    command = ["table", "9", "--results", str(store.folder)]
+    assert 65 < max(map(len, on_terminal(0, *command, TERM="dumb").splitlines())) <= 80
+    assert 80 < max(map(len, on_terminal(80, *command, TERM="dumb", COLUMNS="110").splitlines())) <= 110
+
+
+def test_other_formats_are_the_same_on_a_terminal(store):
+    for form in ("csv", "md"):
+        command = [sys.executable, "-m", "repro", "table", "9", "--results", str(store.folder), "--format", form]
+        piped = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert on_terminal(80, *command[3:], TERM="xterm") == piped
