@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import structs
+
 from repro import attestation, engine
 from repro.attestation import AttestationError, Ledger
 from repro.cell import Cell
@@ -46,6 +48,7 @@ class Plan:
     missing: Mapping[str, tuple[int, ...]]
     lost: Mapping[str, tuple[int, ...]]  # of the missing ones those that crashed
     trace: bool = False  # is a learning trace kept of those
+    screened: bool = False  # are they of a screening
     n_stale: int = 0  # trials to run although they are stored: by a source that is not attested to give today's bits
 
     @property
@@ -69,10 +72,12 @@ class Plan:
         return jobs
 
 
-def current(cell: Cell, n_trials: int, records: Iterable[Record], ledger: Ledger) -> list[Record]:
+def current(
+    cell: Cell, n_trials: int, records: Iterable[Record], ledger: Ledger, *, screened: bool = False
+) -> list[Record]:
     """Of the ``records`` of a cell those of its first trials that ended, and whose bits today's source gives.
 
-    Those of a screening do not count: settings were chosen by them.
+    Those of a screening do not count, as settings were chosen by them; but for another one they do: ``screened``.
 
     Raises
     ------
@@ -83,7 +88,7 @@ def current(cell: Cell, n_trials: int, records: Iterable[Record], ledger: Ledger
     source = source_of(cell)
     chosen: dict[int, Record] = {}
     for record in records:
-        if record.trial >= n_trials or record.outcome == "crashed" or record.screened:
+        if record.trial >= n_trials or record.outcome == "crashed" or (record.screened and not screened):
             continue
         if record.source == source or ledger.agree(cell.key, record.source, source, record.trial):
             before = chosen.get(record.trial)
@@ -170,8 +175,10 @@ def items(
     return tuple(found.values())
 
 
-def plan(items: Sequence[Item], store: Store, trace: bool = False) -> Plan:
+def plan(items: Sequence[Item], store: Store, trace: bool = False, *, screened: bool = False) -> Plan:
     """Find what is missing in the store; with ``trace``, trials without a learning trace are.
+
+    What is ``screened`` may have been stored by a screening, and is marked as such when it is run.
 
     Raises
     ------
@@ -186,18 +193,18 @@ def plan(items: Sequence[Item], store: Store, trace: bool = False) -> Plan:
     done, missing, crashed, n_stale = {}, {}, {}, 0
     for item in items:
         stored = files[item.cell.experiment].records(item.cell.key)
-        found = current(item.cell, item.n_trials, stored, ledger)
+        found = current(item.cell, item.n_trials, stored, ledger, screened=screened)
         done[item.cell.key] = tuple(r for r in found if r.trace is not None or not trace)
         have = {r.trial for r in done[item.cell.key]}
         missing[item.cell.key] = tuple(n for n in range(item.n_trials) if n not in have)
         crashed[item.cell.key] = lost(item.n_trials, stored, found)
         n_stale += len(stale(item.n_trials, stored, found))
-    return Plan(tuple(items), done, missing, crashed, trace, n_stale)
+    return Plan(tuple(items), done, missing, crashed, trace, screened, n_stale)
 
 
-def execute(jobs: Sequence[engine.Job], run: Engine, store: Store) -> Iterator[engine.Event]:
+def execute(jobs: Sequence[engine.Job], run: Engine, store: Store, *, screened: bool = False) -> Iterator[engine.Event]:
     """Run jobs and pass on what happens; when a trial's end is passed on, its record is safe on disk."""
     for event in run(jobs):
         if isinstance(event, engine.Ended):
-            store.append(event.record)
+            store.append(structs.replace(event.record, screened=True) if screened else event.record)
         yield event

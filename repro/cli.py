@@ -1,32 +1,27 @@
 """The command line: parse, call one function, print. Data on stdout, progress on stderr."""
 
-import os
-import signal
 import sys
 import warnings
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 import click
 
 from repro import __version__, completion
+from repro.cli_run import run
 from repro.cli_status import status
 from repro.cli_stored import trials
 from repro.cli_trials import attest, replay
 from repro.options import (
-    FORMATS,
-    INTERRUPTED,
-    TERMINATED,
     Group,
     columns_option,
     format_option,
-    n_cores,
     option,
     reading_option,
     results_option,
     seed_option,
     set_option,
+    view_options,
 )
 
 
@@ -105,126 +100,28 @@ def show(row: str, reading: str | None, overrides: tuple[str, ...], seed: int, r
     click.echo(grid.listing(("key", "value"), pairs, form))
 
 
-@main.command()
-@click.argument("select", nargs=-1, shell_complete=completion.runs, required=True)
-@option("-j", "--jobs", type=click.IntRange(1), default=n_cores, show_default="all cores", help="Worker processes.")
-@option("--trials", type=click.IntRange(1), help="Trials of each row, instead of the paper's number.")
-@seed_option
-@reading_option
-@set_option
-@option("--max-sequences", type=click.IntRange(1), help="Training sequences after which a trial has failed.")
-@results_option
-@option("--engine", "engine_name", type=click.Choice(["local", "inline"]), default="local", show_default=True,
-         help="Worker processes, or this process alone.")  # fmt: skip
-@option("--lanes", type=click.IntRange(1, 64), help="Trials side by side in a process; no number depends on it.")
-@option("--trace", is_flag=True, help="Keep the learning trace of each trial: its error against training sequences.")
-@option("--dry-run", is_flag=True, help="Say what would run, and how long it would take.")
-@option("--measure", is_flag=True, help="With --dry-run, run a second of each row that nothing stored tells of.")
-@option("--format", "form", type=FORMATS, default="text", show_default=True, help="How --dry-run prints.")
-def run(
-    select: tuple[str, ...], jobs: int, trials: int | None, seed: int, reading: str | None, overrides: tuple[str, ...],
-    max_sequences: int | None, results: Path, engine_name: str, lanes: int | None, trace: bool, dry_run: bool,
-    measure: bool, form: str,
-) -> None:  # fmt: skip
-    """Run the trials that are missing. Finished ones are kept, whatever happens.
-
-    SELECT is a row, a glob of rows, an experiment, table:N, @quick or @paper. With --trace, trials without a trace are
-    missing too: they are run again, to the same bits.
-
-    \b
-    repro run 6a/lstm
-    repro run '4/lstm/*' --reading linear
-    repro run 6a/lstm --set learning_rate=0.1 --trials 50
-    """
-    from repro import campaign, config, cost, engine, progress, selection
-    from repro.store import Store
-
-    changes = dict(map(selection.parse_override, overrides))
-    if max_sequences:
-        changes["stop.max_sequences"] = max_sequences
-    items = campaign.items(
-        selection.select(select, config.load()), reading=reading, trials=trials, seed=seed, overrides=changes
-    )
-    store = Store(results)
-    plan = campaign.plan(items, store, trace)
-    if plan.n_stale:
-        click.echo(
-            f"{plan.n_stale} trials are stored and do not count, as today's source is not attested to give their bits. "
-            "They are run again; `repro attest` finds out in less time whether they need to.",
-            err=True,
-        )
-    n_workers = jobs if engine_name == "local" else 1
-    expected = cost.estimate(plan, store, n_workers, lanes)
-    if measure and expected.unknown:
-        with progress.Steps("run") as shown:
-            expected = cost.estimate(plan, store, n_workers, lanes, cost.measure(expected.unknown, shown.step))
-    if dry_run:
-        click.echo(cost.render(plan, expected, form))
-        return
-    if plan.n_missing:
-        click.echo(cost.said(expected), err=True)
-    for experiment in {item.cell.experiment for item in plan.items if plan.missing[item.cell.key]}:
-        store.check_writable(experiment)
-    work = plan.jobs(n_workers, lanes)
-    how = (lambda todo: engine.local(todo, jobs)) if engine_name == "local" else engine.inline
-    crashed = _run(plan, campaign.execute(work, how, store), results)
-    sys.exit(1 if crashed else 0)
-
-
-def _run(plan: Any, events: Any, results: Path) -> int:
-    """Show what happens until it has happened, then say so; the number of crashed trials."""
-    from repro import engine
-    from repro.progress import Display
-
-    records: list[Any] = []
-    stopped = 0
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        with Display(plan, results) as display:
-            for event in events:
-                display.show(event)
-                if isinstance(event, engine.Ended):
-                    records.append(event.record)
-    except KeyboardInterrupt as reason:
-        stopped = TERMINATED if reason.args == (TERMINATED,) else INTERRUPTED
-    finally:
-        events.close()
-    crashed = [record for record in records if record.outcome == "crashed"]
-    for error in dict.fromkeys(record.error for record in crashed):
-        click.echo(f"Crashed: {error}", err=True)
-    n_new = len(records) - len(crashed)
-    done, left = sum(map(len, plan.done.values())) + n_new, plan.n_missing - n_new
-    if crashed:
-        click.echo(f"{len(crashed)} trials crashed; the same command runs them again.", err=True)
-    if stopped:
-        click.echo(f"Interrupted: {done} trials done, {left} left; the same command goes on from here.", err=True)
-        sys.exit(stopped)
-    solved = sum(record.outcome == "solved" for record in records)
-    fresh = f"{n_new} run now, {solved} of them solved" if records else "nothing was missing"
-    click.echo(f"{done} trials done ({fresh}); records in {results}{os.sep}", err=True)
-    return len(crashed)
-
-
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt(TERMINATED)
+main.add_command(run)
 
 
 @main.command()
 @click.argument("select", nargs=-1, shell_complete=completion.lines, required=True)
+@view_options
 @columns_option
 @results_option
 @format_option
-def table(select: tuple[str, ...], columns: tuple[str, ...], results: Path, form: str) -> None:
+def table(select: tuple[str, ...], view: Any, columns: tuple[str, ...], results: Path, form: str) -> None:
     """Print a table of the paper with the measured numbers beside it.
 
     SELECT is the number of a table, 'text' (what the paper reports in no table), 'ours' (rows that are not in the
-    paper), or rows as `repro run` takes them. Tables 10 and 11 are the experimental conditions.
+    paper), or rows as `repro run` takes them. Tables 10 and 11 are the experimental conditions. What was run with other
+    settings is shown by the same --set, --seed and --max-sequences, or by --by.
 
     \b
     repro table 9
     repro table 7 8 9 --format md
     repro table '4/*' --format csv
     repro table 1 --columns row,success_rate,sequences
+    repro table 6a/lstm --by learning_rate
     """
     from repro import conditions, config, table_view, tables
     from repro.store import Store
@@ -235,7 +132,7 @@ def table(select: tuple[str, ...], columns: tuple[str, ...], results: Path, form
     if numbers and len(select) > 1 and (columns or form in ("csv", "json")):
         how = "with --columns" if columns else f"as {form}"
         raise config.ConfigError(f"Table {numbers[0]} has columns of its own: {how}, ask for it alone.")
-    parts = [table_view.render(tables.selected(others, rows, Store(results)), form, columns)] if others else []
+    parts = [table_view.render(tables.selected(others, rows, Store(results), view), form, columns)] if others else []
     parts += [conditions.render(int(number), rows, form, columns) for number in numbers]
     click.echo("\n\n".join(parts))
 
@@ -250,11 +147,12 @@ def table(select: tuple[str, ...], columns: tuple[str, ...], results: Path, form
          help="Percentage points within which success rates are.")  # fmt: skip
 @option("--check", is_flag=True, help="Exit with 3 if a value that is recorded as reproducing no longer does.")
 @option("--accept", is_flag=True, help="Record the verdicts, for --check.")
+@view_options
 @columns_option
 @results_option
 @format_option
 def compare(
-    select: tuple[str, ...], reading: str, margin: float, points: float, check: bool, accept: bool,
+    select: tuple[str, ...], reading: str, margin: float, points: float, check: bool, accept: bool, view: Any,
     columns: tuple[str, ...], results: Path, form: str,
 ) -> None:  # fmt: skip
     """Say which published values hold, each with the interval that it rests on.
@@ -265,14 +163,17 @@ def compare(
     repro compare
     repro compare 9 --format md
     repro compare 7 --reading linear
+    repro compare 6a/lstm --by learning_rate
     repro compare --check
     """
     from repro import compare as judge
     from repro import config, verdict_table
     from repro.store import Store
 
+    if (check or accept) and not view.usual:
+        raise config.ConfigError("verdicts are recorded of the rows' own settings: not with --set, --seed or --by")
     margins = judge.Margins(margin, points / 100)
-    found = judge.of_selection(select, config.load(), Store(results), margins)
+    found = judge.of_selection(select, config.load(), Store(results), margins, view)
     click.echo(verdict_table.render(judge.of_readings(found, reading), margins, form, columns))
     recorded = results / judge.RECORDED
     if accept:
@@ -298,8 +199,11 @@ main.add_command(status)
 @option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file: .svg, .png or .pdf.",
          show_default="KIND[-SELECT].svg here")  # fmt: skip
 @reading_option
+@view_options
 @results_option
-def plot(kind: str, select: tuple[str, ...], output: Path | None, reading: str | None, results: Path) -> None:
+def plot(
+    kind: str, select: tuple[str, ...], output: Path | None, reading: str | None, view: Any, results: Path
+) -> None:
     """Draw a figure, and print the path of its file.
 
     KIND is forest (which published values hold), survival (share of trials solved against training sequences), strips
@@ -311,13 +215,14 @@ def plot(kind: str, select: tuple[str, ...], output: Path | None, reading: str |
     repro plot forest
     repro plot survival 9
     repro plot strips 1 -o table1.pdf
+    repro plot survival 6a/lstm --by learning_rate
     """
     from repro import config, progress
     from repro.plots import kinds
     from repro.store import Store
 
     with progress.Steps("plot") as shown:
-        path = kinds.write(kind, select, config.load(), Store(results), reading, output, shown.step)
+        path = kinds.write(kind, select, config.load(), Store(results), reading, output, shown.step, view)
     click.echo(path)
 
 

@@ -22,6 +22,7 @@ from repro.schema import Published
 from repro.store import Store
 from repro.tables import Line, meant, order, selected
 from repro.trial import StageRecord
+from repro.views import USUAL, View
 
 Unit = Literal["ratio", "points", "share"]
 Verdict = Literal["EQUIVALENT", "CONSISTENT", "DIFFERS", "NOT COMPARABLE", "NOT RUN"]
@@ -78,24 +79,24 @@ def compare(lines: Iterable[Line], margins: Margins = Margins()) -> list[Compari
     for line in lines:
         found += _values(line, is_last=last[line.row.name, line.published.table] == line.published.stage)
     judged: dict[int, Comparison] = {}
-    for family in {(one.line.published.table, one.line.reading) for one in found}:
-        mine = [k for k, one in enumerate(found) if (one.line.published.table, one.line.reading) == family]
+    for family in {(one.line.published.table, one.line.variant) for one in found}:
+        mine = [k for k, one in enumerate(found) if (one.line.published.table, one.line.variant) == family]
         tested = [k for k in mine if found[k].contrast]
         adjusted = contrasts.holm([c.p for k in tested if (c := found[k].contrast)])
         judged |= {k: found[k] for k in mine}
         judged |= {k: _judge(found[k], p, len(tested), margins) for k, p in zip(tested, adjusted, strict=True)}
     result = [judged[k] for k in range(len(found))]
-    others = [one for one in result if one.line.reading != PRINTED and one.verdict in AGREE]
+    others = [one for one in result if one.line.reading != PRINTED and not one.line.changes and one.verdict in AGREE]
     return [
         replace(one, readings=tuple(other for other in others if other.key == one.key))
-        if one.line.reading == PRINTED and one.verdict == "DIFFERS"
+        if one.line.variant == PRINTED and one.verdict == "DIFFERS"
         else one
         for one in result
     ]
 
 
 def of_selection(
-    patterns: Iterable[str], rows: Mapping[str, Row], store: Store, margins: Margins = Margins()
+    patterns: Iterable[str], rows: Mapping[str, Row], store: Store, margins: Margins = Margins(), view: View = USUAL
 ) -> list[Comparison]:
     """The verdicts on what `tables.selected` takes; on all that the paper prints, if there is no pattern.
 
@@ -117,7 +118,7 @@ def of_selection(
         if number in (None, published.table)
     }
     whole = sorted({table for _, table in asked}, key=order)
-    found = compare(selected(map(str, whole), rows, store), margins)
+    found = compare(selected(map(str, whole), rows, store, view), margins)
     return [one for one in found if (one.line.row.name, one.line.published.table) in asked]
 
 
@@ -305,7 +306,7 @@ def accept(found: Sequence[Comparison], path: Path) -> int:
 
     """
     recorded = _recorded(path) if path.exists() else {}
-    recorded |= {one.key: one.verdict for one in found if one.line.reading == PRINTED}
+    recorded |= {one.key: one.verdict for one in found if one.line.variant == PRINTED}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -325,7 +326,7 @@ def lost(found: Sequence[Comparison], path: Path) -> list[tuple[Comparison, str]
 
     """
     recorded = _recorded(path)
-    today = [one for one in found if one.line.reading == PRINTED]
+    today = [one for one in found if one.line.variant == PRINTED]
     return [
         (one, recorded[one.key]) for one in today if recorded.get(one.key) in AGREE and one.verdict not in AGREE
     ]  # fmt: skip

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -87,6 +87,9 @@ reading_option = option(
 seed_option = option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Root of all streams.")
 set_option = option("--set", "overrides", multiple=True, metavar="KEY=VALUE", shell_complete=completion.settings,
                     help="Replace a setting; repeatable.")  # fmt: skip
+jobs_option = option(
+    "-j", "--jobs", type=click.IntRange(1), default=n_cores, show_default="all cores", help="Worker processes.",
+)  # fmt: skip
 max_sequences_option = option(
     "--max-sequences", type=click.IntRange(1), help="Training sequences after which a trial has failed.",
 )  # fmt: skip
@@ -115,3 +118,22 @@ def view_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for one in (max_sequences_option, seed_option, set_option):
         taken = one(taken)
     return taken
+
+
+def sweep_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that name many settings to be run; the command gets them as ``variants``."""
+
+    @wraps(command)
+    def with_variants(*arguments: Any, grid: tuple[str, ...], sweep_file: Path | None, **others: Any) -> Any:
+        from repro import sweep
+
+        points = sweep.grid(grid)
+        variants = sweep.together(sweep.read(sweep_file), points) if sweep_file else points
+        return command(*arguments, variants=variants, **others)
+
+    file = option("--sweep", "sweep_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.toml",
+                  help="A file of named variants, each with several settings, as readings are written.")  # fmt: skip
+    grid = option("--grid", "grid", multiple=True, metavar="KEY=V1,V2,...", shell_complete=completion.settings,
+                  help="Try each of these values; repeated, each with each.")  # fmt: skip
+    taken: Callable[..., Any] = file(with_variants)
+    return cast(Callable[..., Any], grid(taken))

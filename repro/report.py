@@ -99,7 +99,7 @@ def render(
         n_rows=len({record.row for record in records}),
         n_all_rows=len({line.row.name for line in lines}),
         cpu_hours=sum(record.cpu_s for record in records) / 3600,
-        n_crashed=sum(map(len, {(line.row.name, line.reading): line.lost for line in lines}.values())),
+        n_crashed=sum(map(len, {(line.row.name, line.variant): line.lost for line in lines}.values())),
         error_flow=Markup(style.svg(flow, "errorflow")) if flow else "",
         conditions=[Markup(grid.render(conditions.conditions(n, rows), "html")) for n in conditions.TABLES],
         environment=_environment(records),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from repro import campaign, grid
+from repro import campaign, grid, views
 from repro.columns import Column, Schema, View
 from repro.config import Row
 from repro.store import Store
@@ -29,7 +29,7 @@ def entries(rows: Iterable[Row], store: Store) -> list[Entry]:
     """
     plan = campaign.plan(campaign.items([(row, None) for row in rows]), store)
     return [
-        Entry(item, len(plan.done[key]), len(lost), campaign.crashes(item.row.name, item.cell.reading, lost))
+        Entry(item, len(plan.done[key]), len(lost), campaign.crashes(views.run(item.cell, item.row), lost))
         for item in plan.items
         for key, lost in [(item.cell.key, plan.lost[item.cell.key])]
     ]

@@ -39,7 +39,7 @@ def origins(table_lines: Iterable[Line]) -> list[str]:
     places: dict[str, dict[str, None]] = {}
     for line in table_lines:
         if line.origin:
-            places.setdefault(line.origin, {})[f"{line.row.name}, {line.reading}"] = None
+            places.setdefault(line.origin, {})[f"{line.row.name}, {line.variant}"] = None
     return [f"{'; '.join(about)}: {origin}." for origin, about in places.items()]
 
 
@@ -50,14 +50,14 @@ def notes(table_lines: Sequence[Line]) -> list[str]:
         line.reading: line.row.readings[line.reading].note for line in table_lines if line.reading != PRINTED
     }
     said += [f"Reading '{name}': {note}." for name, note in readings.items()]
-    about: dict[str, list[str]] = {}
+    about: dict[str, dict[str, None]] = {}
     for line in table_lines:
-        if line.published.note and line.reading == PRINTED:
-            about.setdefault(line.published.note, []).append(f"{line.row.name}, {line.published.stage}")
+        if line.published.note:
+            about.setdefault(line.published.note, {})[f"{line.row.name}, {line.published.stage}"] = None
     said += [f"Paper, {'; '.join(places)}: {note}." for note, places in about.items()]
     said += origins(table_lines)
     not_run = []
-    for (name, reading), line in {(line.row.name, line.reading): line for line in table_lines}.items():
+    for (name, reading), line in {(line.row.name, line.variant): line for line in table_lines}.items():
         n = line.n_target - line.measured.n
         if n == line.n_target:
             not_run.append(line)
@@ -75,7 +75,9 @@ def notes(table_lines: Sequence[Line]) -> list[str]:
         if line.measured.nearness:
             said.append(f"{name}, {reading}: {near(line.measured.nearness, line.measured.n - line.measured.n_solved)}.")
         if line.n_other:
-            said.append(f"{name}, {reading}: {line.n_other} records of other settings do not count.")
+            said.append(
+                f"{name}, {reading}: {line.n_other} trials of other settings: `repro list --stored` names them."
+            )
         if line.unattested:
             said.append(f"{name}, {reading}: {line.unattested}.")
     if not_run:

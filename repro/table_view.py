@@ -6,6 +6,7 @@ from typing import Any
 from repro import grid
 from repro.columns import Column, Schema, View
 from repro.schema import Published
+from repro.selection import words
 from repro.stats import Estimate, Nearness, Summary, Survival
 from repro.table_notes import notes, title_of
 from repro.tables import Line, order
@@ -63,6 +64,11 @@ _COLUMNS: tuple[Column[Line], ...] = (
     _published("line", int, "", "number of the line in that table"),
     Column("row", str, "", "name of the row, as `repro run` takes it", lambda line: line.row.name),
     Column("reading", str, "", "how the paper is read; printed: literally", lambda line: line.reading),
+    Column(
+        "settings", str, "", "what else is not as the row has it, as `--set` takes it; empty: nothing",
+        lambda line: words(line.settings),
+    ),
+    Column("seed", int, "", "root of all random streams", lambda line: line.cell.seed),
     _published("stage", str, "", "stage of the stop rule that the line is about"),
     _published("weights_published", int, "weights", "size of the net, as the paper prints it", "weights"),
     Column("weights", int, "weights", "size of our net", lambda line: line.n_weights),
@@ -199,6 +205,10 @@ def _prints(name: str) -> Callable[[Sequence[Line]], bool]:
     return lambda lines: any(getattr(line.published, name) is not None for line in lines)
 
 
+def _varied(lines: Sequence[Line]) -> bool:
+    return any(line.changes for line in lines)
+
+
 def _stages(lines: Sequence[Line]) -> bool:
     return len({line.published.stage for line in lines}) > 1
 
@@ -213,6 +223,7 @@ _VIEWS: dict[str, View[Line]] = {
     "row": View("row", key=True, above=True),
     "stage": View("stop", needed=_stages, key=True),
     "reading": View("reading", key=True),
+    "settings": View("settings", lambda line: words(line.changes) or "-", needed=_varied, key=True),
     "weights": View("#\nweights"),
     "test_wrong_published": View(
         "paper", lambda x: _whole(x.published.test_wrong), _WRONG, needed=_prints("test_wrong")

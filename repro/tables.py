@@ -45,6 +45,11 @@ class Line:
         return changed if self.reading == PRINTED else f"{self.reading}, {changed}"
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """What is not as the row has it, the root seed aside."""
+        return {key: value for key, value in self.changes.items() if key != views.SEED}
+
+    @property
     def command(self) -> str:
         """What runs its trials."""
         return views.run(self.cell, self.row)

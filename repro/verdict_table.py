@@ -10,6 +10,7 @@ from repro.compare import VERDICTS, Comparison, Margins, published_solved
 from repro.config import PRINTED
 from repro.contrasts import Contrast
 from repro.schema import Published
+from repro.selection import words
 from repro.table_notes import origins, title_of
 from repro.tables import order
 
@@ -45,7 +46,7 @@ def blocks(found: Sequence[Comparison], columns: Sequence[str] = ()) -> list[gri
 
 def counts(found: Sequence[Comparison]) -> dict[str, int]:
     """How many values under `printed` have which verdict."""
-    printed = [one.verdict for one in found if one.line.reading == PRINTED]
+    printed = [one.verdict for one in found if one.line.variant == PRINTED]
     return {verdict: printed.count(verdict) for verdict in VERDICTS}
 
 
@@ -71,7 +72,7 @@ def _block(found: Sequence[Comparison], columns: Sequence[str]) -> grid.Block:
     names = [
         line.row.name
         + (f", {line.published.stage}" if len(stages) > 1 else "")
-        + ("" if line.reading == PRINTED else f" ({line.reading})")
+        + ("" if line.variant == PRINTED else f" ({line.variant})")
         for line in lines
     ]
     block = SCHEMA.block(found, columns, title_of(lines), _notes(names, found))
@@ -158,6 +159,11 @@ SCHEMA = Schema[Comparison](
             "fraction wrong (share of the test sequences); test error", lambda one: one.value,
         ),
         Column("reading", str, "", "how the paper is read; printed: literally", lambda one: one.line.reading),
+        Column(
+            "settings", str, "", "what else is not as the row has it, as `--set` takes it; empty: nothing",
+            lambda one: words(one.line.settings),
+        ),
+        Column("seed", int, "", "root of all random streams", lambda one: one.line.cell.seed),
         Column("published", str, "", "what the paper prints, in words", lambda one: one.published),
         Column("published_mean", float, _UNIT, "the same as a number; empty for success rates", _mean),
         Column(

@@ -53,7 +53,7 @@ def ours(line: Line) -> str:
     """What was measured, in the same words."""
     m = line.measured
     said = f"mean {m.sequences.value:,.0f}, " if m.sequences else ""
-    return f"{line.reading}: {said}{m.n_solved} of {m.n} trials"
+    return f"{line.variant}: {said}{m.n_solved} of {m.n} trials"
 
 
 def with_records(lines: Sequence[Line]) -> list[Line]:
@@ -83,7 +83,7 @@ def some_rows(lines: Sequence[Line]) -> tuple[str, str]:
 def notes(lines: Sequence[Line]) -> list[str]:
     """Other readings in words, and what is missing: no row is silently left out."""
     said = readings(lines)
-    missing = {(line.row.name, line.reading): line for line in lines if line.measured.n < line.n_target}
+    missing = {(line.row.name, line.variant): line for line in lines if line.measured.n < line.n_target}
     some = [
         f"{name}, {reading} ({line.measured.n} of {line.n_target} trials)"
         for (name, reading), line in missing.items()
@@ -106,7 +106,7 @@ def readings(lines: Sequence[Line]) -> list[str]:
 
 def crashes(lines: Sequence[Line]) -> list[str]:
     """Which trials crashed, and what runs them again."""
-    said = [f"{line.row.name}, {line.reading}: {line.crashes}." for line in lines if line.crashes]
+    said = [f"{line.row.name}, {line.variant}: {line.crashes}." for line in lines if line.crashes]
     return list(dict.fromkeys(said))  # a row has a line for each of its stages
 
 
@@ -116,7 +116,7 @@ def name_strips(axes: "Axes", lines: Sequence[Line]) -> None:
     labels = []
     for y, line in enumerate(lines):
         first = not y or names[y] != names[y - 1]
-        labels.append(", ".join([names[y]] * first + [line.reading] * (line.reading != PRINTED)))
+        labels.append(", ".join([names[y]] * first + [line.variant] * (line.variant != PRINTED)))
         if y and first:
             axes.axhline(y - 0.5, color=style.PALE, linewidth=0.6, zorder=0)
     axes.set_yticks(range(len(lines)), labels)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from repro.compare import VERDICTS, Comparison, Margins, Unit, Verdict, implied
 from repro.config import PRINTED
 from repro.plots import captions, style
-from repro.tables import order, title_of
+from repro.table_notes import title_of
+from repro.tables import order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,9 +115,9 @@ def _strips(found: Sequence[Comparison], y: float) -> list[_Strip]:
     strips: list[_Strip] = []
     before = None
     for one in found:
-        line = one.line.row.name, one.line.published.stage, one.line.reading
+        line = one.line.row.name, one.line.published.stage, one.line.variant
         if line != before or one.unit in strips[-1].values:
-            name = captions.row(one.line) + ("" if one.line.reading == PRINTED else f", {one.line.reading}")
+            name = captions.row(one.line) + ("" if one.line.variant == PRINTED else f", {one.line.variant}")
             strips.append(_Strip(y + len(strips), one.value if line == before else name, {}))
         strips[-1].values[one.unit] = one
         before = line
@@ -222,7 +223,7 @@ def _why(one: Comparison) -> str:
 
 def _counts(found: Sequence[Comparison]) -> dict[Verdict, int]:
     """How many values have which verdict; those of other readings are no further values."""
-    printed = [one.verdict for one in found if one.line.reading == PRINTED]
+    printed = [one.verdict for one in found if one.line.variant == PRINTED]
     return {verdict: printed.count(verdict) for verdict in VERDICTS}
 
 
@@ -263,6 +264,6 @@ def _notes(found: Sequence[Comparison], margins: Margins) -> list[str]:
         "Not comparable: too few of our trials were solved, or the paper prints a bound, or it does not say how many "
         "trials its value is of (then: ours / published).",
         *captions.readings(lines),
-        *(["Counts are of the printed reading."] if any(line.reading != PRINTED for line in lines) else []),
+        *(["Counts are of the printed reading."] if any(line.variant != PRINTED for line in lines) else []),
         *captions.crashes(lines),
     ]

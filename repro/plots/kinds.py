@@ -14,6 +14,7 @@ from repro.plots.style import PlotError
 from repro.stats import summarise
 from repro.store import Store
 from repro.tables import Line, selected
+from repro.views import USUAL, View
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +35,7 @@ KINDS: dict[str, tuple[str, ...] | None] = {
 
 def write(
     kind: str, select: Sequence[str], rows: Mapping[str, Row], store: Store, reading: str | None, path: Path | None,
-    show: Callable[[str], object] = lambda _: None,
+    show: Callable[[str], object] = lambda _: None, view: View = USUAL,
 ) -> Path:  # fmt: skip
     """Draw a figure into a file, KIND[-SELECT].svg in the current folder if none is named; its path.
 
@@ -49,13 +50,13 @@ def write(
     words = [re.sub(r"[^\w.,=@]+", "-", pattern).strip("-") for pattern in select]
     path = path or Path("-".join([kind, *filter(None, words)]) + ".svg")
     style.check_writable(path)
-    style.save(draw(kind, select, rows, store, reading, show), path)
+    style.save(draw(kind, select, rows, store, reading, show, view), path)
     return path
 
 
 def draw(
     kind: str, select: Sequence[str], rows: Mapping[str, Row], store: Store, reading: str | None = None,
-    show: Callable[[str], object] = lambda _: None,
+    show: Callable[[str], object] = lambda _: None, view: View = USUAL,
 ) -> "Figure":  # fmt: skip
     """Draw a figure of what is selected, of all readings that have records or of one.
 
@@ -72,8 +73,8 @@ def draw(
 
     """
     if kind == "errorflow":
-        if select or reading:
-            raise PlotError("errorflow measures nets of its own: it takes neither rows nor a reading")
+        if select or reading or not view.usual:
+            raise PlotError("errorflow measures nets of its own: it takes neither rows nor a reading nor settings")
         from repro import error_flow  # it runs kernels, and compiles them
         from repro.plots import error_flow as errors
 
@@ -82,9 +83,9 @@ def draw(
     if not patterns:
         raise PlotError(f"say what to draw, such as `repro plot {kind} 9` for Table 9, or `repro plot {kind} 6a/lstm`")
     if kind == "forest":
-        found = compare.of_selection(patterns, rows, store)
+        found = compare.of_selection(patterns, rows, store, view=view)
         return forest.figure(compare.of_readings(found, reading or ""), compare.Margins())
-    lines = _of_trials(patterns, rows, store) if kind == "learning" else selected(patterns, rows, store)
+    lines = _of_trials(patterns, rows, store, view) if kind == "learning" else selected(patterns, rows, store, view)
     return of_lines(kind, _of_reading(lines, reading) if reading else lines)
 
 
@@ -101,7 +102,7 @@ def of_lines(kind: str, lines: Sequence[Line]) -> "Figure":
     return figure
 
 
-def _of_trials(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -> list[Line]:
+def _of_trials(patterns: Iterable[str], rows: Mapping[str, Row], store: Store, view: View) -> list[Line]:
     """As `selected`, where a pattern may also be a trial, such as ``6a/lstm:3``: then with that record alone.
 
     Raises
@@ -114,9 +115,9 @@ def _of_trials(patterns: Iterable[str], rows: Mapping[str, Row], store: Store) -
     for pattern in patterns:
         row, _, number = pattern.rpartition(":")
         if row in ("", "table") or not number.isdecimal():  # "9" is Table 9
-            lines += selected([pattern], rows, store)
+            lines += selected([pattern], rows, store, view)
             continue
-        every = selected([row], rows, store)
+        every = selected([row], rows, store, view)
         found = [
             replace(line, records=mine)
             for line in every

@@ -33,7 +33,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
     """
     chosen: dict[tuple[str, str], list[Line]] = {}
     for line in lines:
-        chosen.setdefault((line.row.name, line.reading), []).append(line)
+        chosen.setdefault((line.row.name, line.variant), []).append(line)
     records = {key: _records(members) for key, members in chosen.items()}
     drawn = {key: traced for key, all_of_it in records.items() if (traced := [r for r in all_of_it if r.trace])}
     if not drawn:

@@ -55,7 +55,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
         *captions.notes(lines),
     ]
     result = style.new(f"Scaling of training time: {captions.place(lines)}", 3.4, notes)
-    looks = style.looks([line.reading for line in lines])
+    looks = style.looks([line.variant for line in lines])
     both = result.subplots(1, 2, sharey=True)
     for axes, (title, label, members, x) in zip(both, panels, strict=True):
         axes.set_title(title, loc="left")
@@ -66,7 +66,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
         for limit in sorted({point.line.measured.survival.limit for point in members if point.line.measured.survival}):
             axes.axhline(limit, color=style.GREY, linewidth=0.6, dashes=(6, 3), zorder=0, label="limit of ours")
         for reading, look in looks.items():
-            _ours(axes, [point for point in members if point.line.reading == reading], x, look)
+            _ours(axes, [point for point in members if point.line.variant == reading], x, look)
         ticks = sorted({x(point) for point in members})
         axes.set_xticks(ticks, [f"{tick:,.5g}" for tick in ticks])
         axes.xaxis.set_minor_locator(NullLocator())
@@ -125,7 +125,7 @@ def _ours(axes: "Axes", points: Sequence[_Point], x: _X, look: style.Look) -> No
     if means:
         axes.plot(
             [], [], marker=look.marker, linestyle=look.dashes, color=look.colour, markersize=4.5,
-            label=f"ours, {points[0].line.reading}",
+            label=f"ours, {points[0].line.variant}",
         )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
 
     """
     drawn = captions.with_records(lines)
-    looks = style.looks([line.reading for line in drawn])
+    looks = style.looks([line.variant for line in drawn])
     notes = [
         "Dots: trials solved; hollow mark below them: their mean, with its 95 % interval (BCa). Black bar: published "
         "mean; with an arrow: none solved by then. Right: trials not solved by the limit (rings), or diverged "
@@ -64,7 +64,7 @@ def _strip(axes: "Axes", y: int, line: Line, looks: dict[str, style.Look]) -> No
             axes.plot(p.sequences, y, marker=CARETRIGHTBASE, color=style.BLACK, markersize=6)
     if not line.records:
         return
-    look = looks[line.reading]
+    look = looks[line.variant]
     ends = [(s.sequences, record.trial) for record in line.records for s in record.stages if s.name == p.stage]
     jitter = [y - 0.34 + 0.4 * (trial * _GOLDEN % 1) for _, trial in ends]
     axes.plot(
@@ -86,6 +86,6 @@ def _failures(axes: "Axes", y: int, line: Line, looks: dict[str, style.Look]) ->
     for k, record in enumerate(failed):
         place = k // _STACK, y - 0.26 + 0.26 * (k % _STACK)
         ring = record.outcome in ("limit", "solved")
-        axes.plot(*place, "o" if ring else "x", color=looks[line.reading].colour, markerfacecolor="none", markersize=3)
+        axes.plot(*place, "o" if ring else "x", color=looks[line.variant].colour, markerfacecolor="none", markersize=3)
     count = f"{len(failed)} of {line.measured.n}"
     axes.annotate(count, (1.03, y), xycoords=("axes fraction", "data"), va="center", annotation_clip=False)

@@ -32,7 +32,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
         If none of the lines has records.
 
     """
-    looks = style.looks([line.reading for line in captions.with_records(lines)])
+    looks = style.looks([line.variant for line in captions.with_records(lines)])
     notes = [
         "Hatched: published; filled: ours. Whiskers: Wilson, 95 %; none where the paper does not say how many trials "
         "its rate is of.",
@@ -45,7 +45,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
     axes = result.add_subplot()
     for y, line in enumerate(lines):
         _bar(axes, y - _HEIGHT / 2, published_rate(line), _IMPLIED if implied(line.published) else _PRINTED)
-        _bar(axes, y + _HEIGHT / 2, line.measured.rate, {"color": looks[line.reading].colour} if line.records else {})
+        _bar(axes, y + _HEIGHT / 2, line.measured.rate, {"color": looks[line.variant].colour} if line.records else {})
         _numbers(axes, y, line)
     captions.name_strips(axes, lines)
     axes.set_xlim(0, 1)

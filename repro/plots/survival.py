@@ -30,7 +30,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
     panels: dict[tuple[str, str], list[Line]] = {}
     for line in drawn:
         panels.setdefault((captions.row(line), str(line.published.table)), []).append(line)
-    looks = style.looks([line.reading for line in drawn])
+    looks = style.looks([line.variant for line in drawn])
     notes = [
         "A curve ends (|) at the limit of training sequences. A marker on the axis is our mean of the solved trials, a "
         "black line the published mean; a dotted one says that none was solved by then. Bands: Wilson, 95 %.",
@@ -44,7 +44,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
         axes.set_title(name, loc="left", pad=2)
         _published(axes, members[0])
         for line in members:
-            _curve(axes, line, left, looks[line.reading])
+            _curve(axes, line, left, looks[line.variant])
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=2.6)
     last = grid[-1, 0]
     last.set_xscale("log")

@@ -1,0 +1,154 @@
+"""The command that runs trials, and what the others that run some share with it."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from repro import completion
+from repro.options import (
+    FORMATS,
+    INTERRUPTED,
+    TERMINATED,
+    jobs_option,
+    max_sequences_option,
+    option,
+    reading_option,
+    results_option,
+    seed_option,
+    set_option,
+    sweep_options,
+)
+
+if TYPE_CHECKING:
+    from repro.campaign import Plan
+    from repro.store import Store
+
+
+@click.command()
+@click.argument("select", nargs=-1, shell_complete=completion.runs, required=True)
+@jobs_option
+@option("--trials", type=click.IntRange(1), help="Trials of each row, instead of the paper's number.")
+@seed_option
+@reading_option
+@set_option
+@sweep_options
+@max_sequences_option
+@results_option
+@option("--engine", "engine_name", type=click.Choice(["local", "inline"]), default="local", show_default=True,
+         help="Worker processes, or this process alone.")  # fmt: skip
+@option("--lanes", type=click.IntRange(1, 64), help="Trials side by side in a process; no number depends on it.")
+@option("--trace", is_flag=True, help="Keep the learning trace of each trial: its error against training sequences.")
+@option("--dry-run", is_flag=True, help="Say what would run, and how long it would take.")
+@option("--measure", is_flag=True, help="With --dry-run, run a second of each row that nothing stored tells of.")
+@option("--format", "form", type=FORMATS, default="text", show_default=True, help="How --dry-run prints.")
+def run(
+    select: tuple[str, ...], jobs: int, trials: int | None, seed: int, reading: str | None, overrides: tuple[str, ...],
+    variants: Any, max_sequences: int | None, results: Path, engine_name: str, lanes: int | None, trace: bool,
+    dry_run: bool, measure: bool, form: str,
+) -> None:  # fmt: skip
+    """Run the trials that are missing. Finished ones are kept, whatever happens.
+
+    SELECT is a row, a glob of rows, an experiment, table:N, @quick or @paper. With --trace, trials without a trace are
+    missing too: they are run again, to the same bits. What was run with other settings, `repro table --by KEY` shows.
+
+    \b
+    repro run 6a/lstm
+    repro run '4/lstm/*' --reading linear
+    repro run 6a/lstm --set learning_rate=0.1 --trials 50
+    repro run 6a/lstm --grid learning_rate=0.1,0.5,1 --grid size=1,2
+    repro run '2c/*' --sweep variants.toml
+    """
+    from repro import campaign, config, selection
+    from repro.store import Store
+
+    changes = dict(map(selection.parse_override, overrides))
+    if max_sequences:
+        changes["stop.max_sequences"] = max_sequences
+    items = campaign.items(
+        selection.select(select, config.load()), reading=reading, trials=trials, seed=seed, overrides=changes,
+        variants=variants,
+    )  # fmt: skip
+    store = Store(results)
+    plan = campaign.plan(items, store, trace)
+    if dry_run:
+        say_cost(plan, store, jobs if engine_name == "local" else 1, lanes, measure=measure, form=form)
+        return
+    crashed = carry_out(plan, store, jobs, inline=engine_name == "inline", lanes=lanes)
+    sys.exit(1 if crashed else 0)
+
+
+def say_cost(plan: "Plan", store: "Store", n_workers: int, lanes: int | None, *, measure: bool, form: str) -> None:
+    """Print what would run, and what it would cost."""
+    from repro import cost, progress
+
+    expected = cost.estimate(plan, store, n_workers, lanes)
+    if measure and expected.unknown:
+        with progress.Steps("run") as shown:
+            expected = cost.estimate(plan, store, n_workers, lanes, cost.measure(expected.unknown, shown.step))
+    click.echo(cost.render(plan, expected, form))
+
+
+def carry_out(plan: "Plan", store: "Store", jobs: int, *, inline: bool = False, lanes: int | None = None) -> int:
+    """Run what is missing of a plan, and say what it costs before, what happens, and what came of it.
+
+    Returns the number of trials that crashed. Ends the process if it is interrupted: what has ended is stored.
+    """
+    from repro import campaign, cost, engine
+
+    if plan.n_stale:
+        click.echo(
+            f"{plan.n_stale} trials are stored and do not count, as today's source is not attested to give their bits. "
+            "They are run again; `repro attest` finds out in less time whether they need to.",
+            err=True,
+        )
+    n_workers = 1 if inline else jobs
+    if plan.n_missing:
+        click.echo(cost.said(cost.estimate(plan, store, n_workers, lanes)), err=True)
+    for experiment in {item.cell.experiment for item in plan.items if plan.missing[item.cell.key]}:
+        store.check_writable(experiment)
+    work = plan.jobs(n_workers, lanes)
+    how = engine.inline if inline else (lambda todo: engine.local(todo, jobs))
+    return _show(plan, campaign.execute(work, how, store, screened=plan.screened), store.folder)
+
+
+def _show(plan: "Plan", events: Any, results: Path) -> int:
+    """Show what happens until it has happened, then say so; the number of crashed trials."""
+    from repro import engine
+    from repro.progress import Display
+
+    records: list[Any] = []
+    stopped = 0
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        with Display(plan, results) as display:
+            for event in events:
+                display.show(event)
+                if isinstance(event, engine.Ended):
+                    records.append(event.record)
+    except KeyboardInterrupt as reason:
+        stopped = TERMINATED if reason.args == (TERMINATED,) else INTERRUPTED
+    finally:
+        events.close()
+    crashed = [record for record in records if record.outcome == "crashed"]
+    for error in dict.fromkeys(record.error for record in crashed):
+        click.echo(f"Crashed: {error}", err=True)
+    n_new = len(records) - len(crashed)
+    done, left = sum(map(len, plan.done.values())) + n_new, plan.n_missing - n_new
+    if crashed:
+        click.echo(f"{len(crashed)} trials crashed; the same command runs them again.", err=True)
+    if stopped:
+        click.echo(f"Interrupted: {done} trials done, {left} left; the same command goes on from here.", err=True)
+        sys.exit(stopped)
+    solved = sum(record.outcome == "solved" for record in records)
+    fresh = f"{n_new} run now, {solved} of them solved" if records else "nothing was missing"
+    click.echo(f"{done} trials done ({fresh}); records in {results}{os.sep}", err=True)
+    return len(crashed)
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt(TERMINATED)
