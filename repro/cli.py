@@ -9,6 +9,7 @@ import click
 
 from repro import __version__, completion
 from repro.cli_run import run
+from repro.cli_search import race, screen
 from repro.cli_status import status
 from repro.cli_stored import trials
 from repro.cli_trials import attest, replay
@@ -101,6 +102,8 @@ def show(row: str, reading: str | None, overrides: tuple[str, ...], seed: int, r
 
 
 main.add_command(run)
+main.add_command(screen)
+main.add_command(race)
 
 
 @main.command()

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from repro import contrasts
+from repro import contrasts, selection
 from repro.cell import Cell
 from repro.config import PRINTED, ConfigError, Row
 from repro.contrasts import Contrast
-from repro.selection import one, parse_value, words
+from repro.selection import parse_value, words
 from repro.stats import LEVEL, Estimate
 from repro.trial import Record
 
@@ -54,7 +54,7 @@ def contestant(text: str, rows: Mapping[str, Row]) -> Contestant:
 
     """
     name, *parts = text.split()
-    row, changes = one(name, rows), {}
+    row, changes = selection.one(name, rows), {}
     for part in parts:
         key, equals, value = part.partition("=")
         if not (key and equals and value):
@@ -66,6 +66,25 @@ def contestant(text: str, rows: Mapping[str, Row]) -> Contestant:
     return Contestant(row, reading, changes, seed)
 
 
+def check_fair(first: Cell, second: Cell) -> None:
+    """Refuse a race of which nothing could be learned.
+
+    Raises
+    ------
+    ConfigError
+        If the two are the same trials, or not of the same task.
+
+    """
+    if first.key == second.key:
+        raise ConfigError("both contestants are the same trials: say what the second does otherwise")
+    if first.settings["task"] != second.settings["task"]:
+        one, other = first.settings["task"], second.settings["task"]
+        differing = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+        raise ConfigError(
+            f"{first.row} and {second.row} are not of the same task (other {', '.join(differing)}): a race needs one"
+        )
+
+
 @dataclass(frozen=True)
 class Side:
     """What a contestant's trials came to."""
@@ -74,6 +93,11 @@ class Side:
     n: int
     times: tuple[int, ...]  # training sequences until success or the common limit
     solved: tuple[bool, ...]  # within the limit
+
+    @property
+    def successes(self) -> list[int]:
+        """The times of the trials that succeeded."""
+        return [time for time, solved in zip(self.times, self.solved, strict=True) if solved]
 
     @property
     def n_solved(self) -> int:

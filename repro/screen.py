@@ -72,11 +72,15 @@ class Rule:
         """The trials that a variant has after so many rounds."""
         return min(self.most, self.first << (n_rounds - 1))
 
-    def words(self, n_variants: int) -> str:
+    def words(self, n_variants: int, limit: int) -> str:
         """The rule, before anything runs."""
+        if n_variants <= self.keep:
+            return (
+                f"{n_variants} variants are few enough: {self.first} trials each, up to {limit:,} training sequences."
+            )
         return (
-            f"{n_variants} variants, sequential halving: {self.first} trials each; the half with the smaller mean of "
-            "training sequences, failures counting as the limit, goes on with twice as many, until "
+            f"{n_variants} variants, sequential halving: {self.first} trials each, up to {limit:,} training sequences; "
+            "the half with the smaller mean, failures counting as the limit, goes on with twice as many, until "
             f"{self.keep} are left or each has {self.most} trials."
         )
 
@@ -106,6 +110,11 @@ def after(
 
 def _score(one: Standing) -> float:
     return one.restricted_mean if one.restricted_mean is not None else float("inf")
+
+
+def survivors(standings: Sequence[Standing]) -> list[Standing]:
+    """Those that never dropped out, the best first; none that solved nothing."""
+    return [one for one in ranked(standings) if not one.out and one.times]
 
 
 def ranked(standings: Sequence[Standing]) -> list[Standing]:

@@ -74,6 +74,6 @@ def test_it_ends_where_nobody_solves_anything_or_few_are_left_or_all_trials_are_
 
 
 def test_the_rule_is_said_with_how_many_are_tried():
-    words = Rule(3, 18, 2).words(40)
+    words = Rule(3, 18, 2).words(40, 5000)
     assert words.startswith("40 variants, sequential halving: 3 trials each")
     assert "until 2 are left or each has 18 trials" in words

@@ -1,0 +1,172 @@
+"""The commands that search and compare settings: screen, race."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from repro import completion
+from repro.cli_run import carry_out, say_cost
+from repro.options import (
+    format_option,
+    jobs_option,
+    max_sequences_option,
+    option,
+    reading_option,
+    results_option,
+    set_option,
+    sweep_options,
+)
+
+if TYPE_CHECKING:
+    from repro.campaign import Item
+    from repro.config import Row
+    from repro.screen import Rule, Standing
+    from repro.store import Store
+
+
+@click.command()
+@click.argument("select", nargs=-1, shell_complete=completion.runs, required=True)
+@sweep_options
+@reading_option
+@set_option
+@option("--trials", type=click.IntRange(1), default=3, show_default=True, help="Trials of each variant at first.")
+@option("--keep", type=click.IntRange(1), default=3, show_default=True, help="Variants that are few enough.")
+@max_sequences_option
+@option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Root of the screening's streams.")
+@option("--confirm", is_flag=True, help="Run the survivors again, with fresh seeds and all trials.")
+@option("--confirm-seed", type=click.IntRange(0), default=0, show_default=True, help="Root of these streams.")
+@option("--dry-run", is_flag=True, help="Say what the first round would run, and how long it would take.")
+@jobs_option
+@results_option
+@format_option
+def screen(
+    select: tuple[str, ...], variants: Any, reading: str | None, overrides: tuple[str, ...], trials: int, keep: int,
+    max_sequences: int | None, seed: int, confirm: bool, confirm_seed: int, dry_run: bool, jobs: int, results: Path,
+    form: str,
+) -> None:  # fmt: skip
+    """Try many variants of rows at low cost, and say which solve them, how fast, and how many were tried.
+
+    Each row is screened for itself, by sequential halving: all variants get a few trials, the better half goes on with
+    twice as many, and so on. Trials of a screening are marked: no table and no verdict takes them, as what is chosen by
+    them looks better than it is. --confirm runs the survivors with fresh seeds, to the row's own limit and number of
+    trials; these count.
+
+    \b
+    repro screen 2c/lstm/q=50 --grid cells_see_gates=previous,current --max-sequences 150000
+    repro screen '2c/*' --sweep variants.toml --confirm
+    """
+    from repro import campaign, config, screen_view, selection
+    from repro.screen import Rule, Standing
+    from repro.store import Store
+
+    if seed == confirm_seed:
+        raise config.ConfigError(f"--seed and --confirm-seed are both {seed}: what confirms must be other trials")
+    changes = dict(map(selection.parse_override, overrides))
+    limit = {"stop.max_sequences": max_sequences} if max_sequences else {}
+    store, tables, crashed = Store(results), [], 0
+    for row, _ in selection.select(select, config.load()):
+        items = campaign.items(
+            [(row, None)], reading=reading, seed=seed, overrides={**changes, **limit}, variants=variants
+        )
+        rule = Rule(min(trials, row.trials), row.trials, keep)
+        click.echo(f"{row.name}: {rule.words(len(items), items[0].cell.settings['stop']['max_sequences'])}", err=True)
+        if dry_run:
+            say_cost(_round(items, 1, rule, store), store, jobs, None, measure=False, form=form)
+            continue
+        standings, lost = _screened([Standing(item) for item in items], rule, store, jobs)
+        tables.append((row, rule, standings))
+        crashed += lost
+    if dry_run:
+        return
+    confirmed = [
+        item
+        for row, _, standings in tables
+        for item in _again(row, standings, changes, confirm_seed)
+    ]  # fmt: skip
+    if confirm and confirmed:
+        crashed += carry_out(campaign.plan(confirmed, store), store, jobs)
+    click.echo(screen_view.render(tables, confirmed if confirm else [], store, form))
+    sys.exit(1 if crashed else 0)
+
+
+def _round(items: Any, n_rounds: int, rule: "Rule", store: "Store") -> Any:
+    """The plan of a round, of which all that any screening has stored is a part."""
+    from dataclasses import replace
+
+    from repro import campaign
+
+    return campaign.plan([replace(item, n_trials=rule.trials(n_rounds)) for item in items], store, screened=True)
+
+
+def _screened(standings: list["Standing"], rule: "Rule", store: "Store", jobs: int) -> tuple[list["Standing"], int]:
+    """Play the rounds of a row; the standings at the end, and how many trials crashed."""
+    from repro import screen
+
+    n_rounds = crashed = 0
+    while not screen.over(standings, rule, n_rounds):
+        n_rounds += 1
+        still = [one.item for one in standings if not one.out]
+        crashed += carry_out(_round(still, n_rounds, rule, store), store, jobs)
+        standings = screen.after(standings, _round(still, n_rounds, rule, store).done, rule, n_rounds)
+        if crashed:  # who lost trials cannot be ranked: the same command goes on
+            break
+    return standings, crashed
+
+
+def _again(row: "Row", standings: list["Standing"], changes: dict[str, Any], seed: int) -> list["Item"]:
+    """The survivors of a row, to the row's own limit and number of trials, with fresh seeds."""
+    from dataclasses import replace
+
+    from repro.screen import survivors
+
+    items = []
+    for one in survivors(standings):
+        own = {key: value for key, value in one.item.overrides.items() if key != "stop.max_sequences" or key in changes}
+        cell = row.cell(one.item.cell.reading, own, seed)
+        items.append(replace(one.item, cell=cell, n_trials=row.trials, overrides=own))
+    return items
+
+
+@click.command()
+@click.argument("first", shell_complete=completion.runs)
+@click.argument("second", shell_complete=completion.runs)
+@option("--trials", type=click.IntRange(1), help="Trials of each, instead of the rows' number.")
+@option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Draw them: .svg, .png or .pdf.")
+@jobs_option
+@results_option
+@format_option
+def race(first: str, second: str, trials: int | None, output: Path | None, jobs: int, results: Path, form: str) -> None:
+    """Run two learners, or two settings, on a task, and say which succeeds more often and which sooner.
+
+    FIRST and SECOND are rows, with settings behind them, in quotes: '6a/lstm learning_rate=0.1 reading=plain-error
+    seed=1'. What is missing of their trials is run first.
+
+    \b
+    repro race 6a/elman 6a/lstm
+    repro race 6a/lstm '6a/lstm learning_rate=0.1' -o race.svg
+    """
+    from repro import campaign, config, race_view
+    from repro import race as racing
+    from repro.store import Store
+
+    rows, store = config.load(), Store(results)
+    contestants = [racing.contestant(text, rows) for text in (first, second)]
+    items = [campaign.Item(one.row, one.cell(), trials or one.row.trials, one.changes, one.name) for one in contestants]
+    racing.check_fair(*(item.cell for item in items))
+    if output:
+        from repro.plots import style
+
+        style.check_writable(output)
+    crashed = carry_out(campaign.plan(items, store), store, jobs)
+    if crashed:
+        sys.exit(1)
+    done = campaign.plan(items, store).done
+    result = racing.judge(*((item.variant, item.cell, done[item.cell.key]) for item in items))
+    click.echo(race_view.render(result, form))
+    if output:
+        from repro.plots import race as figures
+
+        style.save(figures.figure(result), output)
+        click.echo(output, err=True)
