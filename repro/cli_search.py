@@ -153,7 +153,7 @@ def race(first: str, second: str, trials: int | None, output: Path | None, jobs:
 
     rows, store = config.load(), Store(results)
     contestants = [racing.contestant(text, rows) for text in (first, second)]
-    items = [campaign.Item(one.row, one.cell(), trials or one.row.trials, one.changes, one.name) for one in contestants]
+    items = [campaign.Item(one.row, one.cell(), trials or one.row.trials, one.changes) for one in contestants]
     racing.check_fair(*(item.cell for item in items))
     if output:
         from repro.plots import style
@@ -163,7 +163,8 @@ def race(first: str, second: str, trials: int | None, output: Path | None, jobs:
     if crashed:
         sys.exit(1)
     done = campaign.plan(items, store).done
-    result = racing.judge(*((item.variant, item.cell, done[item.cell.key]) for item in items))
+    sides = [(one.name, item.cell, done[item.cell.key]) for one, item in zip(contestants, items, strict=True)]
+    result = racing.judge(*sides)
     click.echo(race_view.render(result, form))
     if output:
         from repro.plots import race as figures
