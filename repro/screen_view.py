@@ -90,7 +90,8 @@ def render(screenings: Sequence[Screening], confirmed: Sequence[Item], store: St
     parts = []
     for (row, _, standings), lines in zip(screenings, groups, strict=True):
         n, left = len(standings), len(survivors(standings))
-        title = f"{row.name}: {n} variants tried, {left} left, up to {lines[0].one.limit:,} training sequences. These trials are a screening and count nowhere."
+        tried = f"{row.name}: {n} variants tried, {left} left, up to {lines[0].one.limit:,} training sequences"
+        title = f"{tried}. These trials are a screening and count nowhere."
         parts.append(grid.render(SCHEMA.block(lines, (), title, _notes(lines)), form))
     if confirmed:
         found = [line for item in confirmed for line in _lines(item, store)]
