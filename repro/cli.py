@@ -51,16 +51,33 @@ def _show_warning(
 
 
 @main.command("list")
+@click.argument("select", nargs=-1, shell_complete=completion.runs)
+@option("--stored", is_flag=True, help="Every condition that trials are stored of, whatever its settings, instead.")
 @option("--matrix", "as_matrix", is_flag=True, help="Which learner takes which experiment, instead.")
 @columns_option
 @results_option
 @format_option
-def list_(as_matrix: bool, columns: tuple[str, ...], results: Path, form: str) -> None:
-    """List the rows: learner, weights, trials, and what the paper reports."""
-    from repro import config, grid, matrix, row_list
+def list_(
+    select: tuple[str, ...], stored: bool, as_matrix: bool, columns: tuple[str, ...], results: Path, form: str
+) -> None:
+    """List the rows: learner, weights, trials, and what the paper reports. Or all that is stored.
+
+    SELECT is what `repro run` takes; without it, every row.
+
+    \b
+    repro list
+    repro list --stored 6a
+    """
+    from repro import config, grid, matrix, row_list, selection, stored_list
     from repro.store import Store
 
-    rows = list(config.load().values())
+    known = config.load()
+    rows = [row for row, _ in selection.select(select, known)] if select else list(known.values())
+    if stored and as_matrix:
+        raise click.UsageError("--stored and --matrix are two lists: ask for one.")
+    if stored:
+        click.echo(stored_list.render(stored_list.entries(select, known, Store(results)), form, columns))
+        return
     if not as_matrix:
         click.echo(row_list.render(row_list.entries(rows, Store(results)), form, columns))
         return

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from repro import conditions, grid, row_list, table_view, verdict_table
+from repro import conditions, grid, race_view, row_list, screen_view, stored_list, table_view, verdict_table
 from repro.columns import Schema
 
 SCHEMAS: dict[str, Sequence[Schema[Any]]] = {
     "table": (table_view.SCHEMA, *conditions.SCHEMAS.values()),
     "compare": (verdict_table.SCHEMA,),
-    "list": (row_list.SCHEMA,),
+    "list": (row_list.SCHEMA, stored_list.SCHEMA),
+    "screen": (screen_view.SCHEMA,),
+    "race": (race_view.SCHEMA,),
 }
 HEADS = ("column", "type", "unit", "what it says")
 
