@@ -62,6 +62,7 @@ KINDS = ["table 1", "table 2", "table 6", "table 8", "table 9", "verdicts 1", "v
 def test_a_table_fits_and_is_whole(plain, monkeypatch, blocks, kind, width):
     said = drawn(blocks[kind], width, monkeypatch)
     assert max(map(len, said.splitlines())) <= width
+    assert "\n\n\n" not in said
     there = words(said)
     for row in blocks[kind].body:
         for word in words(" ".join(row)):
