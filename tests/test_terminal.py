@@ -62,7 +62,6 @@ KINDS = ["table 1", "table 2", "table 6", "table 8", "table 9", "verdicts 1", "v
 def test_a_table_fits_and_is_whole(plain, monkeypatch, blocks, kind, width):
     said = drawn(blocks[kind], width, monkeypatch)
     assert max(map(len, said.splitlines())) <= width
-    assert "\n\n\n" not in said
     there = words(said)
     for row in blocks[kind].body:
         for word in words(" ".join(row)):
@@ -123,6 +122,15 @@ row           paper                 ours [95 %]             success rate
 1/cascade   182,000  136,041 [119,421, 152,456]  17 of 30: 57 % [39, 73]
 """
     )
+
+
+def test_a_heading_of_a_group_begins_without_an_empty_line(plain):
+    columns = [
+        Column("row", ("1/cascade",), key=True),
+        Column("paper", ("184,832",), True, "all:"),
+        Column("mean to limit", ("865",), True, "all:"),
+    ]
+    assert shown(25, columns, None).splitlines()[1].split() == ["mean"]
 
 
 def test_cells_fold_where_that_takes_the_fewest_lines(plain):
