@@ -183,7 +183,8 @@ def headings(heads: Sequence[str], groups: Sequence[str]) -> list[str]:
 
 
 def _heads(band: Sequence[Column], widths: Sequence[int]) -> list[list[str]]:
-    return _folded(headings([column.head for column in band], [column.group for column in band]), widths)
+    shown = headings([column.head for column in band], [column.group for column in band])
+    return _folded([head.lstrip("\n") for head in shown], widths)  # they will stand on the rule
 
 
 def _folded(cells: Sequence[str], widths: Sequence[int]) -> list[list[str]]:

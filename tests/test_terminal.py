@@ -124,6 +124,15 @@ row           paper                 ours [95 %]             success rate
     )
 
 
+def test_a_heading_of_a_group_begins_without_an_empty_line(plain):
+    columns = [
+        Column("row", ("1/cascade",), key=True),
+        Column("paper", ("184,832",), True, "all:"),
+        Column("mean to limit", ("865",), True, "all:"),
+    ]
+    assert shown(25, columns, None).splitlines()[1].split() == ["mean"]
+
+
 def test_cells_fold_where_that_takes_the_fewest_lines(plain):
     assert (
         shown(64)
