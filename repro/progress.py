@@ -251,4 +251,4 @@ class Steps(Heartbeat):
         seconds, left = time.perf_counter() - self._began, self._left_s()
         count = "" if self._total is None else f"{self._done:,} of {self._total:,} {self._unit}"
         end = f"{duration(seconds)} so far" if left is None else f"about {duration(left)} left"
-        return [f"{self._command}: " + ", ".join(filter(None, (self._what, count, self._now(), end)))]
+        return [f"{self._command}: " + ", ".join(filter(None, (self._what, count, end, self._now())))]

@@ -81,6 +81,18 @@ def test_with_two_workers_the_longer_half_takes_the_time(tmp_path):
     assert found.cpu_s / 2 <= found.wall_s < 0.7 * found.cpu_s
 
 
+def test_workers_get_long_and_short_trials_alike(tmp_path):
+    known = trials(ROW.cell(), [1000] * 10 + [100_000] * 10, 2.5)
+    found, _ = estimated(tmp_path, known, n_workers=2)
+    assert found.cpu_s == pytest.approx(50 * 2 * (0.4 + 0.06 * 16) / (0.4 + 0.06 * 32))
+    assert found.wall_s == pytest.approx(found.cpu_s / 2)
+
+
+def test_jobs_go_to_the_first_worker_that_is_free():
+    assert cost._wall([5, 4, 3, 2, 1], 2) == 8
+    assert cost._wall([], 2) == 0
+
+
 def test_few_trials_cost_more_each(tmp_path):
     """Two lanes cost as much as eight."""
     known = trials(ROW.cell(), [20_000] * 20, 2.5)

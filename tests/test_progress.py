@@ -125,7 +125,7 @@ def test_watched_jobs_are_part_of_a_step(clock):
         if isinstance(event, engine.Given):
             assert "compiling kernels of lstm on experiment 6a, 4 s so far" in said
     assert said == (
-        "attest: running stored trials again, 0 of 5 conditions, 0 trials run, 1,234 training sequences, 12 s so far"
+        "attest: running stored trials again, 0 of 5 conditions, 12 s so far, 0 trials run, 1,234 training sequences"
     )
 
 
