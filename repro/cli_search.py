@@ -163,8 +163,9 @@ def race(first: str, second: str, trials: int | None, output: Path | None, jobs:
     if crashed:
         sys.exit(1)
     done = campaign.plan(items, store).done
-    sides = [(one.name, item.cell, done[item.cell.key]) for one, item in zip(contestants, items, strict=True)]
-    result = racing.judge(*sides)
+    *names, common = racing.names(*contestants)
+    sides = [(name, item.cell, done[item.cell.key]) for name, item in zip(names, items, strict=True)]
+    result = racing.judge(sides[0], sides[1], common)
     click.echo(race_view.render(result, form))
     if output:
         from repro.plots import race as figures

@@ -11,16 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from repro import contrasts, selection
+from repro import contrasts, selection, views
 from repro.cell import Cell
-from repro.config import PRINTED, ConfigError, Row
+from repro.config import PRINTED, ConfigError, Row, full_key
 from repro.contrasts import Contrast
 from repro.selection import parse_value, words
 from repro.stats import LEVEL, Estimate
 from repro.trial import Record
 
 _RESAMPLES = 9_999
-_SPECIAL = ("reading", "seed")  # what a contestant may say beside settings
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,16 @@ class Contestant:
     seed: int
 
     @property
-    def name(self) -> str:
-        """What it is called: its row, and what is not as the row has it."""
+    def special(self) -> dict[str, Any]:
+        """Whatever is not as the row has it."""
         reading = {} if self.reading == PRINTED else {"reading": self.reading}
-        seed = {"seed": self.seed} if self.seed else {}
-        return ", ".join(filter(None, [self.row.name, words({**reading, **self.changes, **seed})]))
+        return {**reading, **self.changes, **({"seed": self.seed} if self.seed else {})}
+
+    def value(self, key: str) -> Any:
+        """A setting, the reading or the root seed."""
+        if key in ("reading", "seed"):
+            return getattr(self, key)
+        return views.value(self.cell(), full_key(key, self.row.setup(self.reading, self.changes)))
 
     def cell(self) -> Cell:
         """What its trials share."""
@@ -85,6 +89,21 @@ def check_fair(first: Cell, second: Cell) -> None:
         )
 
 
+def names(first: Contestant, second: Contestant) -> tuple[str, str, str]:
+    """What two contestants are called, by what one has otherwise than the other; and what both have in common."""
+    both = (first, second)
+    common = {key: value for key, value in first.special.items() if second.special.get(key, first) == value}
+    if first.row.name != second.row.name:
+        of_each = [{key: value for key, value in one.special.items() if key not in common} for one in both]
+        name, other = (
+            ", ".join(filter(None, [one.row.name, words(own)])) for one, own in zip(both, of_each, strict=True)
+        )
+        return name, other, words(common)
+    keys = [key for key in {**first.special, **second.special} if key not in common]
+    name, other = (words({key: one.value(key) for key in keys}) for one in both)
+    return name, other, ", ".join(filter(None, [first.row.name, words(common)]))
+
+
 @dataclass(frozen=True)
 class Side:
     """What a contestant's trials came to."""
@@ -111,13 +130,16 @@ class Result:
 
     first: Side
     second: Side
+    common: str  # what both have in common, in words
     limit: int  # training sequences that both had
     rate: Contrast  # of the success rates, second less first
     log_rank_p: float | None  # of equal chances at every time; None if nobody succeeds
     mean: Estimate  # of the restricted means, second less first
 
 
-def judge(first: tuple[str, Cell, Sequence[Record]], second: tuple[str, Cell, Sequence[Record]]) -> Result:
+def judge(
+    first: tuple[str, Cell, Sequence[Record]], second: tuple[str, Cell, Sequence[Record]], common: str = ""
+) -> Result:
     """Compare the trials of two cells, each given with a name.
 
     The difference of success rates has Newcombe's interval and Boschloo's p value (`contrasts.rates`). The log-rank
@@ -133,7 +155,9 @@ def judge(first: tuple[str, Cell, Sequence[Record]], second: tuple[str, Cell, Se
     """
     limit = min(int(cell.settings["stop"]["max_sequences"]) for _, cell, _ in (first, second))
     a, b = (_side(name, records, limit) for name, _, records in (first, second))
-    return Result(a, b, limit, contrasts.rates(a.n_solved, a.n, b.n_solved, b.n), _log_rank(a, b), _difference(a, b))
+    return Result(
+        a, b, common, limit, contrasts.rates(a.n_solved, a.n, b.n_solved, b.n), _log_rank(a, b), _difference(a, b)
+    )
 
 
 def _side(name: str, records: Sequence[Record], limit: int) -> Side:
@@ -148,6 +172,8 @@ def _log_rank(a: Side, b: Side) -> float | None:
 
     if not (a.n_solved or b.n_solved):
         return None
+    if len({*a.times, *b.times}) == 1:  # all at once: the test has nothing to go by
+        return 1.0
     samples = (
         stats.CensoredData.right_censored(np.array(side.times, float), ~np.array(side.solved)) for side in (a, b)
     )
@@ -166,7 +192,8 @@ def _difference(a: Side, b: Side) -> Estimate:
 def words_of(result: Result) -> list[str]:
     """What can be concluded, and what not, in sentences."""
     a, b = result.first, result.second
-    said = [_of_rates(result)]
+    said = [f"Both: {result.common}."] if result.common else []
+    said.append(_of_rates(result))
     p = result.log_rank_p
     if p is None:
         return [

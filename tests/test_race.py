@@ -108,8 +108,19 @@ def test_contestants_are_rows_with_settings_behind_them():
     rows = config.load()
     one = race.contestant("6a/lstm learning_rate=0.1 reading=plain-error seed=3", rows)
     assert one.cell() == rows["6a/lstm"].cell("plain-error", {"learning_rate": 0.1}, 3)
-    assert one.name == "6a/lstm, reading=plain-error, learning_rate=0.1, seed=3"
-    assert race.contestant("6a/elman", rows).name == "6a/elman"
+    plain, elman = race.contestant("6a/lstm", rows), race.contestant("6a/elman", rows)
+    assert race.names(one, plain) == (
+        "reading=plain-error, learning_rate=0.1, seed=3",
+        "reading=printed, learning_rate=0.5, seed=0",
+        "6a/lstm",
+    )
+    assert race.names(plain, elman) == ("6a/lstm", "6a/elman", "")
+    other = race.contestant("6a/lstm learning_rate=0.1 size=1 seed=3", rows)
+    assert race.names(one, other) == (
+        "reading=plain-error, size=2",
+        "reading=printed, size=1",
+        "6a/lstm, learning_rate=0.1, seed=3",
+    )
     for wrong, problem in {
         "6a/lstm learning_rate": "a contestant is ROW KEY=VALUE",
         "6a": "means .* rows, and one is wanted",

@@ -96,27 +96,23 @@ def test_a_screening_says_what_was_tried_and_counts_nowhere(folder):
     assert {(line["variants_tried"], line["seed"], line["limit"], line["trials"]) for line in lines} == {(4, 1, 400, 2)}
 
 
+EASY = (  # what any net passes, at its first exam
+    'stop.stages=[{name="ST1",exam_max_wrong=4},{name="ST2",exam_max_wrong=4}]',
+    "stop.exam_every=20", "stop.exam_sequences=4", "stop.test_sequences=0",
+)  # fmt: skip
+
+
 def test_survivors_are_run_again_with_fresh_seeds_and_only_that_counts(folder):
-    """With a tolerance that anybody meets, whoever learns faster needs no less; two are kept, as they draw."""
-    easy = (
-        "--set",
-        "stop.tolerance=0.9",
-        "--set",
-        "stop.exam_every=20",
-        "--set",
-        "stop.exam_sequences=4",
-        "--set",
-        "stop.test_sequences=0",
-    )
-    stages = 'stop.stages=[{name="ST1",max_wrong=0},{name="ST2",max_wrong=0}]'
-    ask = ("screen", ROW, "--grid", "learning_rate=0.5,2.0", *easy, "--set", stages, "--trials", "1", "--keep", "2")
+    easy = [part for setting in EASY for part in ("--set", setting)]
+    ask = ("screen", ROW, "--grid", "learning_rate=0.5,2.0", *easy, "--trials", "1", "--keep", "2")
     done = repro(*ask, *QUICK, "--confirm", folder=folder)
     assert "2 variants are few enough" in done.stderr
     assert "2 variants tried, 2 left" in done.stdout
     assert "Survivors, run again with fresh seeds and all trials:" in done.stdout
     conditions = stored(folder)
+    limit = str(config.load()[ROW].setup().stop.max_sequences)
     assert sorted((line["seed"], line["trials"], line["counts"], line["max_sequences"]) for line in conditions) == [
-        ("0", "10", "10", "5000000"), ("0", "10", "10", "5000000"), ("1", "1", "0", "400"), ("1", "1", "0", "400"),
+        ("0", "10", "10", limit), ("0", "10", "10", limit), ("1", "1", "0", "400"), ("1", "1", "0", "400"),
     ]  # fmt: skip
     assert "what confirms must be other trials" in repro(*ask, "--confirm-seed", "1", folder=folder, code=2).stderr
     found = compare.compare(tables.selected([ROW], config.load(), Store(folder)))
@@ -124,15 +120,17 @@ def test_survivors_are_run_again_with_fresh_seeds_and_only_that_counts(folder):
 
 
 def test_a_race_runs_what_is_missing_and_says_what_can_be_concluded(folder, tmp_path):
-    easy = "stop.tolerance=0.9 stop.exam_every=20 stop.exam_sequences=4 stop.test_sequences=0 stop.max_sequences=400"
-    first, second = f"{ROW} {easy}", f"{ROW} {easy} learning_rate=2.0"
+    first = " ".join([ROW, *EASY])
+    second = f"{first} learning_rate=2.0"
     drawn = tmp_path / "race.svg"
     done = repro("race", first, second, "--trials", "3", "-j", "1", "-o", str(drawn), folder=folder)
-    assert "6 trials done (6 run now" in done.stderr
+    assert "6 trials done (6 run now, 6 of them solved)" in done.stderr
+    assert "learning_rate=2.0 against learning_rate=1.0" in done.stdout
     assert "cannot be said" in done.stdout
+    assert "Both: 3a/lstm/T=100,N=3, stages=" in done.stdout
     assert drawn.stat().st_size > 1000
     data = json.loads(repro("race", first, second, "--trials", "3", "--format", "json", folder=folder).stdout)
-    assert [side["trials"] for side in data["contestants"]] == [3, 3]
+    assert [(side["trials"], side["solved"]) for side in data["contestants"]] == [(3, 3), (3, 3)]
     assert data["said"]
     assert "the same trials" in repro("race", first, first, folder=folder, code=2).stderr
     assert "are not of the same task" in repro("race", ROW, "6a/lstm", folder=folder, code=2).stderr

@@ -23,7 +23,7 @@ def figure(result: Result) -> "Figure":
     left = min([*times, result.limit]) / 2
     for side in sides:
         _curve(axes, side, left, result.limit, looks[side.name])
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=2.6)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), handlelength=2.6)
     axes.set_xscale("log")
     axes.set_xlim(left, None)
     axes.set_ylim(-0.06, 1.06)
