@@ -5,10 +5,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from repro.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from repro.trials import frame as frame
-
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 import click
 
-from repro import __version__, completion
+from repro import completion
 from repro.cli_run import run
 from repro.cli_search import race, screen
 from repro.cli_status import status
@@ -24,6 +24,7 @@ from repro.options import (
     set_option,
     view_options,
 )
+from repro.version import __version__
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

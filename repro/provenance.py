@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from repro import __version__
+from repro.version import __version__
 
 
 class Machine:

@@ -11,13 +11,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from repro import __version__, conditions, files, grid, table_notes, table_view, tables, verdict_table
+from repro import conditions, files, grid, table_notes, table_view, tables, verdict_table
 from repro.compare import VERDICTS, Comparison, Margins, compare, of_readings
 from repro.config import PRINTED, Row
 from repro.plots import forest, kinds, style
 from repro.store import Store
 from repro.tables import Line
 from repro.trial import Record
+from repro.version import __version__
 
 
 class Deviation(NamedTuple):

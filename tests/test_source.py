@@ -56,7 +56,7 @@ HARMLESS = {
     "processes": ("engine.py", "_ATTEMPTS = 3", "_ATTEMPTS = 4"),
     "the disk cache": ("kernel_cache.py", "_KEPT_VERSIONS = 4", "_KEPT_VERSIONS = 5"),
     "the learning trace": ("kernels/trace.py", "BUCKETS = 128", "BUCKETS = 64"),
-    "the version": ("__init__.py", "__version__", "__edition__"),
+    "the version": ("version.py", "0.1.0", "0.1.1"),
     "exit codes": ("options.py", "INTERRUPTED, TERMINATED = 130", "INTERRUPTED, TERMINATED = 131"),
     "what a configuration may say of the paper": ("schema.py", "bool = Field(False", "bool = Field(True"),
 }
