@@ -12,18 +12,18 @@ ones, of the same row first. What neither the results folder nor the records tha
 import heapq
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from repro.campaign import Item
-from repro.cell import canonical
+from repro.cell import Cell, canonical
 from repro.config import interface_of
-from repro.store import Store, StoreError
+from repro.store import Store, Stored, StoreError
 from repro.trial import Record
 
 Settings = Mapping[str, Mapping[str, Any]]
@@ -31,22 +31,38 @@ Settings = Mapping[str, Mapping[str, Any]]
 MEASURED, _STORED, _SHIPPED = _ORIGINS = ("measured now", "stored", "that came with repro")  # the best first
 _WIDEST = 32  # lanes, as in `crew`, which is not imported: it loads the compiler
 _SHOWN = 3  # settings of other trials that are named
+_COMPARED = 300  # other settings that are looked at for the nearest ones
+
+Cells = tuple[tuple[Record, ...], ...]
 
 
 @dataclass(frozen=True)
 class Known:
-    """Stored trials of the same settings, whatever their limit."""
+    """Stored trials of the same settings, whatever their limit. They are read when they are asked for."""
 
     row: str
     settings: Settings
-    cells: tuple[tuple[Record, ...], ...]  # those that ended, by root seed and limit; taken to have been a crew each
+    key: str  # of these settings
+    n: int  # trials, about
     origin: str  # one of `_ORIGINS`
+    read: Callable[[], Cells]
+
+    @cached_property
+    def cells(self) -> Cells:
+        """Those that ended, by root seed and limit; taken to have been a crew each."""
+        return self.read()
 
     @property
     def records(self) -> list[Record]:
         """All of them."""
         return [record for cell in self.cells for record in cell]
 
+    @cached_property
+    def flat(self) -> frozenset[tuple[str, str]]:
+        """The settings, the limit aside, so that two can be compared at once."""
+        return _flat(self.settings)
+
+    @cached_property
     def unit(self) -> float:
         """CPU seconds of a training sequence in a crew of one."""
         tested, is_wide = tested_by(self.settings), wide(self.settings)
@@ -115,68 +131,89 @@ def tested_by(settings: Settings) -> int:
     )
 
 
+class _Shelf:
+    """Stored trials among which the nearest of some settings are looked for."""
+
+    def __init__(self, known: Iterable[Known]) -> None:
+        self._of_kind: dict[tuple[str, str], list[Known]] = {}
+        self._of_key: dict[str, list[Known]] = {}
+        for one in known:
+            self._of_kind.setdefault(_kind(one.settings), []).append(one)
+            self._of_key.setdefault(one.key, []).append(one)
+
+    def nearest(self, item: Item) -> Known | None:
+        """The trials of the same learner on a task of the same kind that differ least in their settings.
+
+        Of very many settings some are looked at, evenly.
+        """
+        settings = item.cell.settings
+        flat = _flat(settings)
+        alike = self._of_kind.get(_kind(settings), [])
+        some = alike[:: -(-len(alike) // _COMPARED) or 1]
+        nearest_first = sorted(
+            [*self._of_key.get(_key(settings), []), *some],
+            key=lambda known: (
+                len(known.flat ^ flat), known.row != item.row.name, -known.n, _ORIGINS.index(known.origin)
+            ),
+        )  # fmt: skip
+        return next((known for known in nearest_first if known.cells), None)
+
+
 class Library:
     """Stored trials by settings; those of other experiments are read only if they are needed."""
 
     def __init__(self, store: Store, measured: Sequence[Record]) -> None:
-        self._measured = _grouped(measured, MEASURED)
         here = _shipped()
-        self._known: dict[str, list[Known]] = {}
         self._stores = [(store, _STORED)]
         if (here / "attested.csv").is_file() and here.resolve() != store.folder.resolve():
             self._stores.append((Store(here), _SHIPPED))
+        self._known: dict[str, list[Known]] = {}
+        self._shelves: dict[str, _Shelf] = {"measured": _Shelf(_of_records(measured))}
 
     def _of(self, experiment: str) -> list[Known]:
         """What is stored of an experiment."""
         if experiment not in self._known:
             self._known[experiment] = [
-                known for store, origin in self._stores for known in _grouped(_records(store, experiment), origin)
+                known for store, origin in self._stores for known in _of_file(store, experiment, origin)
             ]
         return self._known[experiment]
 
-    def _every(self) -> Iterator[Known]:
-        for experiment in dict.fromkeys(name for store, _ in self._stores for name in store.experiments()):
-            yield from self._of(experiment)
+    def _shelf(self, name: str, known: Callable[[], Iterable[Known]]) -> _Shelf:
+        if name not in self._shelves:
+            self._shelves[name] = _Shelf(known())
+        return self._shelves[name]
+
+    def _of_experiment(self, item: Item) -> Known | None:
+        name = item.cell.experiment
+        return self._shelf(name, lambda: self._of(name)).nearest(item)
+
+    def _of_row(self, item: Item) -> Known | None:
+        name = item.row.name
+        of_row = (known for known in self._of(item.cell.experiment) if known.row == name)
+        return self._shelf(name, lambda: of_row).nearest(item)
+
+    def _of_any(self, item: Item) -> Known | None:
+        names = dict.fromkeys(name for store, _ in self._stores for name in store.experiments())
+        return self._shelf("all", lambda: (known for name in names for known in self._of(name))).nearest(item)
 
     def unit(self, item: Item) -> tuple[float | None, str]:
         """CPU seconds of a training sequence of an item in a crew of one, and what says so."""
         settings = item.cell.settings
-        known = self._nearest(item, self._of(item.cell.experiment)) or self._nearest(item, self._every())
-        known = known or self._nearest(item, self._measured)
+        known = self._of_experiment(item) or self._of_any(item) or self._shelves["measured"].nearest(item)
         if known is None:
             return None, f"none of {settings['learner']['name']} on such a task stored; --measure finds out"
-        return known.unit() * _work(settings) / _work(known.settings), _named(known, item)
+        return known.unit * _work(settings) / _work(known.settings), _named(known, item)
 
     def spread(self, item: Item, limit: int) -> tuple[Callable[[int], list[float]], str]:
         """Training sequences that so many trials of an item may take, and what says so."""
-        of_row = [known for known in self._of(item.cell.experiment) if known.row == item.row.name]
-        if known := self._nearest(item, of_row):
+        if known := self._of_row(item):
             return partial(known.spread, limit), _named(known, item)
         for line in reversed(item.row.published):
             if line.sequences and not line.beyond:
                 return partial(_alike, min(line.sequences, limit)), "the published mean"
-        if known := self._nearest(item, self._of(item.cell.experiment)):
+        if known := self._of_experiment(item):
             return partial(known.spread, limit), _named(known, item)
         return partial(_alike, limit), "the limit"
-
-    def _nearest(self, item: Item, every: Iterable[Known]) -> Known | None:
-        """The trials of the same learner on a task of the same kind that differ least in their settings."""
-        settings = item.cell.settings
-        alike = [
-            known
-            for known in every
-            if all(known.settings[group]["name"] == settings[group]["name"] for group in ("learner", "task"))
-        ]
-        return min(
-            alike,
-            key=lambda known: (
-                len(_differing(known.settings, settings)),
-                known.row != item.row.name,
-                -len(known.records),
-                _ORIGINS.index(known.origin),
-            ),
-            default=None,
-        )
 
 
 def _shipped() -> Path:
@@ -184,23 +221,44 @@ def _shipped() -> Path:
     return Path(__file__).parent.parent / "results"
 
 
-def _records(store: Store, experiment: str) -> list[Record]:
-    """What can be read of an experiment; whoever runs or shows it is told of what cannot."""
+def _of_file(store: Store, experiment: str, origin: str) -> list[Known]:
+    """What is stored of an experiment, by row and settings; whoever runs or shows it is told of what cannot be read."""
     with warnings.catch_warnings(), suppress(StoreError):
         warnings.simplefilter("ignore")
-        return store.read(experiment)
+        stored = store.stored(experiment)
+        groups: dict[tuple[str, str], list[Cell]] = {}
+        for cell in stored.cells:
+            groups.setdefault((cell.row, _key(cell.settings)), []).append(cell)
+        return [
+            Known(
+                row, cells[0].settings, key, sum(stored.n_lines(cell.key) for cell in cells), origin,
+                partial(_ended, stored, [cell.key for cell in cells]),
+            )
+            for (row, key), cells in groups.items()
+        ]  # fmt: skip
     return []
 
 
-def _grouped(records: Iterable[Record], origin: str) -> list[Known]:
-    """Trials by row and settings; of each the latest record."""
-    groups: dict[tuple[str, str], dict[str, dict[int, Record]]] = {}
-    for record in records:
-        if record.outcome != "crashed" and record.sequences and record.cpu_s:
-            cells = groups.setdefault((record.row, _key(record.settings)), {})
-            cells.setdefault(record.cell, {})[record.trial] = record
-    found = [tuple(tuple(trials.values()) for trials in cells.values()) for cells in groups.values()]
-    return [Known(cells[0][0].row, cells[0][0].settings, cells, origin) for cells in found]
+def _ended(stored: Stored, keys: Sequence[str]) -> Cells:
+    """The trials of some cells that ended and took time; of each the latest record."""
+    with warnings.catch_warnings(), suppress(StoreError):
+        warnings.simplefilter("ignore")
+        found = (tuple({r.trial: r for r in stored.records(key) if _took(r)}.values()) for key in keys)
+        return tuple(cell for cell in found if cell)
+    return ()
+
+
+def _took(record: Record) -> bool:
+    return record.outcome != "crashed" and record.sequences > 0 and record.cpu_s > 0
+
+
+def _of_records(records: Iterable[Record]) -> list[Known]:
+    """Trials that are not stored, each for itself."""
+    return [
+        Known(record.row, record.settings, _key(record.settings), 1, MEASURED, partial(tuple, [(record,)]))
+        for record in records
+        if _took(record)
+    ]
 
 
 def _alike(sequences: float, n: int) -> list[float]:
@@ -212,6 +270,20 @@ def _key(settings: Settings) -> str:
     """Settings without the limit."""
     stop = {name: value for name, value in settings["stop"].items() if name != "max_sequences"}
     return canonical({**settings, "stop": stop})
+
+
+def _kind(settings: Settings) -> tuple[str, str]:
+    """Learner and task."""
+    return settings["learner"]["name"], settings["task"]["name"]
+
+
+def _flat(settings: Settings) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (f"{group}.{name}", canonical(value))
+        for group, values in settings.items()
+        for name, value in values.items()
+        if name != "max_sequences"
+    )
 
 
 def _differing(one: Settings, other: Settings) -> list[str]:
