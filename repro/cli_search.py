@@ -9,6 +9,7 @@ import click
 from repro import completion
 from repro.cli_run import carry_out, say_cost
 from repro.options import (
+    columns_option,
     format_option,
     jobs_option,
     max_sequences_option,
@@ -39,11 +40,13 @@ if TYPE_CHECKING:
 @option("--confirm-seed", type=click.IntRange(0), default=0, show_default=True, help="Root of these streams.")
 @option("--dry-run", is_flag=True, help="Say what the first round would run, and how long it would take.")
 @jobs_option
+@columns_option
 @results_option
 @format_option
 def screen(
     select: tuple[str, ...], variants: Any, reading: str | None, overrides: tuple[str, ...], trials: int, keep: int,
-    max_sequences: int | None, seed: int, confirm: bool, confirm_seed: int, dry_run: bool, jobs: int, results: Path,
+    max_sequences: int | None, seed: int, confirm: bool, confirm_seed: int, dry_run: bool, jobs: int,
+    columns: tuple[str, ...], results: Path,
     form: str,
 ) -> None:  # fmt: skip
     """Try many variants of rows at low cost, and say which solve them, how fast, and how many were tried.
@@ -87,7 +90,7 @@ def screen(
     ]  # fmt: skip
     if confirm and confirmed:
         crashed += carry_out(campaign.plan(confirmed, store), store, jobs)
-    click.echo(screen_view.render(tables, confirmed if confirm else [], store, form))
+    click.echo(screen_view.render(tables, confirmed if confirm else [], store, form, columns))
     sys.exit(1 if crashed else 0)
 
 
@@ -135,9 +138,19 @@ def _again(row: "Row", standings: list["Standing"], changes: dict[str, Any], see
 @option("--trials", type=click.IntRange(1), help="Trials of each, instead of the rows' number.")
 @option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Draw them: .svg, .png or .pdf.")
 @jobs_option
+@columns_option
 @results_option
 @format_option
-def race(first: str, second: str, trials: int | None, output: Path | None, jobs: int, results: Path, form: str) -> None:
+def race(
+    first: str,
+    second: str,
+    trials: int | None,
+    output: Path | None,
+    jobs: int,
+    columns: tuple[str, ...],
+    results: Path,
+    form: str,
+) -> None:
     """Run two learners, or two settings, on a task, and say which succeeds more often and which sooner.
 
     FIRST and SECOND are rows, with settings behind them, in quotes: '6a/lstm learning_rate=0.1 reading=plain-error
@@ -166,7 +179,7 @@ def race(first: str, second: str, trials: int | None, output: Path | None, jobs:
     *names, common = racing.names(*contestants)
     sides = [(name, item.cell, done[item.cell.key]) for name, item in zip(names, items, strict=True)]
     result = racing.judge(sides[0], sides[1], common)
-    click.echo(race_view.render(result, form))
+    click.echo(race_view.render(result, form, columns))
     if output:
         from repro.plots import race as figures
 

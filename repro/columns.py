@@ -11,7 +11,7 @@ from repro.errors import ReproError
 
 T = TypeVar("T")  # what a line is about
 
-_KINDS = {int: "integer", float: "number", bool: "true or false", str: "text"}
+KINDS = {int: "integer", float: "number", bool: "true or false", str: "text"}
 _DTYPES = {int: "Int64", float: "Float64", bool: "boolean", str: "string"}  # pandas' own, with a place for missing
 
 
@@ -126,7 +126,7 @@ class Schema(Generic[T]):
 
     def described(self) -> list[tuple[str, str, str, str]]:
         """Of each column: name, type, unit, what it says."""
-        return [(column.name, _KINDS[column.kind], column.unit, column.about) for column in self.columns]
+        return [(column.name, KINDS[column.kind], column.unit, column.about) for column in self.columns]
 
 
 def _plain(value: Any) -> str:

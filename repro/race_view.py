@@ -1,6 +1,7 @@
 """How a race is shown: a line for each contestant, what can be concluded below."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from repro import grid
@@ -59,15 +60,22 @@ def _whole(number: float | None) -> str:
     return "-" if number is None else f"{number:,.0f}"
 
 
-def render(result: Result, form: str) -> str:
-    """A race in any of `grid.FORMATS`; as JSON with the differences and what is said of them."""
+def render(result: Result, form: str, names: Sequence[str] = ()) -> str:
+    """A race in any of `grid.FORMATS`; as JSON with the differences and what is said of them.
+
+    Raises
+    ------
+    repro.columns.ColumnsError
+        If there is no column of one of the names.
+
+    """
     lines = [_Line(side, result.limit) for side in (result.first, result.second)]
     if form == "json":
-        return json.dumps(data(result) | {"contestants": json.loads(SCHEMA.data(lines, "json"))}, indent=2)
+        return json.dumps(data(result) | {"contestants": json.loads(SCHEMA.data(lines, "json", names))}, indent=2)
     if form == "csv":
-        return SCHEMA.data(lines, form)
+        return SCHEMA.data(lines, form, names)
     title = f"{result.second.name} against {result.first.name}"
-    return grid.render(SCHEMA.block(lines, (), title, words_of(result)), form)
+    return grid.render(SCHEMA.block(lines, names, title, words_of(result)), form)
 
 
 def data(result: Result) -> dict[str, Any]:

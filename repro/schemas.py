@@ -1,15 +1,38 @@
 """Every view that has columns, by the command that prints it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple, Protocol
 
-from repro import conditions, grid, race_view, row_list, screen_view, stored_list, table_view, verdict_table
-from repro.columns import Schema
+from repro import conditions, grid, race_view, row_list, screen_view, stored_list, table_view, trials, verdict_table
+from repro.columns import KINDS
 
-SCHEMAS: dict[str, Sequence[Schema[Any]]] = {
+
+class Described(Protocol):
+    """What has columns."""
+
+    @property
+    def title(self) -> str:
+        """The command that prints it."""
+
+    def described(self) -> list[tuple[str, str, str, str]]:
+        """Of each column: name, type, unit, what it says."""
+
+
+class _Trials(NamedTuple):
+    """The columns of `repro trials`: how many there are depends on the trials."""
+
+    title: str = "repro trials, and repro.frame"
+
+    def described(self) -> list[tuple[str, str, str, str]]:
+        """Of each column: name, type, unit, what it says."""
+        return [(name, KINDS[kind], unit, about) for name, (kind, unit, about) in trials.ABOUT.items()]
+
+
+SCHEMAS: dict[str, Sequence[Described]] = {
     "table": (table_view.SCHEMA, *conditions.SCHEMAS.values()),
     "compare": (verdict_table.SCHEMA,),
     "list": (row_list.SCHEMA, stored_list.SCHEMA),
+    "trials": (_Trials(),),
     "screen": (screen_view.SCHEMA,),
     "race": (race_view.SCHEMA,),
 }

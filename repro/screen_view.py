@@ -80,19 +80,28 @@ SCHEMA = Schema[_Line](
 )  # fmt: skip
 
 
-def render(screenings: Sequence[Screening], confirmed: Sequence[Item], store: Store, form: str) -> str:
-    """Screenings in any of `grid.FORMATS`; as text, followed by the trials of survivors that were ``confirmed``."""
+def render(
+    screenings: Sequence[Screening], confirmed: Sequence[Item], store: Store, form: str, names: Sequence[str] = ()
+) -> str:
+    """Screenings in any of `grid.FORMATS`; as text, followed by the trials of survivors that were ``confirmed``.
+
+    Raises
+    ------
+    repro.columns.ColumnsError
+        If there is no column of one of the names.
+
+    """
     groups = [
         [_Line(k, one, len(standings)) for k, one in enumerate(ranked(standings), 1)] for _, _, standings in screenings
     ]
     if form in grid.DATA:
-        return SCHEMA.data([line for lines in groups for line in lines], form)
+        return SCHEMA.data([line for lines in groups for line in lines], form, names)
     parts = []
     for (row, _, standings), lines in zip(screenings, groups, strict=True):
         n, left = len(standings), len(survivors(standings))
         tried = f"{row.name}: {n} variants tried, {left} left, up to {lines[0].one.limit:,} training sequences"
         title = f"{tried}. These trials are a screening and count nowhere."
-        parts.append(grid.render(SCHEMA.block(lines, (), title, _notes(lines)), form))
+        parts.append(grid.render(SCHEMA.block(lines, names, title, _notes(lines)), form))
     if confirmed:
         found = [line for item in confirmed for line in _lines(item, store)]
         said = "Survivors, run again with fresh seeds and all trials:"

@@ -1,5 +1,6 @@
 """Every stored trial as a line: what differs from its row, what came of it, and whether it counts. Tidy, for pandas."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,44 @@ _END = ("outcome", "counts", "screened", "sequences", "steps", "max_sequences", 
 _STAGE = tuple(field.name for field in fields(StageRecord) if field.name != "name")
 _LOOK = tuple(field.name for field in fields(LastLook))
 _ORIGIN = ("error", "cell", "weights_digest", "source")
+
+_TEST = "test after it: "
+ABOUT: dict[str, tuple[type, str, str]] = {  # of each column its type, unit and meaning; stage_N: stage_1, stage_2, ...
+    "experiment": (str, "", "experiment of the row"),
+    "row": (str, "", "name of the row, as `repro run` takes it"),
+    "reading": (str, "", "how the paper is read; printed: literally"),
+    "settings": (str, "", "what else is not as the row has it, in short; empty: nothing"),
+    "seed": (int, "", "root of all random streams"),
+    "trial": (int, "", "number of the trial, from 0"),
+    "GROUP.NAME": (str, "", "a setting, such as `learner.learning_rate`, that differs from its row's in some line"),
+    "outcome": (str, "", "solved, limit, diverged, or crashed: to be run again"),
+    "counts": (bool, "", "today's source gives its bits, and it is not of a screening"),
+    "screened": (bool, "", "it is of a screening: no table and no verdict takes it"),
+    "sequences": (int, "sequences", "training until the end"),
+    "steps": (int, "time steps", "training until the end"),
+    "max_sequences": (int, "sequences", "the limit: training after which a trial has failed"),
+    "cpu_s": (float, "seconds", "CPU time; what runs side by side shares it"),
+    "weights": (int, "weights", "of the net at the end"),
+    "FACT": (int, "", "what a learner tells of its nets, by its name, such as `guesses` or `cell_added_after`"),
+    "stage_N": (str, "", "name of the stage of the stop rule that was passed; empty: it was not"),
+    "stage_N_sequences": (int, "sequences", "training until it was passed"),
+    "stage_N_steps": (int, "time steps", "training until it was passed"),
+    "stage_N_test_sequences": (int, "sequences", _TEST + "its size"),
+    "stage_N_test_wrong": (int, "sequences", _TEST + "wrong ones"),
+    "stage_N_mean_absolute_error": (float, "", _TEST + "of outputs"),
+    "stage_N_mean_squared_error": (float, "", _TEST + "of outputs"),
+    "stage_N_max_error": (float, "", _TEST + "the most that outputs were wrong by, where that decides"),
+    "look_at": (str, "", "last look at a failure: exam, a last one; training, the last sequences"),
+    "look_sequences": (int, "sequences", "how many were looked at"),
+    "look_wrong": (int, "sequences", "wrong ones of these"),
+    "look_late_wrong": (int, "sequences", "wrong ones of these at the last time step but one"),
+    "look_mean_absolute_error": (float, "", "of outputs"),
+    "look_mean_squared_error": (float, "", "of outputs"),
+    "error": (str, "", "why it crashed"),
+    "cell": (str, "", "digest that names the condition: row, reading, settings, seed"),
+    "weights_digest": (str, "", "of the final weights"),
+    "source": (str, "", "digest of the numerical source that computed it"),
+}
 
 
 def frame(
@@ -67,15 +106,15 @@ def _series(name: str, values: Sequence[Any]) -> Any:
     """A column of a type that does not depend on what is missing in it."""
     import pandas as pd
 
-    kinds = {type(one) for one in values} - {type(None)}
-    last = name.rpartition("_")[2]
-    if name.startswith(("stage_", "look_")) and last in ("sequences", "steps", "wrong"):
-        return pd.array(values, dtype="Int64")
-    if name.startswith(("stage_", "look_")) and last == "error":
-        return pd.Series(values, dtype=float)
-    if kinds == {int} and None in values:
-        return pd.array(values, dtype="Int64")
-    return list(values) if kinds else pd.Series(values, dtype="string")
+    if "." in name:  # a setting, of whatever type
+        return list(values)
+    kind, _, _ = ABOUT.get(re.sub(r"^stage_\d+", "stage_N", name), ABOUT["FACT"])
+    if (kind is int and name.startswith(("stage_", "look_"))) or None in values:
+        return pd.array(list(values), dtype=_NULLABLE[kind])
+    return list(values)
+
+
+_NULLABLE = {int: "Int64", float: "float64", bool: "boolean", str: "string"}
 
 
 def table(

@@ -15,7 +15,7 @@ from invented import stage
 from test_compare import AS_PUBLISHED, times
 from test_tables import fill
 
-from repro import conditions, row_list, schemas, table_view, verdict_table
+from repro import conditions, row_list, schemas, stored_list, table_view, verdict_table
 from repro.cli import main
 from repro.columns import Schema
 from repro.store import Store
@@ -27,6 +27,7 @@ ASKED = {  # what prints each view
     "table 11": (["table", "11"], conditions.SCHEMAS[11]),
     "verdicts": (["compare", "--reading"], verdict_table.SCHEMA),
     "rows": (["list"], row_list.SCHEMA),
+    "stored": (["list", "--stored"], stored_list.SCHEMA),
 }
 VIEWS = pytest.mark.parametrize(("command", "schema"), ASKED.values(), ids=ASKED)
 
@@ -168,9 +169,9 @@ def test_columns_that_are_not_there_are_one_message(folder, arguments, said):
 def test_help_lists_the_columns_of_a_command_and_does_nothing_else(folder, command):
     said = repro(folder, command, "--columns", "help").stdout
     for schema in schemas.SCHEMAS[command]:
-        for column in schema.columns:
-            assert re.search(rf"^{column.name} +(integer|number|text|true or false)  ", said, re.MULTILINE), column.name
-            assert column.about in said
+        for name, kind, _, about in schema.described():
+            assert re.search(rf"^{re.escape(name)} +{kind}  ", said, re.MULTILINE), name
+            assert about in said
 
 
 # -------------------------------------------------------------------------------------------------------- what they are

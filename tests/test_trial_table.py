@@ -56,7 +56,7 @@ def test_a_trial_is_a_line_with_what_differs_from_its_row(store):
     assert table["source"].iloc[2] != "older"  # of a trial that was run twice the record that counts
     assert table["stage_1_sequences"].tolist()[:3] == [30_000] * 3
     assert table["stage_1_test_wrong"].dropna().tolist() == [2] * 5
-    assert "gone, with a comma\nand a line" in table["error"].tolist()
+    assert "gone, with a comma\nand a line" in table["error"].dropna().tolist()
 
 
 def test_the_types_do_not_depend_on_what_is_missing(store):
@@ -98,7 +98,7 @@ def test_as_text_it_has_what_a_reader_wants(store):
     assert "weights_digest" not in text
     assert "screened" in text
     assert "screened" not in run(store, "5")
-    assert "No trials are stored" in run(store, "3a")
+    assert "No such trials are stored" in run(store, "3a")
     assert run(store, "6a", "--format", "md").startswith("| row")
 
 
@@ -125,3 +125,17 @@ def test_many_are_for_programs(tmp_path):
     assert "more than 10,000 trials are too many to read" in run(Store(tmp_path), code=2)
     assert run(Store(tmp_path), "--format", "csv").count("\n") == 10_002
     assert len(json.loads(run(Store(tmp_path), "--format", "json"))) == 10_001
+
+
+def test_columns_are_chosen_and_each_is_described(store):
+    from repro import trials
+
+    assert run(store, "5", "--columns", "trial,stage_2_sequences", "--format", "csv") == (
+        "trial,stage_2_sequences\n0,900000\n"
+    )
+    assert "weights_digest" in run(store, "5", "--columns", "row,weights_digest")
+    assert "no column is called 'trail'. Did you mean trial" in run(store, "--columns", "trail", code=2)
+    assert "stage_N_test_wrong" in run(store, "--columns", "help")
+    names, _ = trials.table((), config.load(), store)
+    described = {name.replace("stage_1", "stage_N").replace("stage_2", "stage_N") for name in names if "." not in name}
+    assert described <= trials.ABOUT.keys()
