@@ -27,7 +27,8 @@ def near(nearness: Nearness, n_failures: int) -> str:
         for kind, value in (("absolute", nearness.mean_absolute_error), ("squared", nearness.mean_squared_error))
         if value is not None
     ]
-    some = f"{n_failures} failures" if nearness.n == n_failures else f"{nearness.n} of {n_failures} failures"
+    failures = "1 failure" if n_failures == 1 else f"{n_failures} failures"
+    some = failures if nearness.n == n_failures else f"{nearness.n} of {failures}"
     return (
         f"how near {some} came, by {LOOKED_AT[nearness.at]}: {found} of {nearness.sequences:,} wrong{late}; "
         f"{', '.join(errors) or 'errors that are not finite'}"

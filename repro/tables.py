@@ -34,7 +34,7 @@ class Line:
     n_stale: int = 0  # likewise, as their source is not attested to give today's bits
     lost: tuple[int, ...] = ()  # trials that are missing because they crashed
     origin: str = ""  # what computed those that count, if not today's source
-    changes: Mapping[str, Any] = field(default_factory=dict)  # what is not as the row has it under the reading
+    changes: Mapping[str, Any] = field(default_factory=dict)  # in which settings it may differ from its row
 
     @property
     def variant(self) -> str:
@@ -123,7 +123,7 @@ def _of_cell(
         Line(
             row, cell.reading, published, row.setup(cell.reading, view.changes).n_weights, n, cell, counted,
             summarise(counted, published.stage), n_other, len(stale(n, records, counted)), lost(n, records, counted),
-            attestation.origin(counted, source_of(cell), ledger), {} if view.usual else views.changes(cell, row),
+            attestation.origin(counted, source_of(cell), ledger), view.named(cell, row),
         )
         for published in row.published
         if table in (None, published.table) and published.stage in stages

@@ -35,7 +35,7 @@ class View:
 
         """
         base = row.cell(reading, self.changes, self.seed)
-        keys = [full_key(key, row.setup(reading)) for key in self.by if key not in (READING, SEED)]
+        keys = self._keys(row, reading)
         if not keys and SEED not in self.by:
             return [base]
         wanted = _without(base, keys)
@@ -47,6 +47,16 @@ class View:
             and _without(cell, keys) == wanted
         ]
         return sorted(found, key=lambda cell: [_order(value(cell, key)) for key in (*keys, SEED)])
+
+    def _keys(self, row: Row, reading: str) -> list[str]:
+        return [full_key(key, row.setup(reading)) for key in self.by if key not in (READING, SEED)]
+
+    def named(self, cell: Cell, row: Row) -> dict[str, Any]:
+        """What tells a cell from others in this view: the values of its keys, and what is not as the row has it."""
+        if self.usual:
+            return {}
+        keys = [*self._keys(row, cell.reading), *(key for key in self.by if key == SEED)]
+        return {key: value(cell, key) for key in keys} | changes(cell, row)
 
 
 USUAL = View()
