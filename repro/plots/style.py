@@ -77,9 +77,14 @@ _LOOKS = (
 
 
 def looks(readings: Sequence[str]) -> dict[str, Look]:
-    """A look for each reading; that of `printed` is the same in all figures."""
+    """A look for each reading; that of `printed` is the same in all figures. Of many, colours come again."""
     names = [PRINTED, *dict.fromkeys(name for name in readings if name != PRINTED)]
-    return {name: _LOOKS[k % len(_LOOKS)] for k, name in enumerate(names)}
+    n = len(_LOOKS)
+    others = [_LOOKS[(k + k // n) % n] for k in range(len(names))]  # for lines and markers
+    return {
+        name: Look(_LOOKS[k % n].colour, other.dashes, other.marker)
+        for k, (name, other) in enumerate(zip(names, others, strict=True))
+    }
 
 
 @contextmanager
