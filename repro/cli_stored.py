@@ -1,6 +1,5 @@
 """The command that lists what is stored, trial by trial."""
 
-import csv
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -37,19 +36,17 @@ def trials(select: tuple[str, ...], view: "View", columns: tuple[str, ...], resu
     repro trials --format csv > trials.csv
     repro trials 6a/lstm --by learning_rate
     """
-    from repro import config, grid
+    from repro import config, grid, written
     from repro import trials as stored
     from repro.store import Store
 
-    names, lines = stored.table(select, config.load(), Store(results), None if view.usual else view, form == "csv")
+    names, lines = stored.table(select, config.load(), Store(results), None if view.usual else view)
     if columns:
         names, lines = _chosen(names, lines, columns)
     if form == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows(lines)
+        sys.stdout.writelines(written.csv(names, lines))
     elif form == "json":
-        click.echo(_json(names, lines))
+        sys.stdout.writelines(written.json(names, lines))
     else:
         body = list(islice(lines, _MOST + 1))
         if len(body) > _MOST:
@@ -70,13 +67,6 @@ def _chosen(
             )
     places = [names.index(name) for name in columns]
     return list(columns), (tuple([line[place] for place in places]) for line in lines)
-
-
-def _json(names: Sequence[str], lines: Iterable[tuple[Any, ...]]) -> str:
-    import msgspec
-
-    encode = msgspec.json.Encoder().encode
-    return "[" + ",\n".join(encode(dict(zip(names, line, strict=True))).decode() for line in lines) + "]"
 
 
 _DETAILS = {"experiment", "steps", "weights", "max_sequences", "cell", "weights_digest", "source"}

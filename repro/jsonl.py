@@ -7,7 +7,7 @@ to both by their digests. So nothing else is needed to understand a file, and a 
 Version 0.1 wrote each trial as one line with all of that in it, of ``schema`` 1. Such lines are read as well.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -81,7 +81,8 @@ class OldLine(Struct, frozen=True, forbid_unknown_fields=True):
 
 TRIAL = b'{"cell":"'  # how a trial's line begins, as we write it
 KEY = slice(len(TRIAL), len(TRIAL) + 16)  # where then the key of its cell is
-_OURS = slice(KEY.stop, KEY.stop + 10)
+OURS = slice(KEY.stop, KEY.stop + 10)  # and what follows it, in today's form
+TODAYS = b'","trial":'
 _KINDS: dict[str, type[Struct]] = {"condition": ConditionLine, "machine": MachineLine}
 
 
@@ -127,7 +128,7 @@ def old(line: bytes) -> OldLine | None:
         If it says that it is, and is not.
 
     """
-    if line[_OURS] == b'","trial":' or b'"schema":' not in line:
+    if b'"schema":' not in line:
         return None
     return _decoded(line, _OLD)  # type: ignore[no-any-return]
 
@@ -135,34 +136,26 @@ def old(line: bytes) -> OldLine | None:
 _OLD = msgspec.json.Decoder(OldLine)
 
 
-class Reader:
-    """Reads trials' lines of one condition."""
+def reader(condition: Condition, machines: Mapping[str, Machine]) -> Callable[[bytes], Record]:
+    """What makes a record of a trial's line of one condition, or raises `msgspec.DecodeError`."""
 
-    def __init__(self, condition: Condition, machines: Mapping[str, Machine]) -> None:
-        def shared_by_trials(kind: type, key: str) -> Any:
-            return condition if kind is Condition else machines.get(key, NOWHERE)
+    def shared_by_trials(kind: type, key: str) -> Any:
+        return condition if kind is Condition else machines.get(key, NOWHERE)
 
-        self._decoder = msgspec.json.Decoder(Record, dec_hook=shared_by_trials)
-
-    def read(self, line: bytes) -> Record:
-        """The record of a line.
-
-        Raises
-        ------
-        LineError
-            If it is not one.
-
-        """
-        return _decoded(line, self._decoder)  # type: ignore[no-any-return]
+    return msgspec.json.Decoder(Record, dec_hook=shared_by_trials).decode
 
 
 def _decoded(line: bytes, decoder: Any) -> Any:
     try:
         return decoder.decode(line)
     except msgspec.DecodeError as error:
-        text = str(error)
-        problem, at, place = text.partition(" - at `$.")
-        raise LineError(f"{place.rstrip('`')}: {problem}" if at else text) from None
+        raise LineError(problem(error)) from None
+
+
+def problem(error: Exception) -> str:
+    """What is wrong with a line, the place before it."""
+    what, at, place = str(error).partition(" - at `$.")
+    return f"{place.rstrip('`')}: {what}" if at else what
 
 
 def about(line: bytes, condition: Condition | None) -> str:
@@ -202,7 +195,10 @@ def written(record: Record) -> dict[str, bytes]:
     """
     cell, machine = record.condition.cell, record.machine
     line = _ENCODER.encode(record)
-    Reader(record.condition, {}).read(line)
+    try:
+        reader(record.condition, {})(line)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not a record: {problem(error)}") from None
     settings = {group: dict(values) for group, values in cell.settings.items()}
     first = ConditionLine(cell.key, 2, cell.experiment, cell.row, cell.reading, cell.seed, settings)
     second = MachineLine(machine.key, machine.versions, machine.processor)

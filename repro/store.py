@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
+from msgspec import DecodeError
+
 from repro import jsonl
 from repro.errors import ReproError
 from repro.integrity import RecordError, Rule, cell_of, check
@@ -148,19 +150,19 @@ class Stored:
     def _read(self, key: str) -> dict[tuple[int, str, bool], Record]:
         texts = self._lines[key]
         condition = self._conditions.get(key)
-        reader = condition and jsonl.Reader(condition, self._machines)
+        reader = condition and jsonl.reader(condition, self._machines)
         rule = condition and Rule.of(condition.cell)
         found: dict[tuple[int, str, bool], Record] = {}
         for text in texts:
             try:
-                if old := jsonl.old(text):
+                if text[jsonl.OURS] != jsonl.TODAYS and (old := jsonl.old(text)):
                     record = old.record(Condition(cell_of(old, self._experiment)))
                 elif reader:
-                    record = reader.read(text)
+                    record = reader(text)
                 else:
                     raise RecordError(self._wrong.get(key, "the file has no line of its condition"))
                 check(record, rule or Rule.of(record.condition.cell))
-            except (LineError, RecordError) as error:
+            except (DecodeError, LineError, RecordError) as error:
                 self._leave_out(text, condition, error)
                 continue
             key_of_run = (record.trial, record.source, record.screened)
@@ -188,7 +190,9 @@ class Stored:
             raise StoreError(f"{self._place(text)}: not a record: {error}") from None
         self._n_uncounted += 1
         if self._n_uncounted <= _MOST_WARNINGS:
-            said = f"{self._place(text)}: {about} is not counted: {why}; find out why, then delete the line"
+            said = (
+                f"{self._place(text)}: {about} is not counted: {jsonl.problem(why)}; find out why, then delete the line"
+            )
             warnings.warn(said, UncountedWarning, stacklevel=4)
 
 

@@ -118,7 +118,7 @@ _NULLABLE = {int: "Int64", float: "float64", bool: "boolean", str: "string"}
 
 
 def table(
-    patterns: Sequence[str], rows: Mapping[str, Row], store: Store, view: View | None = None, as_text: bool = False
+    patterns: Sequence[str], rows: Mapping[str, Row], store: Store, view: View | None = None
 ) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
     """The stored trials of some rows, of all if there is no pattern: names of columns, and a line for each trial.
 
@@ -129,7 +129,6 @@ def table(
     ``stage_1`` is the name of the first stage that the trial passed, ``stage_1_sequences`` the training sequences at
     which it did, ``stage_1_test_wrong`` how many test sequences were wrong, and so on; ``look_...`` is what a last look
     at a trial that failed found. What a learner tells of its nets (``cell_added``, ...) stands under its own name.
-    Truth values are words if ``as_text``.
 
     Raises
     ------
@@ -150,18 +149,17 @@ def table(
     for k in range(1, n_stages + 1):
         names += [f"stage_{k}", *(f"stage_{k}_{name}" for name in _STAGE)]
     names += [f"look_{name}" for name in _LOOK if looked] + [*_ORIGIN]
-    truth = ("false", "true") if as_text else (False, True)
     lines = (
         line
         for (cell, records), changes in zip(conditions, changed, strict=True)
-        for line in _lines(cell, records, changes, keys, tuple(facts), n_stages, looked, truth)
+        for line in _lines(cell, records, changes, keys, tuple(facts), n_stages, looked)
     )
     return names, lines
 
 
 def _lines(
     cell: Cell, records: Sequence[tuple[Record, bool]], changes: Mapping[str, Any], keys: Sequence[str],
-    facts: Sequence[str], n_stages: int, looked: bool, truth: tuple[Any, Any],
+    facts: Sequence[str], n_stages: int, looked: bool,
 ) -> Iterator[tuple[Any, ...]]:  # fmt: skip
     """The lines of a condition. A million of them are made here, so what they share is made once."""
     changed = words({key: value for key, value in changes.items() if key != views.SEED})
@@ -171,7 +169,7 @@ def _lines(
     no_stage, no_look = (None,) * (1 + len(_STAGE)), (None,) * len(_LOOK)
     for record, counts in records:
         line = (
-            *shared, record.trial, *values, record.outcome, truth[counts], truth[record.screened], record.sequences,
+            *shared, record.trial, *values, record.outcome, counts, record.screened, record.sequences,
             record.steps, most, record.cpu_s, record.weights,
         )  # fmt: skip
         if facts:

@@ -15,7 +15,7 @@ ROOT = PACKAGE.parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # What each module may import of repro. Missing: nothing. Modules of a folder share a rule.
-LEAVES = {"errors", "settings", "source", "status", "terminal", "version"}
+LEAVES = {"errors", "settings", "source", "status", "terminal", "version", "written"}
 ALLOWED = {
     "kernels": {"kernels"},
     "learners": {"kernels", "settings"},
@@ -57,6 +57,7 @@ ALLOWED = {
         "screen_view",
         "stored_list",
         "table_view",
+        "trials",
         "verdict_table",
     },
     "contrasts": {"stats"},
@@ -174,7 +175,7 @@ ALLOWED = {
         "selection",
         "store",
     },
-    "cli_stored": {"config", "grid", "options", "store", "trials", "views"},
+    "cli_stored": {"config", "grid", "options", "store", "trials", "views", "written"},
     "race": {"cell", "config", "contrasts", "selection", "stats", "trial", "views"},
     "race_view": {"columns", "grid", "race", "stats"},
     "screen": {"campaign", "trial"},

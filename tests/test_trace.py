@@ -184,7 +184,7 @@ def test_a_net_that_diverges_has_a_trace_that_is_valid_json(plain):
     assert record.outcome == "diverged"
     assert record.trace[-1] == (record.sequences, None)
     text = jsonl.written(record)[""]
-    assert jsonl.Reader(record.condition, {record.machine.key: record.machine}).read(text) == record
+    assert jsonl.reader(record.condition, {record.machine.key: record.machine})(text) == record
     assert json.loads(text)["trace"][-1] == [record.sequences, None]
 
 
