@@ -76,9 +76,8 @@ def notes(table_lines: Sequence[Line]) -> list[str]:
         if line.measured.nearness:
             said.append(f"{name}, {reading}: {near(line.measured.nearness, line.measured.n - line.measured.n_solved)}.")
         if line.n_other:
-            said.append(
-                f"{name}, {reading}: {line.n_other} trials of other settings: `repro list --stored` names them."
-            )
+            what = "1 trial" if line.n_other == 1 else f"{line.n_other:,} trials"
+            said.append(f"{name}, {reading}: {what} of other settings: `repro list --stored` names them.")
         if line.unattested:
             said.append(f"{name}, {reading}: {line.unattested}.")
     if not_run:

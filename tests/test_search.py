@@ -144,5 +144,5 @@ def test_nothing_stored_is_invisible(folder):
     text = repro("list", "--stored", folder=folder).stdout
     assert "max_sequences=400" in text
     assert "Nothing is stored" in repro("list", "--stored", "6a", folder=folder).stdout
-    assert "1 trials of other settings" in " ".join(repro("table", ROW, folder=folder).stdout.split())
+    assert "1 trial of other settings" in " ".join(repro("table", ROW, folder=folder).stdout.split())
     assert "two lists" in repro("list", "--stored", "--matrix", folder=folder, code=2).stderr
