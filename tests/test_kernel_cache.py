@@ -241,7 +241,7 @@ def test_a_trial_is_of_the_source_in_its_record_where_no_cache_can_be_made(tmp_p
         row = ("3b/lstm/T=100,N=3", "--trials", "1", "--max-sequences", "10", "--results", str(results))
         where = {"REPRO_CACHE": "/proc/nope", **environment}
         done = checkout.process(sys.executable, "-m", "repro", "run", *row, *options, **where)
-        record = json.loads((results / "3b.jsonl").read_text(encoding="utf-8"))
+        record = json.loads((results / "3b.jsonl").read_text(encoding="utf-8").splitlines()[-1])
         return (record["source"], record["weights_digest"]), done.stderr
 
     before, _ = run("before", "--engine", "inline")
