@@ -313,7 +313,7 @@ def _judge(one: Comparison, adjusted: float, n_tests: int, margins: Margins) -> 
     return replace(one, verdict="CONSISTENT", adjusted=adjusted, why=why)
 
 
-_SMALL = "there is a difference, as chance alone would seldom make one like it, but it is smaller than the margin"
+_SMALL = "there is a difference, as chance alone would seldom bring one like it, but it is smaller than the margin"
 
 
 def _detectable(one: Comparison, contrast: Contrast) -> str:

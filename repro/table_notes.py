@@ -86,8 +86,7 @@ def notes(table_lines: Sequence[Line]) -> list[str]:
         said.append(f"Not run yet: {names}. `{not_run[0].command}` runs {which}.")
     if any(line.measured.n_solved < line.measured.n for line in table_lines):
         said.append(
-            "'Success after', wrong and errors are means over the trials that succeeded. 'All trials' counts the "
-            "failures too, of which only the limit is known that they exceed (Kaplan-Meier estimate); 'mean to limit' "
-            "takes them as if they had succeeded there."
+            "'Success after', wrong and errors are means over the trials that succeeded. 'All trials' takes in the "
+            "failures, of which only is known that they had not succeeded by the limit (Kaplan-Meier estimate)."
         )
     return said
