@@ -113,8 +113,11 @@ def origin(records: Sequence[Record], today: str, ledger: Ledger) -> str:
         return ""
     then = " and ".join(dict.fromkeys(record.source[:_SHOWN] for record in records if record.source != today))
     whole, by = ledger.whole([record for record in records if record.source != today], today)
-    also = f" by {by[:_SHOWN]}" if whole and by != today else ""
-    return f"computed by {then}, attested to {today[:_SHOWN]}, {whole} of {n_then} whole{also}"
+    also = f", by {by[:_SHOWN]}" if whole and by != today else ""
+    return (
+        f"computed by source {then}; today's, {today[:_SHOWN]}, gives the same bits in the first {PREFIX:,} sequences "
+        f"of each trial, and {whole} of {n_then} were run again to their end{also}"
+    )
 
 
 # --------------------------------------------------------------------------------------------------------- the file

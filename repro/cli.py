@@ -166,6 +166,7 @@ def table(select: tuple[str, ...], view: Any, columns: tuple[str, ...], results:
          help="Factor within which training times and errors are equivalent.")  # fmt: skip
 @option("--points", type=click.FloatRange(0, 100, min_open=True), default=20, show_default=True,
          help="Percentage points within which success rates are.")  # fmt: skip
+@option("--brief", is_flag=True, help="The sentences alone, without the numbers behind them.")
 @option("--check", is_flag=True, help="Exit with 3 if a value that is recorded as reproducing no longer does.")
 @option("--accept", is_flag=True, help="Record the verdicts, for --check.")
 @view_options
@@ -173,8 +174,8 @@ def table(select: tuple[str, ...], view: Any, columns: tuple[str, ...], results:
 @results_option
 @format_option
 def compare(
-    select: tuple[str, ...], reading: str, margin: float, points: float, check: bool, accept: bool, view: Any,
-    columns: tuple[str, ...], results: Path, form: str,
+    select: tuple[str, ...], reading: str, margin: float, points: float, brief: bool, check: bool, accept: bool,
+    view: Any, columns: tuple[str, ...], results: Path, form: str,
 ) -> None:  # fmt: skip
     """Say which published values hold, each with the interval that it rests on.
 
@@ -182,20 +183,27 @@ def compare(
 
     \b
     repro compare
+    repro compare --brief
     repro compare 9 --format md
     repro compare 7 --reading linear
     repro compare 6a/lstm --by learning_rate
     repro compare --check
     """
+    from repro import claims, config, verdict_table
     from repro import compare as judge
-    from repro import config, verdict_table
     from repro.store import Store
 
     if (check or accept) and not view.usual:
         raise config.ConfigError("verdicts are recorded of the rows' own settings: not with --set, --seed or --by")
+    if brief and not view.usual:
+        raise config.ConfigError("sentences are of the rows' own settings: not with --set, --seed or --by")
     margins = judge.Margins(margin, points / 100)
     found = judge.of_selection(select, config.load(), Store(results), margins, view)
-    click.echo(verdict_table.render(judge.of_readings(found, reading), margins, form, columns))
+    said = claims.of(found)
+    if brief:
+        click.echo(verdict_table.sentences(said, form, columns))
+    else:
+        click.echo(verdict_table.render(judge.of_readings(found, reading), margins, form, columns, said))
     recorded = results / judge.RECORDED
     if accept:
         click.echo(f"{judge.accept(found, recorded)} verdicts recorded in {recorded}", err=True)

@@ -12,7 +12,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from repro import contrasts, files
 from repro.config import PRINTED, ConfigError, Row, similar
@@ -47,6 +47,13 @@ class Margins:
     wrong: float = 0.005  # of shares of test sequences that are wrong
 
 
+class _Reason(NamedTuple):
+    """Why a value cannot be compared."""
+
+    why: str
+    brief: str = ""  # the same in a few words; empty: the two values are enough
+
+
 @dataclass(frozen=True)
 class Comparison:
     """A published value against ours, under one reading."""
@@ -59,6 +66,7 @@ class Comparison:
     contrast: Contrast | None
     verdict: Verdict
     why: str = ""
+    brief: str = ""  # where nothing is compared: why, in a few words
     adjusted: float | None = None  # p of the contrast among all values of the table, Holm
     readings: tuple["Comparison", ...] = ()  # that agree, where `printed` does not
 
@@ -66,6 +74,21 @@ class Comparison:
     def key(self) -> tuple[str, str, str, str]:
         """What names a published value: table, row, stage, value."""
         return str(self.line.published.table), self.line.row.name, self.line.published.stage, self.value
+
+    @property
+    def published_mean(self) -> float | None:
+        """The mean that the paper prints; None of a success rate."""
+        p = self.line.published
+        return {"success after": p.sequences, "wrong of 2560": p.test_wrong, "fraction wrong": p.test_fraction,
+                "test error": p.test_error}.get(self.value)  # fmt: skip
+
+    @property
+    def our_mean(self) -> float | None:
+        """The same of our trials; None too if there is none."""
+        m = self.line.measured
+        sequences = m.sequences.value if m.sequences else None
+        return {"success after": sequences, "wrong of 2560": m.wrong, "fraction wrong": m.fraction_wrong,
+                "test error": m.mean_absolute_error}.get(self.value)  # fmt: skip
 
 
 def compare(lines: Iterable[Line], margins: Margins = Margins()) -> list[Comparison]:
@@ -122,6 +145,12 @@ def of_selection(
     return [one for one in found if (one.line.row.name, one.line.published.table) in asked]
 
 
+def counts(found: Iterable[Comparison]) -> dict[Verdict, int]:
+    """How many values under `printed` have which verdict; those of other readings are no further values."""
+    printed = [one.verdict for one in found if one.line.variant == PRINTED]
+    return {verdict: printed.count(verdict) for verdict in VERDICTS}
+
+
 def implied(p: Published) -> bool:
     """Does the paper leave its success rate to be understood: a mean of so many trials, and no word of failures."""
     return p.success is None and p.trials is not None and p.sequences is not None and not p.beyond
@@ -156,7 +185,7 @@ def _success(line: Line) -> Comparison | None:
         solved = published_solved(p)
         printed = f"{solved} of {p.trials}{', implied' if implied(p) else ''}"
         contrast = contrasts.rates(solved, p.trials, m.n_solved, m.n) if m.n else None
-        return _entry(line, "success rate", "points", printed, ours, contrast, "")
+        return _entry(line, "success rate", "points", printed, ours, contrast)
     if p.success is not None:
         printed = p.success if p.success == "some" else f"{p.success:g} %"
         return _entry(line, "success rate", "points", printed, ours, None, _UNCOUNTED)
@@ -167,10 +196,13 @@ def _times(line: Line) -> Comparison | None:
     p, m = line.published, line.measured
     if p.sequences is None:
         return None
-    left_out = f", {m.n - m.n_solved} of {m.n} left out" if m.n_solved < m.n else ""
-    ours = f"{m.sequences.value:,.0f}{left_out}" if m.sequences else "-"
+    failed = f", {m.n - m.n_solved} of {m.n} failed" if m.n_solved < m.n else ""
+    ours = f"{m.sequences.value:,.0f}{failed}" if m.sequences else "-"
     if p.beyond:
-        reason = "a bound and not a mean: what it says is the success rate"
+        reason = _Reason(
+            "the paper prints no mean, only that no trial had succeeded by then; its success rate says the same",
+            f"paper: none by {p.sequences:,}",
+        )
         return _entry(line, "success after", "ratio", f">{p.sequences:,}", ours, None, reason)
     contrast = _mean_contrast(p, p.sequences, [s.sequences for s in _passed(line)], 0.5)
     return _entry(line, "success after", "ratio", f"{p.sequences:,}", ours, contrast, _lack(line))
@@ -201,7 +233,8 @@ def _error(line: Line) -> Comparison | None:
     errors = [s.mean_absolute_error for s in _passed(line) if s.mean_absolute_error is not None]
     contrast = _mean_contrast(p, p.test_error, errors, contrasts.half_unit(p.test_error))
     ours = "-" if m.mean_absolute_error is None else f"{m.mean_absolute_error:.4f}"
-    return _entry(line, "test error", "ratio", f"{p.test_error:g}", ours, contrast, p.test_error_unclear or _lack(line))
+    reason = _Reason(p.test_error_unclear, "unclear in the paper") if p.test_error_unclear else _lack(line)
+    return _entry(line, "test error", "ratio", f"{p.test_error:g}", ours, contrast, reason)
 
 
 def _passed(line: Line) -> list[StageRecord]:
@@ -225,30 +258,37 @@ def _share_contrast(p: Published, published: float, passed: list[StageRecord], h
     return contrasts.shares(published, published_solved(p), wrong, passed[0].test_sequences, half_unit)
 
 
-_UNCOUNTED = "the paper prints neither a number of trials nor how they scatter"
+_UNCOUNTED = _Reason("the paper says neither how many trials it ran nor how much they varied")
+_ALIKE = _Reason("all our trials give the same value, so there is no interval", "ours are all alike")
 
 
-def _lack(line: Line) -> str:
-    """Why means cannot be compared; nothing if they can."""
+def _lack(line: Line) -> _Reason | None:
+    """Why means cannot be compared; None if they can."""
     m = line.measured
     if not line.published.trials:
         return _UNCOUNTED
-    return "" if m.n_solved > 2 else f"{m.n_solved} of our {m.n} trials succeed: too few for a mean and its scatter"
+    if m.n_solved > 2:
+        return None
+    succeed = f"{m.n_solved or 'none'} of our {m.n} trials {'succeed' if m.n_solved == 2 else 'succeeds'}"
+    return _Reason(f"{succeed}, and a mean with an interval takes at least 3", f"{m.n_solved} of {m.n} solved")
 
 
 def _entry(
-    line: Line, value: str, unit: Unit, published: str, ours: str, contrast: Contrast | None, reason: str
-) -> Comparison:
+    line: Line, value: str, unit: Unit, published: str, ours: str, contrast: Contrast | None,
+    reason: _Reason | None = None,
+) -> Comparison:  # fmt: skip
     """A value that is not judged yet, or that cannot be for a reason."""
     m = line.measured
     if m.n < line.n_target:
-        quick = "those that end first are the quick ones" if m.n else ""
+        quick = "those that end first are the quick ones, so nothing is compared yet" if m.n else ""
         some = "; ".join(filter(None, [f"{m.n} of {line.n_target} trials", quick, line.crashes, line.unattested]))
         missing = some if m.n or line.lost or line.n_stale else "no trials yet"
-        return Comparison(line, value, unit, published, ours, None, "NOT RUN", missing)
+        brief = f"{m.n} of {line.n_target} run" if m.n else "not run"
+        return Comparison(line, value, unit, published, ours, None, "NOT RUN", missing, brief)
     if reason or contrast is None:
-        reason = reason or "our trials do not scatter"
-        return Comparison(line, value, unit, published, ours, None, "NOT COMPARABLE", reason)
+        why, brief = reason or _ALIKE
+        brief = brief or f"{ours.split(', ')[0]} / {published}"
+        return Comparison(line, value, unit, published, ours, None, "NOT COMPARABLE", why, brief)
     return Comparison(line, value, unit, published, ours, contrast, "CONSISTENT")
 
 
@@ -263,32 +303,36 @@ def _judge(one: Comparison, adjusted: float, n_tests: int, margins: Margins) -> 
         inside = -margin < contrast.low and contrast.high < margin
         excludes = not contrast.low <= 0 <= contrast.high
     if inside:
-        why = "yet not the same" if adjusted < 0.05 else ""
+        why = _SMALL if adjusted < 0.05 else ""
         return replace(one, verdict="EQUIVALENT", adjusted=adjusted, why=why)
     if adjusted < 0.05:
         return replace(one, verdict="DIFFERS", adjusted=adjusted)
     why = _detectable(one, contrast)
     if excludes:
-        why = f"alone it would count as different, among {n_tests} values of its table it does not; {why}"
+        why = f"taken alone it would count as different, but of {n_tests} values one may look so by chance; {why}"
     return replace(one, verdict="CONSISTENT", adjusted=adjusted, why=why)
 
 
+_SMALL = "there is a difference, as chance alone would seldom bring one like it, but it is smaller than the margin"
+
+
 def _detectable(one: Comparison, contrast: Contrast) -> str:
-    """What would have been found, with 80 % probability."""
+    """What difference would have shown, with 80 % probability."""
 
     def shown(number: float) -> str:
         if one.unit == "ratio":
-            return f"x {number:.2g}"
-        return (
-            f"{100 * number:.0f} %" if one.unit == "points" else f"{_TEST_SEQUENCES * number:.0f} of {_TEST_SEQUENCES}"
-        )
+            return f"{number:.2g} times the published value"
+        if one.unit == "points":
+            return f"{100 * number:.0f} %"
+        return f"{_TEST_SEQUENCES * number:.0f} of {_TEST_SEQUENCES}"
 
     down, up = contrast.detectable
     parts = [f"{shown(down)} or less"] if down is not None else []
     parts += [f"{shown(up)} or more"] if up is not None else []
     if not parts:
-        return "no difference could have been found"
-    return f"{', or '.join(parts)}{',' if parts[1:] else ''} would have been found"
+        return "no difference would have shown, however large"
+    ours = {"ratio": "ours were", "points": "our success rate were", "share": "our wrong test sequences were"}[one.unit]
+    return f"a difference would have shown if {ours} in truth {', or '.join(parts)}; a smaller one may be there unseen"
 
 
 # --------------------------------------------------------------------------------------------------- recorded verdicts

@@ -30,6 +30,7 @@ class Block:
     groups: Sequence[str] = ()  # headings that neighbours share; none: no column has one
     keys: Sequence[int] = (0,)  # the columns that name a line
     above: int | None = 0  # the column that may stand above the lines where a terminal is narrow
+    lead: Sequence[str] = ()  # paragraphs between the title and the table
 
 
 def form_here(form: str) -> str:
@@ -41,18 +42,31 @@ def render(block: Block, form: str) -> str:
     """A block as ``text``, ``terminal``, ``md``, ``latex`` or ``html``."""
     inside = bare(block, form)
     if form == "latex":
-        paragraphs = [r"\par " + escape(note, form) for note in block.notes]
-        return "\n".join(
-            [rf"\begin{{table}}\caption{{{escape(block.title, form)}}}", inside, *paragraphs, r"\end{table}"]
-        )
+        caption = rf"\begin{{table}}\caption{{{escape(block.title, form)}}}"
+        above = [escape(said, form) + r"\par" for said in block.lead]
+        below = [r"\par " + escape(note, form) for note in block.notes]
+        return "\n".join([caption, *above, inside, *below, r"\end{table}"])
     if form == "html":
         inside = inside.replace("<table>", f"<table>\n<caption>{escape(block.title, form)}</caption>", 1)
         notes = [f"<li>{escape(note, form)}</li>" for note in block.notes]
-        return "\n".join([inside, *(["<ul>", *notes, "</ul>"] if notes else [])])
+        above = [paragraphs(block.lead, form)] if block.lead else []
+        return "\n".join([*above, inside, *(["<ul>", *notes, "</ul>"] if notes else [])])
     if form == "md":
-        return "\n".join([f"**{block.title}**", "", inside, "", *(f"- {note}" for note in block.notes)]).rstrip()
+        above = [paragraphs(block.lead, form), ""] if block.lead else []
+        below = [f"- {note}" for note in block.notes]
+        return "\n".join([f"**{block.title}**", "", *above, inside, "", *below]).rstrip()
     title = terminal.bold(wrapped(block.title, form, indent="")) if form == "terminal" else block.title
-    return "\n".join([title, "", inside, "", *(wrapped(note, form) for note in block.notes)]).rstrip()
+    above = [*(wrapped(said, form) for said in block.lead), ""] if block.lead else []
+    return "\n".join([title, "", *above, inside, "", *(wrapped(note, form) for note in block.notes)]).rstrip()
+
+
+def paragraphs(texts: Sequence[str], form: str) -> str:
+    """Paragraphs in these formats."""
+    if form == "html":
+        return "\n".join(f"<p>{escape(text, form)}</p>" for text in texts)
+    if form == "latex":
+        return "\n\n".join(escape(text, form) for text in texts)
+    return "\n\n".join([wrapped(text, form, indent="") for text in texts] if form in TEXT else texts)
 
 
 def wrapped(text: str, form: str, indent: str = "  ") -> str:

@@ -11,8 +11,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from repro import conditions, files, grid, table_notes, table_view, tables, verdict_table
-from repro.compare import VERDICTS, Comparison, Margins, compare, of_readings
+from repro import claims, conditions, files, grid, table_notes, table_view, tables, verdict_table
+from repro.compare import VERDICTS, Comparison, Margins, Verdict, compare, counts, of_readings
 from repro.config import PRINTED, Row
 from repro.plots import forest, kinds, style
 from repro.store import Store
@@ -37,7 +37,8 @@ class Part(NamedTuple):
 
     anchor: str
     title: str
-    counts: Mapping[str, int]  # verdicts
+    said: Sequence[str]  # what holds of it, in a sentence
+    counts: Mapping[Verdict, int]
     verdicts: str  # these three are HTML
     table: str
     figures: Sequence[str]
@@ -92,7 +93,7 @@ def render(
     return template.render(
         version=__version__,
         verdicts=VERDICTS,
-        counts=verdict_table.counts(found),
+        counts=counts(found),
         forest=Markup(style.svg(forest.figure(of_readings(found, ""), margins), "forest")) if records else "",
         meaning=verdict_table.paragraphs(found, margins),
         parts=parts,
@@ -117,12 +118,14 @@ def _part(lines: Sequence[Line], found: Sequence[Comparison]) -> Part:
 
     table = lines[0].published.table
     anchor = f"table-{table}"
-    printed = [one for one in found if one.line.reading == PRINTED]
+    said = claims.of(found)
+    blocks = verdict_table.blocks(of_readings(found, ""), said=said)
     return Part(
         anchor=anchor,
         title=table_notes.title_of(lines),
-        counts=verdict_table.counts(found),
-        verdicts=Markup("".join(_marked(grid.render(block, "html")) for block in verdict_table.blocks(printed))),
+        said=[claim.text for claim in said if not claim.learner],
+        counts=counts(found),
+        verdicts=Markup("".join(_marked(grid.render(block, "html")) for block in blocks)),
         table=Markup(table_view.render(lines, "html")),
         figures=[
             Markup(style.svg(figure, f"{kind}-{anchor}"))

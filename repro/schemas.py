@@ -30,7 +30,7 @@ class _Trials(NamedTuple):
 
 SCHEMAS: dict[str, Sequence[Described]] = {
     "table": (table_view.SCHEMA, *conditions.SCHEMAS.values()),
-    "compare": (verdict_table.SCHEMA,),
+    "compare": (verdict_table.SCHEMA, verdict_table.CLAIMS),
     "list": (row_list.SCHEMA, stored_list.SCHEMA),
     "trials": (_Trials(),),
     "screen": (screen_view.SCHEMA,),

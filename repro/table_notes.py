@@ -86,7 +86,7 @@ def notes(table_lines: Sequence[Line]) -> list[str]:
         said.append(f"Not run yet: {names}. `{not_run[0].command}` runs {which}.")
     if any(line.measured.n_solved < line.measured.n for line in table_lines):
         said.append(
-            "'Success after', wrong and errors are means over the trials that succeeded; 'all trials' is the "
-            "Kaplan-Meier estimate, failures being censored at the limit."
+            "'Success after', wrong and errors are means over the trials that succeeded. 'All trials' takes in the "
+            "failures, of which only is known that they had not succeeded by the limit (Kaplan-Meier estimate)."
         )
     return said

@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from repro import grid
+from repro.claims import STATUSES, Claim
 from repro.columns import Column, Schema, View
-from repro.compare import VERDICTS, Comparison, Margins, published_solved
+from repro.compare import VERDICTS, Comparison, Margins, Verdict, counts, published_solved
 from repro.config import PRINTED
 from repro.contrasts import Contrast
 from repro.schema import Published
@@ -15,10 +16,12 @@ from repro.table_notes import origins, title_of
 from repro.tables import order
 
 
-def render(found: Sequence[Comparison], margins: Margins, form: str, columns: Sequence[str] = ()) -> str:
+def render(
+    found: Sequence[Comparison], margins: Margins, form: str, columns: Sequence[str] = (), said: Sequence[Claim] = ()
+) -> str:
     """All verdicts, in one of `grid.FORMATS`: table by table, then what they mean and how many there are of each.
 
-    ``columns`` are names of `SCHEMA`; none: the usual ones.
+    ``columns`` are names of `SCHEMA`; none: the usual ones. What is ``said`` of a table stands above it.
 
     Raises
     ------
@@ -28,41 +31,56 @@ def render(found: Sequence[Comparison], margins: Margins, form: str, columns: Se
     """
     if form in grid.DATA:
         return SCHEMA.data(found, form, columns)
-    legend = paragraphs(found, margins)
-    if form == "html":
-        closing = "\n".join(f"<p>{grid.escape(text, form)}</p>" for text in legend)
-    elif form == "latex":
-        closing = "\n\n".join(grid.escape(text, form) for text in legend)
-    else:
-        closing = "\n\n".join([grid.wrapped(text, form, indent="") for text in legend] if form in grid.TEXT else legend)
-    return "\n\n".join([*(grid.render(block, form) for block in blocks(found, columns)), closing])
+    parts = [grid.render(block, form) for block in blocks(found, columns, said)]
+    return "\n\n".join([*parts, grid.paragraphs(paragraphs(found, margins), form)])
 
 
-def blocks(found: Sequence[Comparison], columns: Sequence[str] = ()) -> list[grid.Block]:
-    """A block for each table of the paper."""
+def sentences(said: Sequence[Claim], form: str, columns: Sequence[str] = ()) -> str:
+    """Claims without the numbers behind them, in one of `grid.FORMATS`; ``columns`` are names of `CLAIMS`.
+
+    Raises
+    ------
+    repro.columns.ColumnsError
+        If there is no such column.
+
+    """
+    if form in grid.DATA:
+        return CLAIMS.data(said, form, columns)
+    if columns:
+        return grid.render(CLAIMS.block(said, columns, "What holds"), form)
+    return grid.paragraphs([claim.text for claim in said], form)
+
+
+def blocks(found: Sequence[Comparison], columns: Sequence[str] = (), said: Sequence[Claim] = ()) -> list[grid.Block]:
+    """A block for each table of the paper, with what is ``said`` of it."""
     tables = sorted({one.line.published.table for one in found}, key=order)
-    return [_block([one for one in found if one.line.published.table == table], columns) for table in tables]
-
-
-def counts(found: Sequence[Comparison]) -> dict[str, int]:
-    """How many values under `printed` have which verdict."""
-    printed = [one.verdict for one in found if one.line.variant == PRINTED]
-    return {verdict: printed.count(verdict) for verdict in VERDICTS}
+    result = []
+    for table in tables:
+        block = _block([one for one in found if one.line.published.table == table], columns)
+        result.append(replace(block, lead=[claim.text for claim in said if claim.table == str(table)]))
+    return result
 
 
 def paragraphs(found: Sequence[Comparison], margins: Margins) -> list[str]:
     """What the verdicts mean, and how many there are of each."""
     numbers = counts(found)
     return [
-        f"EQUIVALENT: the 95 % interval lies within the margin: a factor of {margins.ratio:g} for training times and "
-        f"errors, {100 * margins.rate:g} points for success rates, {100 * margins.wrong:g} % of the test sequences for "
-        "wrong ones. DIFFERS: equality is ruled out at 5 % for all values of a table together (Holm). CONSISTENT: "
-        "neither; what would have been found is said with 80 % probability. NOT COMPARABLE: the paper prints too "
-        "little, or too few of our trials succeed.",
-        "The paper prints means without their scatter. They are taken as means of the paper's number of trials, which "
-        "scatter as ours do. 'Implied' is a success rate that the paper does not print: it gives the mean of so many "
-        "trials and mentions no failure. 'Success after' is the mean of the trials that succeed, as in the paper.",
-        f"Of {sum(numbers.values())} values, {', '.join(f'{n} {verdict}' for verdict, n in numbers.items() if n)}.",
+        "EQUIVALENT (within the margin): the whole 95 % interval is nearer to the published value than a factor of "
+        f"{margins.ratio:g} for training times and errors, {100 * margins.rate:g} percentage points for success rates, "
+        f"{100 * margins.wrong:g} % of the test sequences for wrong ones. DIFFERS (different): not so, and too far off "
+        "for chance: if no value of a table really differed, fewer than 5 % of such tables would have any value called "
+        "different (Holm's correction of p). CONSISTENT (no difference proven): neither of the two; there may be no "
+        "difference, or one beyond the margin. 'Would have shown': with 80 % probability, the value being tested "
+        "alone. NOT COMPARABLE: the paper prints too little, or too few of our trials succeed. NOT RUN: trials are "
+        "missing. 'Reproduced' is said only where all that is judged is EQUIVALENT.",
+        "x 2 [1.5, 3] is a ratio: our value is 2 times the published one, and with 95 % confidence the true ratio is "
+        "between 1.5 and 3. Points and 'of 2560' are differences, ours less the paper's: of success rates in "
+        "percentage points, and of wrong ones among 2560 test sequences.",
+        "The paper prints means, but not how its trials varied: they are taken to have varied as ours do, relative to "
+        "their mean. 'Implied' is a success rate that the paper does not print: it gives the mean of so many trials "
+        "and mentions no failure, so all are taken to have succeeded. 'Success after' is the number of training "
+        "sequences until success, the mean of the trials that succeed, as in the paper.",
+        f"Of {sum(numbers.values())} values: {', '.join(f'{n} {verdict}' for verdict, n in numbers.items() if n)}.",
     ]
 
 
@@ -98,10 +116,8 @@ def _notes(names: Sequence[str], found: Sequence[Comparison]) -> list[str]:
     for name, one in zip(names, found, strict=True):
         reasons = [f"{one.verdict}: {one.why}"] if one.why else []
         for other in one.readings:
-            note = other.line.row.readings[other.line.reading].note
-            reasons.append(
-                f"reading '{other.line.reading}' ({note}) is {other.verdict}: {other.ours}, {_contrast(other)}"
-            )
+            reading = f"'{other.line.reading}' ({other.line.row.readings[other.line.reading].note})"
+            reasons.append(f"under the reading {reading} it is {other.verdict}: {other.ours}, {_contrast(other)}")
         for reason in reasons:
             about.setdefault(reason, {}).setdefault(name, []).append(one.value)
     notes = [
@@ -119,20 +135,6 @@ def _p(one: Comparison) -> str:
 
 
 # --------------------------------------------------------------------------------------------------------- the columns
-
-
-def _mean(one: Comparison) -> float | None:
-    """The published mean that the value is, if it is one."""
-    p = one.line.published
-    return {"success after": p.sequences, "wrong of 2560": p.test_wrong, "fraction wrong": p.test_fraction,
-            "test error": p.test_error}.get(one.value)  # fmt: skip
-
-
-def _our_mean(one: Comparison) -> float | None:
-    m = one.line.measured
-    sequences = m.sequences.value if m.sequences else None
-    return {"success after": sequences, "wrong of 2560": m.wrong, "fraction wrong": m.fraction_wrong,
-            "test error": m.mean_absolute_error}.get(one.value)  # fmt: skip
 
 
 def _of(value: str, get: Callable[[Published], Any]) -> Callable[[Comparison], Any]:
@@ -165,7 +167,10 @@ SCHEMA = Schema[Comparison](
         ),
         Column("seed", int, "", "root of all random streams", lambda one: one.line.cell.seed),
         Column("published", str, "", "what the paper prints, in words", lambda one: one.published),
-        Column("published_mean", float, _UNIT, "the same as a number; empty for success rates", _mean),
+        Column(
+            "published_mean", float, _UNIT, "the same as a number; empty for success rates",
+            lambda one: one.published_mean,
+        ),
         Column(
             "published_is_bound", bool, "", "it is no mean: there was no success by then; of success after alone",
             _of("success after", lambda p: p.beyond),
@@ -188,7 +193,10 @@ SCHEMA = Schema[Comparison](
             _of(_RATE, lambda p: p.success is None),
         ),
         Column("ours", str, "", "what we found, in words", lambda one: one.ours),
-        Column("ours_mean", float, _UNIT, "the same as a number; empty for success rates: see solved", _our_mean),
+        Column(
+            "ours_mean", float, _UNIT, "the same as a number; empty for success rates: see solved",
+            lambda one: one.our_mean,
+        ),
         Column("trials", int, "trials", "how many of ours have run and count", lambda one: one.line.measured.n),
         Column("solved", int, "trials", "how many of these succeeded", lambda one: one.line.measured.n_solved),
         Column("crashed", int, "trials", "how many are missing because they crashed", lambda one: len(one.line.lost)),
@@ -227,4 +235,26 @@ SCHEMA = Schema[Comparison](
         "p_holm": View("p\n(Holm)", _p),
         "verdict": View("verdict"),
     },
+)  # fmt: skip
+
+
+def _count(verdict: Verdict) -> Column[Claim]:
+    name = verdict.lower().replace(" ", "_")
+    return Column(name, int, "values", f"how many of them are {verdict}", lambda claim: counts(claim.values)[verdict])
+
+
+CLAIMS = Schema[Claim](
+    "repro compare --brief",
+    (
+        Column("table", str, "", "number of the table in the paper; text: in no table", lambda claim: claim.table),
+        Column("learner", str, "", "whom the claim is about; empty: all of the table", lambda claim: claim.learner),
+        Column("rows", str, "", "the rows that it rests on, separated by spaces", lambda claim: " ".join(claim.rows)),
+        Column(
+            "status", str, "", "; ".join(f"{status}: {about}" for status, about in STATUSES.items()),
+            lambda claim: claim.status,
+        ),
+        Column("values", int, "values", "how many published values it rests on", lambda claim: len(claim.values)),
+        *map(_count, VERDICTS),
+        Column("text", str, "", "the same in words", lambda claim: claim.text),
+    ),
 )  # fmt: skip

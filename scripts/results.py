@@ -7,7 +7,7 @@ python scripts/results.py
 
 from pathlib import Path
 
-from repro import compare, config, grid, schemas, tables, verdict_table
+from repro import claims, compare, config, grid, schemas, tables, verdict_table
 from repro.plots import kinds, style
 from repro.store import Store
 
@@ -30,19 +30,21 @@ def page() -> str:
     rows, store, margins = config.load(), Store(RESULTS), compare.Margins()
     lines = [line for line in tables.selected(["@paper"], rows, store) if line.published.table != "ours"]
     found = compare.compare(lines, margins)
-    printed = compare.of_readings(found, "")
+    said = claims.of(found)
     records = {(r.cell, r.trial): r for line in lines for r in line.records}.values()
     parts = [
         HEAD.format(
             trials=len(records), rows=len({r.row for r in records}), all=len({line.row.name for line in lines}),
             hours=sum(r.cpu_s for r in records) / 3600,
         ),
+        "\n".join(f"- {claim.text}" for claim in said if not claim.learner),
         *verdict_table.paragraphs(found, margins),
         FOREST,
         "```\nrepro compare\nrepro plot forest\n```",
     ]  # fmt: skip
+    printed = compare.of_readings(found, "")
     for table in sorted({one.line.published.table for one in printed}, key=tables.order):
-        (block,) = verdict_table.blocks([one for one in printed if one.line.published.table == table])
+        (block,) = verdict_table.blocks([one for one in printed if one.line.published.table == table], said=said)
         parts += [f"## {block.title}", grid.render(block, "md").partition("\n\n")[2]]
         ran = dict.fromkeys(line.command for line in lines if line.records and line.published.table == table)
         commands = list(ran)

@@ -62,7 +62,9 @@ ALLOWED = {
     },
     "contrasts": {"stats"},
     "compare": {"config", "contrasts", "errors", "files", "schema", "store", "tables", "trial", "views"},
+    "claims": {"compare", "config", "tables"},
     "verdict_table": {
+        "claims",
         "columns",
         "compare",
         "config",
@@ -83,6 +85,7 @@ ALLOWED = {
     "options": {"completion", "errors", "grid", "schemas", "selection", "sweep", "views"},
     "cli_status": {"grid", "heartbeat", "options", "status"},
     "report": {
+        "claims",
         "compare",
         "conditions",
         "config",
@@ -133,6 +136,7 @@ ALLOWED = {
     "cli": {
         "attestation",
         "bench",
+        "claims",
         "cli_run",
         "cli_search",
         "cli_status",

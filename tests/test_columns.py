@@ -26,6 +26,7 @@ ASKED = {  # what prints each view
     "table 10": (["table", "10"], conditions.SCHEMAS[10]),
     "table 11": (["table", "11"], conditions.SCHEMAS[11]),
     "verdicts": (["compare", "--reading"], verdict_table.SCHEMA),
+    "sentences": (["compare", "--brief"], verdict_table.CLAIMS),
     "rows": (["list"], row_list.SCHEMA),
     "stored": (["list", "--stored"], stored_list.SCHEMA),
 }

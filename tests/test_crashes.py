@@ -17,7 +17,7 @@ from repro.plots import captions, kinds, learning, style
 from repro.store import Store
 
 HOW = ("-j", "1", "--lanes", "1")  # so that the kernel is compiled once
-ROW, OTHERS = "3b/lstm/T=100,N=3", "those that end first are the quick ones"
+ROW, OTHERS = "3b/lstm/T=100,N=3", "those that end first are the quick ones, so nothing is compared yet"
 CRASHED = f"4 trials crashed; `repro run '{ROW}'` runs them again"
 
 

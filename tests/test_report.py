@@ -13,7 +13,7 @@ from invented import stage
 from test_compare import AS_PUBLISHED, times
 from test_tables import fill
 
-from repro import compare, config, report, tables, verdict_table
+from repro import claims, compare, config, report, tables, verdict_table
 from repro.cli import main
 from repro.store import Store
 
@@ -91,6 +91,8 @@ def test_all_that_the_paper_prints_is_there(page, text, store):
         assert "table-text" in page.ids if number == "text" else f"Table {number}. " in words
     found = compare.compare(tables.selected(["@paper"], config.load(), store))
     assert verdict_table.paragraphs(found, compare.Margins())[-1] in words
+    for claim in claims.of(found):  # of a table also in the overview
+        assert words.count(claim.text) == (1 if claim.learner else 2), claim.text
     assert "80 trials of 3 of" in re.sub(r"\s+", " ", words)
     assert text.count('class="verdict equivalent"') == sum(
         one.verdict == "EQUIVALENT" and one.line.reading == config.PRINTED for one in found
@@ -122,7 +124,7 @@ def test_cells_of_verdicts_tell_their_head(text, store):
 
 def test_the_answer_is_near_the_top(text):
     assert text.index('id="forest-') < text.index('id="table-1"')
-    assert text.index("<title>Which published values hold") < text.index("EQUIVALENT: the 95 % interval")
+    assert text.index("<title>Which published values hold") < text.index("EQUIVALENT (within the margin)")
 
 
 def test_figures_are_inline_and_their_ids_are_their_own(page):

@@ -182,8 +182,8 @@ row           reading        #  # wrong of 2560:        success after:          
 4/lstm/T=100  linear        93                 1   0.0          74,000  80,004 [80,003, 80,006]  80,004 [80,001, 80,008]  10 of 10: 100 % [72, 100]      2.0
 
 Reading 'linear': linear output unit; the text says logistic.
-'Success after', wrong and errors are means over the trials that succeeded; 'all trials' is the Kaplan-Meier estimate,
-  failures being censored at the limit.
+'Success after', wrong and errors are means over the trials that succeeded. 'All trials' takes in the failures, of which
+  only is known that they had not succeeded by the limit (Kaplan-Meier estimate).
 """  # noqa: E501
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from repro.compare import VERDICTS, Comparison, Margins, Unit, Verdict, implied
+from repro.compare import VERDICTS, Comparison, Margins, Unit, Verdict, counts, implied
 from repro.config import PRINTED
 from repro.plots import captions, style
 from repro.table_notes import title_of
@@ -202,36 +202,16 @@ def _words(axes: "Axes", y: float, one: Comparison) -> None:
     axes.plot(0.03, y, mark.marker, color=mark.colour, markersize=2.6, markeredgewidth=0.7,
               transform=axes.get_yaxis_transform())  # fmt: skip
     axes.annotate(
-        _why(one), (0.03, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
+        one.brief, (0.03, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
         va="center_baseline", size=_SIZE - 0.5, color=_WORDS,
     )  # fmt: skip
 
 
-def _why(one: Comparison) -> str:
-    """Why there is nothing to compare, in a few words."""
-    p, m = one.line.published, one.line.measured
-    if one.verdict == "NOT RUN":
-        return f"{m.n} of {one.line.n_target} run" if m.n else "not run"
-    if one.value == "success after" and p.beyond:
-        return f"paper: none by {p.sequences:,}"
-    if one.value == "test error" and p.test_error_unclear:
-        return "unclear in the paper"
-    if not p.trials:
-        return f"{one.ours.split(', ')[0]} / {one.published}"
-    return f"{m.n_solved} of {m.n} solved" if m.n_solved < 3 else "ours do not scatter"
-
-
-def _counts(found: Sequence[Comparison]) -> dict[Verdict, int]:
-    """How many values have which verdict; those of other readings are no further values."""
-    printed = [one.verdict for one in found if one.line.variant == PRINTED]
-    return {verdict: printed.count(verdict) for verdict in VERDICTS}
-
-
 def _heading(axes: "Axes", y: float, found: Sequence[Comparison]) -> None:
     """The title of a table, and its verdicts, across all panels."""
-    counts = ", ".join(f"{n} {verdict}" for verdict, n in _counts(found).items() if n)
+    verdicts = ", ".join(f"{n} {verdict}" for verdict, n in counts(found).items() if n)
     for x, text, ha, weight in ((0.008, title_of([one.line for one in found]), "left", "bold"),
-                                (0.992, counts, "right", "normal")):  # fmt: skip
+                                (0.992, verdicts, "right", "normal")):  # fmt: skip
         axes.annotate(
             text, (x, y + 0.3), xycoords=("figure fraction", "data"), ha=ha, va="center_baseline", size=_SIZE,
             weight=weight, annotation_clip=False,
@@ -247,7 +227,7 @@ def _legend(figure: "Figure", found: Sequence[Comparison]) -> None:
             linewidth=0.9 if verdict in VERDICTS[:3] else 0,
             label=f"{n} {verdict}",
         )
-        for (verdict, mark), n in zip(_MARKS.items(), _counts(found).values(), strict=True)
+        for (verdict, mark), n in zip(_MARKS.items(), counts(found).values(), strict=True)
     ]  # fmt: skip
     figure.legend(
         handles=handles, loc="outside upper right", ncols=len(handles), handlelength=1.8, columnspacing=1.2,

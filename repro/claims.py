@@ -1,0 +1,313 @@
+"""What the verdicts say of the paper's claims, in words: one for each table, and one for each learner in it.
+
+A claim is what the paper says of a learner in a table: how many trials succeed, how long training takes, how many test
+sequences are wrong. Its status follows from the verdicts on its values under `printed`, with the rows' own settings:
+
+reproduced as printed      all that are judged are EQUIVALENT
+no difference proven       none DIFFERS, and some are CONSISTENT: there may be one that so few trials do not show
+differs in part            some DIFFER, others do not
+not reproduced as printed  all that are judged DIFFER
+not comparable             none is judged, as all that have run are NOT COMPARABLE
+not run                    none has run to its end
+
+A status is about what has run: ", as far as it has run" goes with it where a row has not. Where nothing differs and
+something is not comparable, so does ", as far as it can be compared". A mean that the paper prints as a bound says
+nothing that its success rate does not, and is left out. Pure functions.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from repro.compare import AGREE, VERDICTS, Comparison, Verdict, implied, published_solved
+from repro.config import PRINTED
+from repro.tables import order
+
+Status = Literal[
+    "reproduced as printed", "no difference proven", "differs in part", "not reproduced as printed", "not comparable",
+    "not run", "mixed",
+]  # fmt: skip
+STATUSES: dict[Status, str] = {
+    "reproduced as printed": "every value that is judged is EQUIVALENT",
+    "no difference proven": "none DIFFERS, and some are CONSISTENT",
+    "differs in part": "some DIFFER, others do not",
+    "not reproduced as printed": "every value that is judged DIFFERS",
+    "not comparable": "what has run is NOT COMPARABLE",
+    "not run": "nothing has run to its end",
+    "mixed": "of a table: its learners differ in this",
+}
+LABELS: dict[Verdict, str] = {
+    "EQUIVALENT": "within the margin", "CONSISTENT": "no difference proven", "DIFFERS": "different",
+    "NOT COMPARABLE": "not comparable", "NOT RUN": "not run",
+}  # fmt: skip
+
+_LEARNERS = {
+    "lstm": "LSTM", "rtrl": "RTRL", "bptt": "BPTT", "elman": "Elman net", "cascade": "cascade-correlation",
+    "chunker": "chunker", "guessing": "weight guessing",
+}  # fmt: skip
+_KINDS = {
+    "success rate": "success rate", "success after": "training time", "wrong of 2560": "wrong test sequences",
+    "fraction wrong": "wrong test sequences", "test error": "test error",
+}  # fmt: skip
+
+T = TypeVar("T")
+_Key = tuple[str, str, str, str]  # as `Comparison.key`
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the paper says of a learner in a table, or of all that are in it, and whether it holds."""
+
+    table: str  # number, or text
+    learner: str  # empty: all of the table
+    status: Status
+    values: tuple[Comparison, ...]  # that it rests on
+    text: str
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The names of its rows."""
+        return tuple(dict.fromkeys(one.line.row.name for one in self.values))
+
+
+def of(found: Iterable[Comparison]) -> list[Claim]:
+    """The claims that comparisons are about, in the order of the paper: of a table first the whole, then each learner.
+
+    Only those under `printed` with the rows' own settings make claims. Those under other readings, if there are any,
+    tell which reading agrees where `printed` does not; where other settings are replaced they are not looked at.
+    """
+    printed: list[Comparison] = []
+    readings: dict[str, dict[_Key, Comparison]] = {}
+    for one in found:
+        if one.line.variant == PRINTED:
+            printed.append(one)
+        elif not one.line.changes:
+            readings.setdefault(one.line.reading, {})[one.key] = one
+    result = []
+    printed.sort(key=lambda one: order(one.line.published.table))
+    for place, of_place in _grouped(printed, _place).items():
+        claims = [
+            _claim(place, learner, values, readings)
+            for learner, values in _grouped(of_place, lambda one: one.line.row.learner).items()
+        ]
+        result += [_whole(place, of_place, claims), *claims]
+    return result
+
+
+def _whole(place: str, values: Sequence[Comparison], claims: Sequence[Claim]) -> Claim:
+    """Which learners have which status."""
+    statuses = {claim.status for claim in claims}
+    alike = _grouped(claims, lambda claim: _phrase(claim.status, _told(claim.values), in_short=True))
+    said = [f"{_and([_named(claim.learner) for claim in some])}: {phrase}" for phrase, some in alike.items()]
+    n_rows = len({one.line.row.name for one in values})
+    text = f"{place} ({n_rows} row{'s' * (n_rows > 1)}). {'; '.join(said)}."
+    return Claim(values[0].key[0], "", statuses.pop() if len(statuses) == 1 else "mixed", tuple(values), text)
+
+
+def _claim(
+    place: str, learner: str, values: Sequence[Comparison], readings: Mapping[str, Mapping[_Key, Comparison]]
+) -> Claim:
+    told = _told(values)
+    ran = [one for one in told if one.verdict != "NOT RUN"]
+    status = _status(told)
+    rows = list(dict.fromkeys(_label(one) for one in told))
+    which = _and(rows) if len(rows) < 3 else f"{len(rows)} rows"
+    head = f"{place}, {_named(learner)} ({which}): {_phrase(status, told)}"
+    parts = {verdict: _items(some, ran) for verdict in VERDICTS if (some := _of(ran, verdict))}
+    if status == "not comparable":
+        head += f", as {_and([*dict.fromkeys(one.why for one in ran)])}"
+        parts = {"NOT COMPARABLE": _items(ran, ran, both=True)}
+    judged = [verdict for verdict in parts if verdict != "NOT COMPARABLE"]
+    alone = judged[0] if len(judged) == 1 else "NOT COMPARABLE" if parts and not judged else None
+    if alone:
+        head += f": {', '.join(parts.pop(alone))}"
+    said = [head, *(f"{LABELS[verdict].capitalize()}: {', '.join(items)}" for verdict, items in parts.items())]
+    if missing := _of(told, "NOT RUN"):
+        if ran:
+            said.append(f"Not run: {_and(_missing(missing))}")
+        elif any(one.line.measured.n for one in missing):
+            said[0] += f": {_and(_missing(missing))}"
+    said += filter(None, (_reading(name, told, theirs) for name, theirs in readings.items()))
+    return Claim(values[0].key[0], learner, status, tuple(values), ". ".join(said) + ".")
+
+
+def _told(values: Sequence[Comparison]) -> list[Comparison]:
+    """Without means that are bounds."""
+    return [one for one in values if not (one.value == "success after" and one.line.published.beyond)]
+
+
+def _status(told: Sequence[Comparison]) -> Status:
+    verdicts = {one.verdict for one in told}
+    judged = verdicts & {"EQUIVALENT", "CONSISTENT", "DIFFERS"}
+    if not judged:
+        return "not comparable" if "NOT COMPARABLE" in verdicts else "not run"
+    if judged == {"DIFFERS"}:
+        return "not reproduced as printed"
+    if "DIFFERS" in judged:
+        return "differs in part"
+    return "no difference proven" if "CONSISTENT" in judged else "reproduced as printed"
+
+
+def _phrase(status: Status, told: Sequence[Comparison], in_short: bool = False) -> str:
+    """A status, with how far it goes; ``in_short`` with what differs, where no more is said."""
+    verdicts = {one.verdict for one in told}
+    said: list[str] = [status]
+    if in_short and status == "differs in part":
+        said[0] += f" ({', '.join(dict.fromkeys(_KINDS[one.value] for one in _of(told, 'DIFFERS')))})"
+    if status != "not run" and "NOT RUN" in verdicts:
+        said.append("as far as it has run")
+    if status in ("reproduced as printed", "no difference proven") and "NOT COMPARABLE" in verdicts:
+        said.append("as far as it can be compared")
+    return ", ".join(said)
+
+
+def _reading(name: str, told: Sequence[Comparison], theirs: Mapping[_Key, Comparison]) -> str:
+    """What changes under another reading; nothing if no value that differs under `printed` agrees under it."""
+    pairs = [(one, theirs[one.key]) for one in told if one.key in theirs]
+    if not any(one.verdict == "DIFFERS" and other.verdict in AGREE for one, other in pairs):
+        return ""
+    changed = [
+        other
+        for one, other in pairs
+        if not (one.verdict in AGREE and other.verdict in AGREE) and {one.verdict, other.verdict} != {"NOT COMPARABLE"}
+    ]
+    agree = [one for one in changed if one.verdict in AGREE]
+    different, unfit = _of(changed, "DIFFERS"), _of(changed, "NOT COMPARABLE")
+    absent = [_label(one) for one in told if one.key not in theirs] + _missing(_of(changed, "NOT RUN"))
+    whole = not (different or unfit or absent)
+    row = pairs[0][0].line.row
+    said = [
+        f"Under the reading '{name}' ({row.readings[name].note}) "
+        f"no difference is proven{' anywhere' if whole else ''}: {', '.join(_items(agree, told))}"
+    ]
+    for some, label in ((different, "different"), (unfit, "not comparable")):
+        said += [f"{label}: {', '.join(_items(some, told))}"] if some else []
+    said += [f"not run: {_and([*dict.fromkeys(absent)])}"] if absent else []
+    return "; ".join(said)
+
+
+# ------------------------------------------------------------------------------------------------------ values in words
+
+
+def _items(some: Sequence[Comparison], among: Sequence[Comparison], both: bool = False) -> list[str]:
+    """An item for each kind of value: its rows, if they are not all ``among`` them, and its figures.
+
+    ``both``: what cannot be compared has figures too, ours against the paper's.
+    """
+    items = []
+    for values in _grouped(some, _alike).values():
+        kind = _KINDS[values[0].value]
+        rows, all_rows = _rows(values), _rows([one for one in among if _KINDS[one.value] == kind])
+        where = "" if rows == all_rows else f" of {_and(_names(rows, all_rows))}"
+        figures = _figures(values) if both or values[0].contrast else ""
+        items.append(f"{kind}{where}" + (f" ({figures})" if figures else ""))
+    return items
+
+
+def _alike(one: Comparison) -> str:
+    """The kind of a value; where it differs, with the direction."""
+    kind = _KINDS[one.value]
+    if one.verdict != "DIFFERS" or one.contrast is None:
+        return kind
+    return f"{kind}, {'more' if one.contrast.value > (one.unit == 'ratio') else 'less'}"
+
+
+def _rows(values: Sequence[Comparison]) -> dict[str, list[str]]:
+    """Stages by row."""
+    return {row: [one.key[2] for one in some] for row, some in _grouped(values, _label).items()}
+
+
+def _names(rows: Mapping[str, Sequence[str]], among: Mapping[str, Sequence[str]]) -> list[str]:
+    """Rows, with the stage where it is not all of them."""
+    return [
+        name
+        for row, stages in rows.items()
+        for name in ([row] if stages == among.get(row) else [f"{row} at {stage}" for stage in stages])
+    ]
+
+
+def _missing(values: Sequence[Comparison]) -> list[str]:
+    """Rows, with how much of them has run."""
+    rows = {_label(one): (one.line.measured.n, one.line.n_target) for one in values}
+    return [f"{row} ({n} of {target} trials)" if n else row for row, (n, target) in rows.items()]
+
+
+def _figures(values: Sequence[Comparison]) -> str:
+    """Ours against the paper's, of values of one kind."""
+    if values[0].value == "success rate":
+        return _rates(values)
+    if values[0].unit == "share":
+        return _wrong([one.contrast.value for one in values if one.contrast])
+    ratios = [
+        one.contrast.value if one.contrast else mean / theirs
+        for one in values
+        if (mean := one.our_mean) and (theirs := one.published_mean)
+    ]
+    more = "long" if values[0].value == "success after" else "large"
+    return f"{_span(ratios, _times)} times as {more}" if ratios else ""
+
+
+def _rates(values: Sequence[Comparison]) -> str:
+    ours = _counted([(one.line.measured.n_solved, one.line.measured.n) for one in values])
+    if not all(one.contrast for one in values):
+        return f"{ours} against {_and([*dict.fromkeys(one.published for one in values)])}"
+    theirs = _counted([(published_solved(one.line.published), one.line.published.trials or 0) for one in values])
+    return f"{ours} against {theirs}" + (", implied" if any(implied(one.line.published) for one in values) else "")
+
+
+def _counted(numbers: Sequence[tuple[int, int]]) -> str:
+    """Successes of trials, such as ``0 to 9 of 30``."""
+    totals = {n for _, n in numbers}
+    if len(totals) == 1:
+        return f"{_span([k for k, _ in numbers], str)} of {totals.pop()}"
+    return _and([*dict.fromkeys(f"{k} of {n}" for k, n in numbers)])
+
+
+def _wrong(differences: Sequence[float]) -> str:
+    if not differences:
+        return ""
+    found = _span([round(2560 * one) for one in differences], lambda k: f"{abs(k)} {'fewer' if k < 0 else 'more'}")
+    for word in (" more", " fewer"):
+        if found.count(word) == 2:
+            found = found.replace(word, "", 1)
+    return f"{found} of 2560"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2f}"
+
+
+def _span(numbers: Sequence[float], shown: Callable[[float], str]) -> str:
+    """Two numbers as they come, more from the least to the most."""
+    if len(numbers) > 2:
+        return " to ".join(dict.fromkeys([shown(min(numbers)), shown(max(numbers))]))
+    return _and([*dict.fromkeys(map(shown, numbers))])
+
+
+def _place(one: Comparison) -> str:
+    number = one.line.published.table
+    return f"Table {number}" if isinstance(number, int) else f"Text on experiment {one.line.row.experiment}"
+
+
+def _label(one: Comparison) -> str:
+    """What tells a row from the others of its learner."""
+    return one.line.row.name.partition("/")[2].partition("/")[2] or f"experiment {one.line.row.experiment}"
+
+
+def _named(learner: str) -> str:
+    return _LEARNERS.get(learner, learner)
+
+
+def _of(values: Iterable[Comparison], verdict: Verdict) -> list[Comparison]:
+    return [one for one in values if one.verdict == verdict]
+
+
+def _grouped(values: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]]:
+    groups: dict[str, list[T]] = {}
+    for one in values:
+        groups.setdefault(key(one), []).append(one)
+    return groups
+
+
+def _and(parts: Sequence[str]) -> str:
+    return ", ".join(parts[:-1]) + (" and " if parts[1:] else "") + (parts[-1] if parts else "")
