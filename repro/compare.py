@@ -146,9 +146,13 @@ def of_selection(
 
 
 def counts(found: Iterable[Comparison]) -> dict[Verdict, int]:
-    """How many values under `printed` have which verdict; those of other readings are no further values."""
-    printed = [one.verdict for one in found if one.line.variant == PRINTED]
-    return {verdict: printed.count(verdict) for verdict in VERDICTS}
+    """How many values under `printed` have which verdict; those of other readings are no further values.
+
+    Where none is of the rows' own settings, all are counted.
+    """
+    found = list(found)
+    counted = [one.verdict for one in found if one.line.variant == PRINTED] or [one.verdict for one in found]
+    return {verdict: counted.count(verdict) for verdict in VERDICTS}
 
 
 def implied(p: Published) -> bool:

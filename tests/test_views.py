@@ -115,6 +115,7 @@ def test_every_command_that_shows_takes_a_view(tmp_path):
     assert "learning_rate=0.5" in text
     text = run("compare", ROW, "--by", "learning_rate", *where)
     assert "6a/lstm (learning_rate=0.1)" in text
+    assert "Of 6 values: " in text
     drawn = tmp_path / "by.svg"
     run("plot", "survival", ROW, "--by", "learning_rate", "-o", str(drawn), *where)
     assert drawn.stat().st_size > 1000
