@@ -63,7 +63,8 @@ def blocks(found: Sequence[Comparison], columns: Sequence[str] = (), said: Seque
 
 def paragraphs(found: Sequence[Comparison], margins: Margins) -> list[str]:
     """What the verdicts mean, and how many there are of each."""
-    numbers = counts(found)
+    numbers = {verdict: n for verdict, n in counts(found).items() if n}
+    listed = ", ".join(f"{n} {verdict}" for verdict, n in numbers.items())
     return [
         "EQUIVALENT (within the margin): the whole 95 % interval is nearer to the published value than a factor of "
         f"{margins.ratio:g} for training times and errors, {100 * margins.rate:g} percentage points for success rates, "
@@ -80,7 +81,7 @@ def paragraphs(found: Sequence[Comparison], margins: Margins) -> list[str]:
         "their mean. 'Implied' is a success rate that the paper does not print: it gives the mean of so many trials "
         "and mentions no failure, so all are taken to have succeeded. 'Success after' is the number of training "
         "sequences until success, the mean of the trials that succeed, as in the paper.",
-        f"Of {sum(numbers.values())} values: {', '.join(f'{n} {verdict}' for verdict, n in numbers.items() if n)}.",
+        *([f"Of {sum(numbers.values())} values: {listed}."] if numbers else []),
     ]
 
 
