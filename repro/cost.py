@@ -110,14 +110,18 @@ def _cost(item: Item, jobs: Sequence[engine.Job], library: Library) -> tuple[Cos
     if speed is None:
         return Cost(item, n, None, None, None, source), [(0.0, 0.0)] * len(jobs)
     is_wide, tested = wide(settings), tested_by(settings)
-    times, every = [], spread(n)
-    for k, job in enumerate(jobs):
-        busy = [sequences + tested * (sequences < limit) for sequences in every[k :: len(jobs)]]
+    known = library.trials(item)
+    unknown = sorted(trial for job in jobs for trial in job.trials if trial not in known)
+    ends = known | dict(zip(unknown, spread(len(unknown)), strict=True))
+    times = []
+    for job in jobs:
+        busy = [ends[trial] + tested * (ends[trial] < limit) for trial in job.trials]
+        most = [limit + tested if trial not in known else end for trial, end in zip(job.trials, busy, strict=True)]
         width = job.lanes or len(busy)
-        most = [limit + tested] * len(busy)
         times.append((speed * crew_time(busy, width, is_wide), speed * crew_time(most, width, is_wide)))
     cpu_s, most_cpu_s = (sum(time[k] for time in times) for k in (0, 1))
-    return Cost(item, n, sum(every) / n, cpu_s, most_cpu_s, source), times
+    sequences = sum(ends[trial] for job in jobs for trial in job.trials) / n
+    return Cost(item, n, sequences, cpu_s, most_cpu_s, source), times
 
 
 def _wall(times: Iterable[float], n_workers: int) -> float:

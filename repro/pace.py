@@ -141,6 +141,10 @@ class _Shelf:
             self._of_kind.setdefault(_kind(one.settings), []).append(one)
             self._of_key.setdefault(one.key, []).append(one)
 
+    def same(self, item: Item) -> list[Known]:
+        """The trials of the same settings."""
+        return self._of_key.get(_key(item.cell.settings), [])
+
     def nearest(self, item: Item) -> Known | None:
         """The trials of the same learner on a task of the same kind that differ least in their settings.
 
@@ -151,7 +155,7 @@ class _Shelf:
         alike = self._of_kind.get(_kind(settings), [])
         some = alike[:: -(-len(alike) // _COMPARED) or 1]
         nearest_first = sorted(
-            [*self._of_key.get(_key(settings), []), *some],
+            [*self.same(item), *some],
             key=lambda known: (
                 len(known.flat ^ flat), known.row != item.row.name, -known.n, _ORIGINS.index(known.origin)
             ),
@@ -183,9 +187,17 @@ class Library:
             self._shelves[name] = _Shelf(known())
         return self._shelves[name]
 
-    def _of_experiment(self, item: Item) -> Known | None:
+    def _experiment(self, item: Item) -> _Shelf:
         name = item.cell.experiment
-        return self._shelf(name, lambda: self._of(name)).nearest(item)
+        return self._shelf(name, lambda: self._of(name))
+
+    def _of_experiment(self, item: Item) -> Known | None:
+        return self._experiment(item).nearest(item)
+
+    def trials(self, item: Item) -> dict[int, float]:
+        """The training sequences of trials of the very same cell, by number: they would take as many again."""
+        same = (record for known in self._experiment(item).same(item) for record in known.records)
+        return {record.trial: float(record.sequences) for record in same if record.cell == item.cell.key}
 
     def _of_row(self, item: Item) -> Known | None:
         name = item.row.name

@@ -182,6 +182,22 @@ def test_records_that_came_along_are_used_and_said(tmp_path, monkeypatch):
     assert one.source == "20 trials that came with repro"
 
 
+def test_a_trial_that_came_along_takes_as_many_sequences_again(tmp_path, monkeypatch):
+    """It is the same on every machine; so nothing is to be expected, and no more is possible."""
+    (tmp_path / "came").mkdir()
+    (tmp_path / "came" / "attested.csv").touch()
+    came = Store(tmp_path / "came")
+    for record in trials(ROW.cell(), [20_000, 30_000, *[100_000] * 18], 2.5):
+        came.append(record)
+    monkeypatch.setattr(pace, "_shipped", lambda: came.folder)
+    _, one = estimated(tmp_path / "mine", [], seed=0, trials=2)
+    assert one.sequences == 25_000
+    assert one.cpu_s == one.most_cpu_s
+    _, fresh = estimated(tmp_path / "mine", [], seed=1, trials=2)
+    assert fresh.sequences > 60_000
+    assert fresh.most_cpu_s > fresh.cpu_s
+
+
 def test_a_broken_file_does_not_keep_a_run_from_its_estimate(tmp_path):
     (tmp_path / "5.jsonl").write_text("{}\n")
     _, one = estimated(tmp_path, [])
