@@ -2,8 +2,10 @@
 
 import multiprocessing
 import resource
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import small_cell
@@ -66,6 +68,22 @@ def test_old_lines_are_read_and_new_ones_may_follow(tmp_path):
     store.append(record(3))
     assert store.read("4") == [record(trial) for trial in range(4)]
     assert [cell.key for cell in store.stored("4").cells] == [small_cell().key]
+
+
+def test_a_folder_of_old_files_is_rewritten_with_nothing_lost(tmp_path):
+    script = runpy.run_path(str(Path(__file__).parents[1] / "scripts" / "migrate.py"))
+    store = Store(tmp_path)
+    before = [record(trial, source=source) for source in ("older", "newer") for trial in range(3)]
+    store.path("4").write_text("".join(old_line(one) + "\n" for one in before))
+    ((path, n_before, n_after),) = script["migrate"](tmp_path)
+    assert (path, path.stat().st_size) == (store.path("4"), n_after)
+    assert n_after < n_before
+    assert '"schema":1' not in path.read_text()
+    assert Store(tmp_path).read("4") == before
+    path.write_text(old_line(before[0]).replace('"trial":0', '"trial":-1') + "\n")
+    with pytest.raises(UncountedWarning):  # what does not count would be lost
+        script["migrate"](tmp_path)
+    assert [one.name for one in tmp_path.iterdir()] == ["4.jsonl"]
 
 
 def test_only_the_conditions_that_are_asked_for_are_read(tmp_path, monkeypatch):
