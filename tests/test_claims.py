@@ -9,7 +9,7 @@ from invented import invented, stage
 from test_compare import AS_PUBLISHED, PASSED, times
 from test_tables import fill
 
-from repro import claims, compare, config, grid, verdict_table
+from repro import claims, compare, config, grid, tables, verdict_table
 from repro.cli import main
 from repro.contrasts import Contrast
 from repro.store import Store
@@ -247,14 +247,31 @@ def test_a_reading_says_what_cannot_be_compared_under_it(tmp_path):
 def test_other_settings_make_no_claim(tmp_path):
     store = Store(tmp_path)
     fill(store, "6a/lstm", times(*AS_PUBLISHED))
-    alone = said(store, "6a/lstm")
     for trial, passed in enumerate(times(*(3 * n for n in AS_PUBLISHED))):
         store.append(invented(ROWS["6a/lstm"].cell("printed", {"learning_rate": 0.1}), trial, passed))
     assert said(store, "6a/lstm", view=View({"learning_rate": 0.1})) == []
-    assert (
-        said(store, "6a/lstm", view=View(by=("learning_rate",))) == []
-    )  # of the row's own line no more than of others
-    assert [one.text for one in said(store, "6a/lstm")] == [one.text for one in alone]
+    assert said(store, "6a/lstm", view=View(by=("learning_rate",))) == []
+    assert [one.text for one in said(store, "6a/lstm", view=View(by=("reading",)))] == [
+        one.text for one in said(store, "6a/lstm")
+    ]
+    done = CliRunner().invoke(main, ["compare", "6a/lstm", "--by", "learning_rate", "--results", str(tmp_path)])
+    assert "6a/lstm (learning_rate=0.1)" in done.stdout
+    assert "LSTM" not in done.stdout
+
+
+def test_a_reading_with_other_settings_is_no_reading(tmp_path):
+    store = Store(tmp_path)
+    fill(store, "6a/lstm", times(*(3 * n for n in AS_PUBLISHED)))
+    for trial, passed in enumerate(times(*AS_PUBLISHED)):
+        store.append(invented(ROWS["6a/lstm"].cell("plain-error", {"learning_rate": 0.1}), trial, passed))
+    lines = [
+        line
+        for view in (USUAL, View({"learning_rate": 0.1}))
+        for line in tables.selected(["6a/lstm"], ROWS, store, view)
+    ]
+    found = compare.compare(lines)
+    assert {one.line.variant for one in found} >= {"printed", "plain-error, learning_rate=0.1"}
+    assert "reading" not in claims.of(found)[1].text
 
 
 # --------------------------------------------------------------------------------------------------- where they stand
