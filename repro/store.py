@@ -63,7 +63,11 @@ class Stored:
         self._records: dict[str, list[Record]] = {}  # that were asked for, by cell
         self._n_uncounted = 0
         self._split()
-        self.cells = [self._conditions[key].cell for key in self._lines if self._find_condition(key)]
+        found = {key: self._find_condition(key) for key in self._lines}
+        self.cells = [condition.cell for condition in found.values() if condition]
+        for key, condition in found.items():
+            if not condition:  # nobody can ask for its records: that they do not count is said at once
+                self.records(key)
 
     def _split(self) -> None:
         """Put each line where it belongs; of a trial no more is looked at than its cell."""
@@ -102,16 +106,16 @@ class Stored:
         except RecordError as error:
             self._wrong[line.condition] = str(error)
 
-    def _find_condition(self, key: str) -> bool:
-        """Whether the condition of trials holds together; where it has no line, the trials' own have it, if old."""
+    def _find_condition(self, key: str) -> Condition | None:
+        """The condition of trials, if it holds together; where it has no line, the trials' own have it, if old."""
         for text in self._lines[key]:
             if key in self._conditions:
-                return True
+                break
             with suppress(LineError, RecordError):
                 if old := jsonl.old(text):
                     cell = cell_of(old, self._experiment)
                     self._conditions[cell.key] = Condition(cell)
-        return False
+        return self._conditions.get(key)
 
     def n_lines(self, key: str) -> int:
         """The lines of trials of a cell, whatever they say."""
@@ -129,7 +133,11 @@ class Stored:
 
         """
         if key not in self._records:
+            said = max(_MOST_WARNINGS, self._n_uncounted)
             self._records[key] = list(self._read(key).values()) if key in self._lines else []
+            if self._n_uncounted > said:
+                more = f"and {self._n_uncounted - said:,} more that are not counted"
+                warnings.warn(f"{self.path}: {more}", UncountedWarning, stacklevel=2)
         return self._records[key]
 
     def everything(self) -> list[Record]:
@@ -141,11 +149,7 @@ class Stored:
             As `records` does.
 
         """
-        found = [record for key in self._lines for record in self.records(key)]
-        if self._n_uncounted > _MOST_WARNINGS:
-            more = f"and {self._n_uncounted - _MOST_WARNINGS:,} more that are not counted"
-            warnings.warn(f"{self.path}: {more}", UncountedWarning, stacklevel=2)
-        return found
+        return [record for key in self._lines for record in self.records(key)]
 
     def _read(self, key: str) -> dict[tuple[int, str, bool], Record]:
         texts = self._lines[key]

@@ -70,6 +70,29 @@ def test_old_lines_are_read_and_new_ones_may_follow(tmp_path):
     assert [cell.key for cell in store.stored("4").cells] == [small_cell().key]
 
 
+@pytest.mark.parametrize("n", [1, 2])
+def test_an_old_file_tells_its_conditions_whatever_there_is_of_them(tmp_path, n):
+    store = Store(tmp_path)
+    store.path("4").write_text("".join(old_line(record(trial)) + "\n" for trial in range(n)))
+    assert store.stored("4").cells == [small_cell()]
+
+
+def test_what_nobody_can_ask_for_is_said_at_once(tmp_path):
+    """Trials of a condition that does not hold together have no cell by which a view could come upon them."""
+    store = Store(tmp_path)
+    for trial in range(13):
+        store.append(record(trial))
+    store.append(invented(small_cell(**{"learner.learning_rate": 0.1}), 0))
+    text = store.path("4").read_text()
+    store.path("4").write_text(text.replace('"learning_rate":0.5', '"learning_rate":0.25'))
+    with pytest.warns(UncountedWarning) as said:
+        stored = store.stored("4")
+    assert [cell.settings["learner"]["learning_rate"] for cell in stored.cells] == [0.1]
+    assert len(said) == 11
+    assert "4.jsonl:3: trial 0 of " in str(said[0].message)
+    assert str(said[-1].message) == f"{store.path('4')}: and 3 more that are not counted"
+
+
 def test_a_folder_of_old_files_is_rewritten_with_nothing_lost(tmp_path):
     script = runpy.run_path(str(Path(__file__).parents[1] / "scripts" / "migrate.py"))
     store = Store(tmp_path)
