@@ -57,6 +57,16 @@ def test_by_a_key_there_is_a_line_for_each_stored_value_in_order(tmp_path):
     assert both[:2] == [("seed=0, learning_rate=0.1", 2, 20), ("seed=1, learning_rate=0.1", 4, 20)]
 
 
+def test_a_line_has_the_weights_of_its_own_net(tmp_path):
+    store, row = Store(tmp_path), config.load()[ROW]
+    sizes = (1, 2, 3)
+    for size in sizes:
+        fill(store, 1, size=size)
+    found = tables.selected([ROW], config.load(), store, View(by=("size",)))
+    assert [line.n_weights for line in found] == [row.setup(overrides={"size": size}).n_weights for size in sizes]
+    assert len({line.n_weights for line in found}) == 3
+
+
 def test_rows_without_such_a_setting_are_left_out_and_it_is_an_error_if_all_are(tmp_path):
     store = Store(tmp_path)
     with pytest.warns(UserWarning, match="left out, as they have no such setting: 3a/guessing"):
