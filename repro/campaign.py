@@ -122,11 +122,6 @@ def lost(n_trials: int, records: Iterable[Record], counted: Iterable[Record]) ->
     return tuple(n for n in sorted(latest.keys() - there) if latest[n].outcome == "crashed")
 
 
-def command(row: str, reading: str) -> str:
-    """What runs the trials of a row under a reading."""
-    return f"repro run '{row}'" + ("" if reading == PRINTED else f" --reading {reading}")
-
-
 def crashes(command: str, trials: Sequence[int]) -> str:
     """That trials crashed, and what ``command`` runs them again; nothing if none did."""
     if not trials:

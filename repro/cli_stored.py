@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from repro import completion
 from repro.options import columns_option, option, results_option, view_options
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _MOST = 10_000  # trials as text: more is for programs
 
 
 @click.command()
-@click.argument("select", nargs=-1)
+@click.argument("select", nargs=-1, shell_complete=completion.runs)
 @view_options
 @columns_option
 @results_option
@@ -41,8 +42,7 @@ def trials(select: tuple[str, ...], view: "View", columns: tuple[str, ...], resu
     from repro import trials as stored
     from repro.store import Store
 
-    gc.freeze()  # of a million lines none is garbage: looking for some takes a tenth of the time
-    gc.disable()
+    gc.disable()  # of a million lines none is garbage: looking for some takes a tenth of the time
     click.get_current_context().call_on_close(gc.enable)
     names, lines = stored.table(select, config.load(), Store(results), None if view.usual else view)
     if columns:

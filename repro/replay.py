@@ -1,8 +1,8 @@
 """A stored trial, to be run again: from its record to its cell, and whether the bits agree."""
 
-import json
 from collections.abc import Iterable
 
+from repro import views
 from repro.attestation import ranges
 from repro.campaign import source_of
 from repro.cell import Cell
@@ -51,28 +51,14 @@ def _find(row: Row, cell: Cell, trial: int, store: Store) -> Record:
             f"trial {trial} of {row.name} crashed, and left nothing to compare with: {why}; `repro run` with the same "
             "options runs it again"
         )
-    others = [record for one in file.cells if one.row == row.name for record in file.records(one.key)]
-    stored = [record for record in others if record.outcome != "crashed"]
-    if not stored:
-        raise ReplayError(f"no trials of {row.name} are in {store.folder}; `repro run '{row.name}'` runs them")
     there: dict[str, set[int]] = {}
-    for record in stored:
-        there.setdefault(_options(row, record), set()).add(record.trial)
+    for other in (other for other in file.cells if other.row == row.name):
+        if trials := {record.trial for record in file.records(other.key) if record.outcome != "crashed"}:
+            there[" ".join(views.options(other, row)) or "no options"] = trials
+    if not there:
+        raise ReplayError(f"no trials of {row.name} are in {store.folder}; `repro run '{row.name}'` runs them")
     lines = "\n".join(f"  {options}: trials {ranges(sorted(trials), ', ')}" for options, trials in there.items())
     raise ReplayError(f"trial {trial} of {row.name} under these settings is not in {store.folder}; stored are\n{lines}")
-
-
-def _options(row: Row, record: Record) -> str:
-    """What has to be said beside the row to mean a record's cell."""
-    known = record.reading in row.readings
-    options = [] if record.reading == PRINTED else [f"--reading {record.reading}"]
-    options += [f"--seed {record.seed}"] if record.seed else []
-    usual = row.cell(record.reading if known else PRINTED).settings
-    for group, settings in record.settings.items():
-        for name, value in settings.items():
-            if usual.get(group, {}).get(name) != value:
-                options.append(f"--set '{group}.{name}={json.dumps(value)}'")
-    return " ".join(options) or "no options"
 
 
 def circumstances(record: Record) -> str:

@@ -1,7 +1,8 @@
 """The list of all that is stored: every condition, whatever its settings, with how many trials there are of it."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 from repro import grid, views
 from repro.cell import Cell
@@ -13,7 +14,8 @@ from repro.trial import Record
 from repro.trials import stored
 
 
-class Entry(NamedTuple):
+@dataclass(frozen=True)
+class Entry:
     """A stored condition."""
 
     cell: Cell
@@ -24,11 +26,10 @@ class Entry(NamedTuple):
         """The trials that ended so."""
         return sum(record.outcome in outcomes for record, _ in self.trials)
 
-    @property
+    @cached_property
     def settings(self) -> str:
         """What is not as the row has it, the root seed aside."""
-        changed = views.changes(self.cell, self.row)
-        return words({key: value for key, value in changed.items() if key != views.SEED})
+        return words(views.settings(self.cell, self.row))
 
 
 def entries(patterns: Sequence[str], rows: Mapping[str, Row], store: Store) -> list[Entry]:

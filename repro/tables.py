@@ -119,8 +119,7 @@ def _of_cell(
     n = row.trials if view.usual else max(row.trials, 1 + max(there, default=0))
     counted = tuple(current(cell, n, records, ledger))
     stages = [stage["name"] for stage in cell.settings["stop"]["stages"]]
-    changed = {key: value for key, value in views.changes(cell, row).items() if key != views.SEED}
-    n_weights = row.setup(cell.reading, changed).n_weights
+    n_weights = row.setup(cell.reading, views.settings(cell, row)).n_weights
     return [
         Line(
             row, cell.reading, published, n_weights, n, cell, counted,

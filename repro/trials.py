@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from msgspec.structs import fields
 
 from repro import attestation, views
 from repro.attestation import Ledger
@@ -22,15 +22,10 @@ if TYPE_CHECKING:
 
 ALL = 2**32  # trials of a cell
 
-# What is always there, in this order; what else there is depends on the trials.
-_IDENTITY = ("experiment", "row", "reading", "settings", "seed", "trial")
-_END = ("outcome", "counts", "screened", "sequences", "steps", "max_sequences", "cpu_s", "weights")
-_STAGE = tuple(field.name for field in fields(StageRecord) if field.name != "name")
-_LOOK = tuple(field.name for field in fields(LastLook))
-_ORIGIN = ("error", "cell", "weights_digest", "source")
-
 _TEST = "test after it: "
-ABOUT: dict[str, tuple[type, str, str]] = {  # of each column its type, unit and meaning; stage_N: stage_1, stage_2, ...
+# Of each column its type, unit and meaning, in this order. Some stand for as many as the trials need: GROUP.NAME for
+# settings, FACT for facts, stage_N... for stage_1..., stage_2..., and so on.
+ABOUT: dict[str, tuple[type, str, str]] = {
     "experiment": (str, "", "experiment of the row"),
     "row": (str, "", "name of the row, as `repro run` takes it"),
     "reading": (str, "", "how the paper is read; printed: literally"),
@@ -139,34 +134,33 @@ def table(
 
     """
     conditions = list(stored(patterns, rows, store, view))
-    changed = [views.changes(cell, rows.get(cell.row)) for cell, _ in conditions]
-    keys = [key for key in dict.fromkeys(key for one in changed for key in one) if key != views.SEED]
+    changed = [views.settings(cell, rows.get(cell.row)) for cell, _ in conditions]
+    keys = list(dict.fromkeys(key for one in changed for key in one))
     every = [record for _, records in conditions for record, _ in records]
     n_stages = max((len(record.stages) for record in every), default=0)
     looked = any(record.last_look for record in every)
     facts = dict.fromkeys(name for record in every if record.facts for name in record.facts)
-    names = [*_IDENTITY, *keys, *_END, *facts]
-    for k in range(1, n_stages + 1):
-        names += [f"stage_{k}", *(f"stage_{k}_{name}" for name in _STAGE)]
-    names += [f"look_{name}" for name in _LOOK if looked] + [*_ORIGIN]
+    of_stage = [name for name in ABOUT if name.startswith("stage_N")]
+    stages = [name.replace("N", str(k), 1) for k in range(1, n_stages + 1) for name in of_stage]
+    many = {"GROUP.NAME": keys, "FACT": list(facts), **{name: [] for name in of_stage}, "stage_N": stages}
+    names = [name for one in ABOUT if looked or not one.startswith("look_") for name in many.get(one, [one])]
     lines = (
         line
-        for (cell, records), changes in zip(conditions, changed, strict=True)
-        for line in _lines(cell, records, changes, keys, tuple(facts), n_stages, looked)
+        for (cell, records), settings in zip(conditions, changed, strict=True)
+        for line in _lines(cell, records, settings, keys, tuple(facts), n_stages, looked)
     )
     return names, lines
 
 
 def _lines(
-    cell: Cell, records: Sequence[tuple[Record, bool]], changes: Mapping[str, Any], keys: Sequence[str],
+    cell: Cell, records: Sequence[tuple[Record, bool]], settings: Mapping[str, Any], keys: Sequence[str],
     facts: Sequence[str], n_stages: int, looked: bool,
 ) -> Iterator[tuple[Any, ...]]:  # fmt: skip
     """The lines of a condition. A million of them are made here, so what they share is made once."""
-    changed = words({key: value for key, value in changes.items() if key != views.SEED})
-    shared = (cell.experiment, cell.row, cell.reading, changed, cell.seed)
+    shared = (cell.experiment, cell.row, cell.reading, words(settings), cell.seed)
     values = tuple(_plain(views.value(cell, key)) for key in keys)
     most = cell.settings["stop"]["max_sequences"]
-    no_stage, no_look = (None,) * (1 + len(_STAGE)), (None,) * len(_LOOK)
+    no_stage, no_look = (None,) * len(StageRecord.__struct_fields__), (None,) * len(LastLook.__struct_fields__)
     for record, counts in records:
         line = (
             *shared, record.trial, *values, record.outcome, counts, record.screened, record.sequences,
@@ -175,15 +169,15 @@ def _lines(
         if facts:
             line += tuple([record.facts.get(name) for name in facts])
         for stage in record.stages:
-            line += (
-                stage.name, stage.sequences, stage.steps, stage.test_sequences, stage.test_wrong,
-                stage.mean_absolute_error, stage.mean_squared_error, stage.max_error,
-            )  # fmt: skip
+            line += _of_stage(stage)
         line += no_stage * (n_stages - len(record.stages))
         if looked:
-            look = record.last_look
-            line += no_look if look is None else tuple([getattr(look, name) for name in _LOOK])
+            line += _of_look(record.last_look) if record.last_look else no_look
         yield (*line, record.error, cell.key, record.weights_digest, record.source)
+
+
+_of_stage = attrgetter(*StageRecord.__struct_fields__)
+_of_look = attrgetter(*LastLook.__struct_fields__)
 
 
 def _plain(value: Any) -> Any:
@@ -209,16 +203,21 @@ def stored(
     names = store.experiments() if wanted is None else dict.fromkeys(row.experiment for row in wanted.values())
     for experiment in names:
         file = store.stored(experiment)
-        for cell in file.cells:
-            if (wanted is None or cell.row in wanted) and (view is None or _is_in(view, cell, rows.get(cell.row))):
+        cells = [cell for cell in file.cells if wanted is None or cell.row in wanted]
+        seen = None if view is None else _seen(view, cells, rows)
+        for cell in cells:
+            if seen is None or cell.key in seen:
                 yield cell, _trials(cell, file.records(cell.key), ledger)
 
 
-def _is_in(view: View, cell: Cell, row: Row | None) -> bool:
-    try:
-        return row is not None and cell in view.cells(row, cell.reading, [cell])
-    except ConfigError:
-        return False
+def _seen(view: View, cells: Sequence[Cell], rows: Mapping[str, Row]) -> set[str]:
+    """The keys of the cells that a view is of, of whatever row; rows that do not have its settings have none."""
+    found = set()
+    for name in {cell.row for cell in cells} & rows.keys():
+        for reading in rows[name].readings:
+            with suppress(ConfigError):
+                found |= {cell.key for cell in view.cells(rows[name], reading, cells)}
+    return found
 
 
 def _trials(cell: Cell, records: Sequence[Record], ledger: Ledger) -> list[tuple[Record, bool]]:

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from repro.campaign import command
 from repro.cell import Cell
-from repro.config import Row, full_key
+from repro.config import PRINTED, Row, full_key
 from repro.selection import text
 
 READING, SEED = "reading", "seed"  # what a view may be split by beside settings
@@ -66,8 +65,8 @@ def _without(cell: Cell, keys: Sequence[str]) -> dict[str, Any]:
     return {key: value for key, value in _flat(cell.settings) if key not in keys}
 
 
-def _flat(settings: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
-    for group, values in settings.items():
+def _flat(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
+    for group, values in groups.items():
         for name, one in values.items():
             yield f"{group}.{name}", one
 
@@ -84,21 +83,28 @@ def value(cell: Cell, key: str) -> Any:
     return cell.seed if key == SEED else cell.settings.get(group, {}).get(name)
 
 
-def changes(cell: Cell, row: Row | None) -> dict[str, Any]:
-    """What of a cell is not as its row has it under its reading: settings by their full keys, and the root seed.
+def settings(cell: Cell, row: Row | None) -> dict[str, Any]:
+    """The settings of a cell that are not as its row has them under its reading, by their full keys.
 
-    Of a row or a reading that is in no configuration all settings are told.
+    Of a row or a reading that is in no configuration all are told.
     """
     known = row is not None and cell.reading in row.readings
     usual = dict(_flat(row.cell(cell.reading).settings)) if row is not None and known else {}
-    found = {key: one for key, one in _flat(cell.settings) if key not in usual or usual[key] != one}
-    return found | ({SEED: cell.seed} if cell.seed else {})
+    return {key: one for key, one in _flat(cell.settings) if key not in usual or usual[key] != one}
+
+
+def changes(cell: Cell, row: Row | None) -> dict[str, Any]:
+    """These settings, and the root seed if it is not 0: all that tells a cell from the row's own."""
+    return settings(cell, row) | ({SEED: cell.seed} if cell.seed else {})
+
+
+def options(cell: Cell, row: Row | None) -> list[str]:
+    """What has to be said beside the row to mean a cell; nothing if it is the row's own."""
+    reading = [] if cell.reading == PRINTED else [f"--reading {cell.reading}"]
+    seed = [f"--seed {cell.seed}"] if cell.seed else []
+    return [*reading, *seed, *(f"--set '{key}={text(one)}'" for key, one in settings(cell, row).items())]
 
 
 def run(cell: Cell, row: Row | None) -> str:
     """The command that runs trials of a cell."""
-    changed = changes(cell, row)
-    options = "".join(
-        f" --{SEED} {one}" if key == SEED else f" --set '{key}={text(one)}'" for key, one in changed.items()
-    )
-    return command(cell.row, cell.reading) + options
+    return " ".join([f"repro run '{cell.row}'", *options(cell, row)])
