@@ -114,7 +114,7 @@ def show(row: str, reading: str | None, overrides: tuple[str, ...], seed: int, r
         record = replay.stored(row, reading, overrides, seed, Store(results))
         pairs = showing.trial(record, attestation.read(results))
     else:
-        changes = dict(map(selection.parse_override, overrides))
+        changes = selection.changes(overrides)
         pairs = showing.row(selection.one(row, config.load()), reading or config.PRINTED, changes)
     click.echo(grid.listing(("key", "value"), pairs, form))
 

@@ -66,12 +66,9 @@ def run(
     from repro import campaign, config, selection
     from repro.store import Store
 
-    changes = dict(map(selection.parse_override, overrides))
-    if max_sequences:
-        changes["stop.max_sequences"] = max_sequences
     items = campaign.items(
-        selection.select(select, config.load()), reading=reading, trials=trials, seed=seed, overrides=changes,
-        variants=variants,
+        selection.select(select, config.load()), reading=reading, trials=trials, seed=seed,
+        overrides=selection.changes(overrides, max_sequences), variants=variants,
     )  # fmt: skip
     store = Store(results)
     plan = campaign.plan(items, store, trace)

@@ -22,7 +22,6 @@ from repro.options import (
 
 if TYPE_CHECKING:
     from repro.campaign import Item
-    from repro.config import Row
     from repro.screen import Rule, Standing
     from repro.store import Store
 
@@ -46,8 +45,7 @@ if TYPE_CHECKING:
 def screen(
     select: tuple[str, ...], variants: Any, reading: str | None, overrides: tuple[str, ...], trials: int, keep: int,
     max_sequences: int | None, seed: int, confirm: bool, confirm_seed: int, dry_run: bool, jobs: int,
-    columns: tuple[str, ...], results: Path,
-    form: str,
+    columns: tuple[str, ...], results: Path, form: str,
 ) -> None:  # fmt: skip
     """Try many variants of rows at low cost, and say which solve them, how fast, and how many were tried.
 
@@ -61,75 +59,55 @@ def screen(
     repro screen '2c/*' --sweep variants.toml --confirm
     """
     from repro import campaign, config, screen_view, selection
-    from repro.screen import Rule, Standing
+    from repro import screen as screening
     from repro.store import Store
 
     if seed == confirm_seed:
         raise config.ConfigError(f"--seed and --confirm-seed are both {seed}: what confirms must be other trials")
-    changes = dict(map(selection.parse_override, overrides))
-    limit = {"stop.max_sequences": max_sequences} if max_sequences else {}
-    store, tables, crashed = Store(results), [], 0
+    changes, limited = selection.changes(overrides), selection.changes(overrides, max_sequences)
+    store, todo = Store(results), []
     for row, _ in selection.select(select, config.load()):
-        items = campaign.items(
-            [(row, None)], reading=reading, seed=seed, overrides={**changes, **limit}, variants=variants
-        )
-        rule = Rule(min(trials, row.trials), row.trials, keep)
-        click.echo(f"{row.name}: {rule.words(len(items), items[0].cell.settings['stop']['max_sequences'])}", err=True)
-        if dry_run:
-            say_cost(_round(items, 1, rule, store), store, jobs, None, measure=False, form=form)
-            continue
-        standings, lost = _screened([Standing(item) for item in items], rule, store, jobs)
-        tables.append((row, rule, standings))
-        crashed += lost
+        standings = screening.begin(row, variants, reading, (limited, seed), (changes, confirm_seed))
+        rule = screening.Rule(min(trials, row.trials), row.trials, keep)
+        click.echo(f"{row.name}: {rule.words(len(standings), standings[0].limit)}", err=True)
+        todo.append((row, rule, standings))
     if dry_run:
+        first = [item for _, rule, standings in todo for item in _round(standings, 1, rule)]
+        say_cost(campaign.plan(first, store, screened=True), store, jobs, None, measure=False, form=form)
         return
-    confirmed = [
-        item
-        for row, _, standings in tables
-        for item in _again(row, standings, changes, confirm_seed)
-    ]  # fmt: skip
-    if confirm and confirmed:
+    tables, crashed = [], 0
+    for row, rule, standings in todo:
+        ended, lost = _screened(standings, rule, store, jobs)
+        tables.append((row, rule, ended))
+        crashed += lost
+    confirmed = [one.again for *_, ended in tables for one in screening.survivors(ended)] if confirm else []
+    if confirmed:
         crashed += carry_out(campaign.plan(confirmed, store), store, jobs)
-    click.echo(screen_view.render(tables, confirmed if confirm else [], store, form, columns))
+    click.echo(screen_view.render(tables, confirmed, store, form, columns))
     sys.exit(1 if crashed else 0)
 
 
-def _round(items: Any, n_rounds: int, rule: "Rule", store: "Store") -> Any:
-    """The plan of a round, of which all that any screening has stored is a part."""
+def _round(standings: list["Standing"], n_rounds: int, rule: "Rule") -> list["Item"]:
+    """What a round runs: of those that are still in it so many trials."""
     from dataclasses import replace
 
-    from repro import campaign
-
-    return campaign.plan([replace(item, n_trials=rule.trials(n_rounds)) for item in items], store, screened=True)
+    return [replace(one.item, n_trials=rule.trials(n_rounds)) for one in standings if not one.out]
 
 
 def _screened(standings: list["Standing"], rule: "Rule", store: "Store", jobs: int) -> tuple[list["Standing"], int]:
     """Play the rounds of a row; the standings at the end, and how many trials crashed."""
-    from repro import screen
+    from repro import campaign, screen
 
     n_rounds = crashed = 0
     while not screen.over(standings, rule, n_rounds):
         n_rounds += 1
-        still = [one.item for one in standings if not one.out]
-        crashed += carry_out(_round(still, n_rounds, rule, store), store, jobs)
-        standings = screen.after(standings, _round(still, n_rounds, rule, store).done, rule, n_rounds)
+        items = _round(standings, n_rounds, rule)
+        crashed += carry_out(campaign.plan(items, store, screened=True), store, jobs)
+        done = campaign.plan(items, store, screened=True).done
+        standings = screen.after(standings, done, rule, n_rounds)
         if crashed:  # who lost trials cannot be ranked: the same command goes on
             break
     return standings, crashed
-
-
-def _again(row: "Row", standings: list["Standing"], changes: dict[str, Any], seed: int) -> list["Item"]:
-    """The survivors of a row, to the row's own limit and number of trials, with fresh seeds."""
-    from dataclasses import replace
-
-    from repro.screen import survivors
-
-    items = []
-    for one in survivors(standings):
-        own = {key: value for key, value in one.item.overrides.items() if key != "stop.max_sequences" or key in changes}
-        cell = row.cell(one.item.cell.reading, own, seed)
-        items.append(replace(one.item, cell=cell, n_trials=row.trials, overrides=own))
-    return items
 
 
 @click.command()
@@ -142,15 +120,9 @@ def _again(row: "Row", standings: list["Standing"], changes: dict[str, Any], see
 @results_option
 @format_option
 def race(
-    first: str,
-    second: str,
-    trials: int | None,
-    output: Path | None,
-    jobs: int,
-    columns: tuple[str, ...],
-    results: Path,
-    form: str,
-) -> None:
+    first: str, second: str, trials: int | None, output: Path | None, jobs: int, columns: tuple[str, ...],
+    results: Path, form: str,
+) -> None:  # fmt: skip
     """Run two learners, or two settings, on a task, and say which succeeds more often and which sooner.
 
     FIRST and SECOND are rows, with settings behind them, in quotes: '6a/lstm learning_rate=0.1 reading=plain-error

@@ -105,14 +105,11 @@ def view_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_view(
         *arguments: Any, overrides: tuple[str, ...], seed: int, max_sequences: int | None, by: str, **others: Any
     ) -> Any:
-        from repro.selection import parse_override
+        from repro.selection import changes
         from repro.views import View
 
-        changes = dict(map(parse_override, overrides))
-        if max_sequences:
-            changes["stop.max_sequences"] = max_sequences
         keys = tuple(key for part in by.split(",") if (key := part.strip()))
-        return command(*arguments, view=View(changes, seed, keys), **others)
+        return command(*arguments, view=View(changes(overrides, max_sequences), seed, keys), **others)
 
     taken: Callable[..., Any] = by_option(with_view)
     for one in (max_sequences_option, seed_option, set_option):

@@ -8,7 +8,7 @@ from repro.campaign import source_of
 from repro.cell import Cell
 from repro.config import PRINTED, Row, load
 from repro.errors import ReproError
-from repro.selection import one, parse_override
+from repro.selection import changes, one
 from repro.store import Store
 from repro.trial import Record
 
@@ -34,7 +34,7 @@ def stored(trial: str, reading: str | None, overrides: Iterable[str], seed: int,
     if not name or not number.isdecimal():
         raise ReplayError(f"a trial is ROW:NUMBER, such as 6a/lstm:3; not '{trial}'")
     row = one(name, load())
-    cell = row.cell(reading or PRINTED, dict(map(parse_override, overrides)), seed)
+    cell = row.cell(reading or PRINTED, changes(overrides), seed)
     return _find(row, cell, int(number), store)
 
 

@@ -12,8 +12,12 @@ the survivors are run again, with another root seed and all trials, and those fi
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import Any
 
+from repro import campaign
 from repro.campaign import Item
+from repro.config import Row
+from repro.sweep import Variant
 from repro.trial import Record
 
 
@@ -22,6 +26,7 @@ class Standing:
     """A variant of a row in a screening."""
 
     item: Item
+    again: Item  # what runs it again if it survives: with other seeds, to the row's own limit and number of trials
     records: tuple[Record, ...] = ()
     n_rounds: int = 0  # that it took part in
     out: bool = False  # did it drop out after the last of them
@@ -83,6 +88,28 @@ class Rule:
             "the half with the smaller mean, failures counting as the limit, goes on with twice as many, until "
             f"{self.keep} are left or each has {self.most} trials."
         )
+
+
+def begin(
+    row: Row, variants: Sequence[Variant], reading: str | None,
+    screened: tuple[Mapping[str, Any], int], again: tuple[Mapping[str, Any], int],
+) -> list[Standing]:  # fmt: skip
+    """The variants of a row before anything runs, each once; with the settings and root seed of both of their runs.
+
+    Raises
+    ------
+    repro.config.ConfigError
+        If the row has no such reading, or a setting does not fit.
+
+    """
+    found: dict[str, Standing] = {}
+    for variant in variants:
+        (one,), (two,) = (
+            campaign.items([(row, None)], reading=reading, seed=seed, overrides=changes, variants=[variant])
+            for changes, seed in (screened, again)
+        )
+        found.setdefault(one.cell.key, Standing(one, two))
+    return list(found.values())
 
 
 def over(standings: Sequence[Standing], rule: Rule, n_rounds: int) -> bool:

@@ -1,7 +1,7 @@
 """How screenings are shown: every variant that was tried, the best first, and what came of those run again."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from repro import grid, table_view, tables
 from repro.campaign import Item
@@ -21,10 +21,6 @@ class _Line(NamedTuple):
     n_tried: int
 
 
-def _replaced(line: _Line) -> dict[str, Any]:
-    return {key: value for key, value in line.one.item.overrides.items() if not key.endswith("max_sequences")}
-
-
 def _fate(line: _Line) -> str:
     if not line.one.times:
         return "solved nothing"
@@ -39,8 +35,8 @@ SCHEMA = Schema[_Line](
         Column("variant", str, "", "what the file of variants calls it", lambda line: line.one.item.variant),
         Column("reading", str, "", "how the paper is read", lambda line: line.one.item.cell.reading),
         Column(
-            "settings", str, "", "what is replaced, as `--set` takes it; the limit has a column of its own",
-            lambda line: words(_replaced(line)),
+            "settings", str, "", "what is replaced, as `--set` takes it; --max-sequences aside",
+            lambda line: words(line.one.again.overrides),
         ),
         Column("trials", int, "trials", "how many ran", lambda line: len(line.one.records)),
         Column("solved", int, "trials", "how many of these succeeded", lambda line: len(line.one.times)),

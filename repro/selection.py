@@ -8,6 +8,8 @@ from typing import Any
 
 from repro.config import ConfigError, Row, similar
 
+LIMIT = "stop.max_sequences"
+
 
 def select(patterns: Iterable[str], rows: Mapping[str, Row]) -> list[tuple[Row, Mapping[str, int] | None]]:
     """The rows that any of the patterns means, with the trials to run by reading; None where a pattern leaves it open.
@@ -71,6 +73,19 @@ def parse_override(text: str) -> tuple[str, Any]:
     if not equals or not key.strip():
         raise ConfigError(f"--set takes KEY=VALUE, such as learning_rate=0.1; not '{text}'")
     return key.strip(), parse_value(value)
+
+
+def changes(overrides: Iterable[str], max_sequences: int | None = None) -> dict[str, Any]:
+    """What ``--set`` and ``--max-sequences`` replace, by key.
+
+    Raises
+    ------
+    ConfigError
+        If one of the former has no ``=``.
+
+    """
+    limit = {LIMIT: max_sequences} if max_sequences else {}
+    return {**dict(map(parse_override, overrides)), **limit}
 
 
 def parse_value(text: str) -> Any:

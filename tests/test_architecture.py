@@ -193,7 +193,7 @@ ALLOWED = {
     "cli_stored": {"completion", "config", "grid", "options", "store", "trials", "views", "written"},
     "race": {"cell", "config", "contrasts", "selection", "stats", "trial", "views"},
     "race_view": {"columns", "grid", "race", "stats"},
-    "screen": {"campaign", "trial"},
+    "screen": {"campaign", "config", "sweep", "trial"},
     "screen_view": {
         "campaign",
         "columns",

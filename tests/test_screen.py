@@ -12,7 +12,7 @@ ROW = config.load()["6a/lstm"]
 
 def standings(n: int) -> list[Standing]:
     points = sweep.grid([f"learning_rate={','.join(str((k + 1) / 100) for k in range(n))}"])
-    return [Standing(item) for item in campaign.items([(ROW, None)], variants=points, seed=1)]
+    return [Standing(item, item) for item in campaign.items([(ROW, None)], variants=points, seed=1)]
 
 
 def play(ends: list[list[float]], rule: Rule) -> list[list[Standing]]:
@@ -77,3 +77,14 @@ def test_the_rule_is_said_with_how_many_are_tried():
     words = Rule(3, 18, 2).words(40, 5000)
     assert words.startswith("40 variants, sequential halving: 3 trials each")
     assert "until 2 are left or each has 18 trials" in words
+
+
+def test_survivors_are_run_to_the_rows_limit_or_that_of_their_variant():
+    variants = [sweep.Variant(changes=changes) for changes in ({"stop.max_sequences": 123}, {"learning_rate": 0.1}, {})]
+    table = screen.begin(ROW, [*variants, variants[-1]], None, ({"stop.max_sequences": 400}, 1), ({}, 0))
+    limit = ROW.setup().stop.max_sequences
+    assert [(one.limit, one.again.cell.settings["stop"]["max_sequences"]) for one in table] == [
+        (123, 123), (400, limit), (400, limit),
+    ]  # fmt: skip
+    assert {(one.item.cell.seed, one.again.cell.seed) for one in table} == {(1, 0)}
+    assert [one.again.cell.settings["learner"]["learning_rate"] for one in table] == [0.5, 0.1, 0.5]
