@@ -1,10 +1,10 @@
 """Survival curves: the share of trials that are solved, against training sequences."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from repro.plots import captions, style
-from repro.stats import success_rate
+from repro.stats import Estimate, success_rate
 from repro.tables import Line
 
 if TYPE_CHECKING:
@@ -46,13 +46,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
         for line in members:
             _curve(axes, line, left, looks[line.variant])
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=2.6)
-    last = grid[-1, 0]
-    last.set_xscale("log")
-    last.set_xlim(left, None)
-    last.set_ylim(-0.06, 1.06)
-    last.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-    last.set_xlabel("training sequences")
-    style.log_axis(last.xaxis)
+    ruled(grid[-1, 0], left)
     return result
 
 
@@ -69,18 +63,38 @@ def _published(axes: "Axes", line: Line) -> None:
         axes.axvline(p.sequences, color=style.BLACK, dashes=(1, 1.5) if p.beyond else (), label=captions.paper(line))
 
 
+def ruled(axes: "Axes", left: float) -> None:
+    """Rule axes for such curves: sequences from ``left``, on a logarithmic scale, and shares in percent."""
+    axes.set_xscale("log")
+    axes.set_xlim(left, None)
+    axes.set_ylim(-0.06, 1.06)
+    axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+    axes.set_xlabel("training sequences")
+    style.log_axis(axes.xaxis)
+
+
+def curve(
+    axes: "Axes", times: Sequence[float], solved: Sequence[Estimate], left: float, limit: float, look: style.Look,
+    **more: Any,
+) -> None:  # fmt: skip
+    """Draw the share of trials that are solved, from ``left`` up to the limit, in a band of its interval.
+
+    ``solved`` is the share before any of the ``times``, and after each; ``more`` goes to the line.
+    """
+    shares = [*solved, solved[-1]]
+    x = [left, *times, limit]
+    low, high = ([share.low or 0.0 for share in shares], [share.high or 0.0 for share in shares])
+    axes.fill_between(x, low, high, step="post", color=look.colour, alpha=0.15, linewidth=0)
+    values = [share.value for share in shares]
+    axes.plot(x, values, drawstyle="steps-post", color=look.colour, linestyle=look.dashes, **more)
+    axes.plot(limit, values[-1], color=look.colour, marker="|", markersize=7)
+
+
 def _curve(axes: "Axes", line: Line, left: float, look: style.Look) -> None:
     survival = line.measured.survival
     assert survival is not None  # there are records
-    steps = [success_rate(0, survival.n), *survival.solved]
-    steps.append(steps[-1])
-    x = [left, *survival.times, survival.limit]
-    low, high = ([step.low or 0.0 for step in steps], [step.high or 0.0 for step in steps])
-    axes.fill_between(x, low, high, step="post", color=look.colour, alpha=0.15, linewidth=0)
-    axes.plot(
-        x, [step.value for step in steps], drawstyle="steps-post", color=look.colour, linestyle=look.dashes,
-        marker=look.marker, markersize=4, markevery=[], label=captions.ours(line),
-    )  # fmt: skip
-    axes.plot(survival.limit, steps[-1].value, color=look.colour, marker="|", markersize=7)
+    solved = [success_rate(0, survival.n), *survival.solved]
+    marks = {"marker": look.marker, "markersize": 4, "markevery": []}
+    curve(axes, survival.times, solved, left, survival.limit, look, label=captions.ours(line), **marks)
     if line.measured.sequences:
         axes.plot(line.measured.sequences.value, 0, look.marker, color=look.colour, markersize=4, clip_on=False)
