@@ -129,6 +129,11 @@ class Schema(Generic[T]):
         return [(column.name, KINDS[column.kind], column.unit, column.about) for column in self.columns]
 
 
+def whole(number: float | None) -> str:
+    """A number without its fraction, for people; a dash where there is none."""
+    return "-" if number is None else f"{number:,.0f}"
+
+
 def _plain(value: Any) -> str:
     if value is None:
         return "-"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from repro import grid
-from repro.columns import Column, Schema, View
+from repro.columns import Column, Schema, View, whole
 from repro.race import Result, Side, words_of
 from repro.stats import success_rate
 
@@ -50,14 +50,10 @@ SCHEMA = Schema[_Line](
         "contestant": View("", key=True),
         "trials": View("trials"),
         "solved": View("solved"),
-        "sequences": View("success after", lambda line: _whole(_mean(line))),
-        "restricted_mean_sequences": View("mean of all\nto limit", lambda line: _whole(_restricted_mean(line))),
+        "sequences": View("success after", lambda line: whole(_mean(line))),
+        "restricted_mean_sequences": View("mean of all\nto limit", lambda line: whole(_restricted_mean(line))),
     },
 )  # fmt: skip
-
-
-def _whole(number: float | None) -> str:
-    return "-" if number is None else f"{number:,.0f}"
 
 
 def render(result: Result, form: str, names: Sequence[str] = ()) -> str:

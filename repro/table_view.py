@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from repro import grid
-from repro.columns import Column, Schema, View
+from repro.columns import Column, Schema, View, whole
 from repro.schema import Published
 from repro.selection import words
 from repro.stats import Estimate, Nearness, Summary, Survival
@@ -148,10 +148,6 @@ _COLUMNS: tuple[Column[Line], ...] = (
 # ---------------------------------------------------------------------------------------------------------- for people
 
 
-def _whole(number: float | None) -> str:
-    return "-" if number is None else f"{number:,.0f}"
-
-
 def _decimal(number: float | None) -> str:
     return "-" if number is None else f"{number:.4f}"
 
@@ -167,7 +163,7 @@ def _one_decimal(number: float | None) -> str:
 def _with_interval(estimate: Estimate | None) -> str:
     if estimate is None:
         return "-"
-    return _whole(estimate.value) + (f" [{_whole(estimate.low)}, {_whole(estimate.high)}]" if estimate.low else "")
+    return whole(estimate.value) + (f" [{whole(estimate.low)}, {whole(estimate.high)}]" if estimate.low else "")
 
 
 def _median(survival: Survival | None) -> str:
@@ -175,22 +171,22 @@ def _median(survival: Survival | None) -> str:
     if survival is None:
         return "-"
     if survival.median is None:
-        return f">{_whole(survival.beyond)}"
+        return f">{whole(survival.beyond)}"
     m = survival.median
-    high = f">{_whole(survival.limit)}" if m.high is None else _whole(m.high)
-    return f"{_whole(m.value)} [{_whole(m.low)}, {high}]"
+    high = f">{whole(survival.limit)}" if m.high is None else whole(m.high)
+    return f"{whole(m.value)} [{whole(m.low)}, {high}]"
 
 
 def _restricted(survival: Survival | None) -> str:
-    return _whole(survival.restricted_mean.value if survival else None)
+    return whole(survival.restricted_mean.value if survival else None)
 
 
 def _published_sequences(published: Published) -> str:
-    return (">" if published.beyond else "") + _whole(published.sequences)
+    return (">" if published.beyond else "") + whole(published.sequences)
 
 
 def _published_success(published: Published) -> str:
-    return "some" if published.success == "some" else _whole(published.success)
+    return "some" if published.success == "some" else whole(published.success)
 
 
 def _solved(measured: Summary) -> str:
@@ -226,7 +222,7 @@ _VIEWS: dict[str, View[Line]] = {
     "settings": View("settings", lambda line: words(line.changes) or "-", needed=_varied, key=True),
     "weights": View("#\nweights"),
     "test_wrong_published": View(
-        "paper", lambda x: _whole(x.published.test_wrong), _WRONG, needed=_prints("test_wrong")
+        "paper", lambda x: whole(x.published.test_wrong), _WRONG, needed=_prints("test_wrong")
     ),
     "test_wrong": View("ours", lambda x: _one_decimal(x.measured.wrong), _WRONG, needed=_prints("test_wrong")),
     "test_fraction_published": View(
