@@ -22,6 +22,15 @@ Range = Annotated[_Limits, AfterValidator(_low_to_high)]  # of a squashing curve
 RangeOrIdentity = Annotated[_Limits | Literal["identity"], AfterValidator(_low_to_high)]
 
 
+def _zero_or_half(activation: float) -> float:
+    if activation not in (0.0, 0.5):
+        raise ValueError("activations before a sequence are 0 or 0.5")
+    return activation
+
+
+Start = Annotated[float, AfterValidator(_zero_or_half)]  # activations of all units before a sequence
+
+
 class Learner(Settings):
     """What configurations say of every learner, and what the crew asks of their settings."""
 

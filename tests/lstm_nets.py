@@ -37,6 +37,13 @@ BY_INDEX = {"input_symbols": True}
 STEP, CURRENT, FULL = {"update": "step"}, {"cells_see_gates": "current"}, {"gradient": "full"}
 SINGLE = {"precision": "float32"}
 OUTPUTS_LEARN = {"biased": "gates+outputs", "train_biases": "outputs"}
+LATE, BEHIND, HALF = {"update": "late"}, {"outputs_see": "previous"}, {"start": 0.5}
+
+
+def seeing(gates, cells):
+    """What gates and cells see."""
+    return {"gates_see": gates, "cells_see": cells}
+
 
 # Compiled, and in plain Python.
 COMPILED = {
@@ -48,6 +55,15 @@ COMPILED = {
         settings(2, 1, "hidden", h="identity"), every_step(33, 2, **BY_INDEX), width=16
     ),
     "full, every step, current": Case(settings(2, 2, **OUTPUTS_LEARN, **FULL, **CURRENT), every_step(3, 2)),
+    "seeing less, late, behind, half": Case(
+        settings(2, 2, "cells+outputs", **seeing("no gates", "inputs"), **LATE, **BEHIND, **HALF), every_step(3, 2)
+    ),
+    "seeing inputs, 17 symbols, late, behind": Case(
+        settings(2, 1, "outputs", **seeing("inputs", "inputs"), **LATE, **BEHIND), at_end(17, 2, **BY_INDEX)
+    ),
+    "full, seeing less, late, behind, half": Case(
+        settings(2, 2, "all", **seeing("inputs", "no gates"), **FULL, **LATE, **BEHIND, **HALF), every_step(3, 2)
+    ),
     "full, 17 symbols, 1 lane, single": Case(
         settings(1, 2, "all", **FULL, **SINGLE), at_end(17, 2, **BY_INDEX), width=1
     ),
@@ -88,6 +104,30 @@ def _others():
             n += 3
 
 
+def _less():
+    """What is seen, when weights change, where sequences start: each with the others in turn."""
+    ways = [
+        (at_end, {}), (every_step, STEP), (every_step, {}), (at_end, LATE), (every_step, LATE), (at_end, FULL),
+        (every_step, FULL), (every_step, FULL | LATE), (at_end, FULL | LATE),
+    ]  # fmt: skip
+    sights = [seeing("everything", "no gates"), seeing("no gates", "everything"), seeing("inputs", "everything"),
+              seeing("no gates", "no gates"), seeing("everything", "inputs"), {}]  # fmt: skip
+    kinds = ["cells", "outputs", "cells+outputs", "hidden", "all", "gates", "none"]
+    trained = [True, "cells", "gates", "outputs", "hidden", False, "cells+outputs", "none"]
+    n = 0
+    for (interface, way), index in product(ways, (False, True)):
+        for more in ({}, BEHIND, HALF, BEHIND | HALF):
+            if more == {} and n % 3:
+                n += 1
+                continue
+            config = settings(
+                *((2, 2), (1, 3), (3, 1))[n % 3], kinds[n % 7], train_biases=trained[n % 8], **sights[n % 6],
+                **way, **more, h="identity" if n % 5 == 0 else (-1.0, 1.0),
+            )  # fmt: skip
+            yield f"less {n}", Case(config, interface((2, 17)[index], 2, input_symbols=index), width=(4, 1)[n % 2])
+            n += 1
+
+
 NETS = COMPILED | {
     "exp6b": Case(settings(3, 2, "all"), at_end(8, 8)),
     "exp1": Case(settings(3, 2, "gates", **STEP), every_step(7, 7, **BY_INDEX)),
@@ -95,6 +135,7 @@ NETS = COMPILED | {
     "exp2c": Case(settings(2, 1, "none", **STEP), at_end(6, 2, **BY_INDEX)),
     "full, 17 symbols, 1 lane": Case(settings(1, 2, "all", **FULL), at_end(17, 2, **BY_INDEX), width=1),
     **dict(_others()),
+    **dict(_less()),
 }
 
 
@@ -115,6 +156,11 @@ def design(case):
         config.cells_see_gates == "current",
         config.update == "step" and interface.every_step,
         config.gradient == "full",
+        config.gates_see,
+        config.cells_see,
+        config.outputs_see == "previous",
+        config.start,
+        config.update == "late",
     )
 
 
@@ -153,6 +199,8 @@ def course(case):
         lessons = random_lessons(rng, case.interface, n, rate, (1, LONGEST + 1))
         lessons[1:1] = random_lessons(rng, case.interface, 1, rate, (LONGEST, LONGEST + 1))
         lessons[3:3] = random_lessons(rng, case.interface, 1, 0.0, (2, LONGEST + 1))
+        if case.settings.update == "late":  # what waits comes in all lanes, not only in those that idle on
+            lessons += random_lessons(rng, case.interface, 1, 0.0, (2, LONGEST + 1))
         lanes.append(lessons if rate > 0 else lessons[1:3])
     return lanes
 
@@ -176,7 +224,8 @@ def one_update(case, forget=False):
     before = np.concatenate(lstm.weights(case.settings, net, case.interface, 0))
     lesson = single_lesson(case)
     others = [[Lesson(lesson.x, lesson.targets)]] * (case.width - 1)
-    give(lstm, case.settings, case.interface, net, [[lesson], *others])
+    after = [lesson._replace(rate=0.0)] if case.settings.update == "late" else []  # the change comes with it
+    give(lstm, case.settings, case.interface, net, [[lesson, *after], *others])
     return {"before": before, "after": np.concatenate(lstm.weights(case.settings, net, case.interface, 0))}
 
 

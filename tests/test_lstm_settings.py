@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from repro.learners import lstm
 
-KINDS = ["none", "gates", "hidden", "gates+outputs", "all"]
+KINDS = ["none", "gates", "cells", "outputs", "hidden", "gates+outputs", "cells+outputs", "all"]
 
 
 # ------------------------------------------------------------------------------------------------------------ weights
@@ -29,6 +29,9 @@ KINDS = ["none", "gates", "hidden", "gates+outputs", "all"]
         (2, 2, 8, 4, "all", 156),  # 6a
         (3, 2, 8, 8, "all", 308),  # 6b
         (3, 2, 7, 7, "gates+outputs", 276 + 7),  # a reading of experiment 1
+        (3, 2, 7, 7, "outputs", 276 - 6 + 7),
+        (3, 2, 7, 7, "cells", 276 - 6 + 6),
+        (3, 2, 7, 7, "cells+outputs", 276 - 6 + 6 + 7),
     ],
 )
 @pytest.mark.parametrize("by_index", [False, True])
@@ -93,16 +96,11 @@ def test_biases_may_have_a_range_of_their_own(biased, by_index):
     lengths = design(case).row_lengths()
     for unit, end in enumerate(np.cumsum(lengths)):
         kind = "gate" if unit < 4 else "cell" if unit < 8 else "output"
-        is_bias[end - 1] = (
-            biased
-            in {
-                "gate": ("gates", "hidden", "gates+outputs", "all"),
-                "cell": ("hidden", "all"),
-                "output": ("gates+outputs", "all"),
-            }[kind]
-        )
+        is_bias[end - 1] = kind in {"hidden": "gate+cell", "all": "gate+cell+output"}.get(biased, biased)
     is_bias = is_bias[: sum(lengths)]
-    assert is_bias.sum() == {"none": 0, "gates": 4, "hidden": 8, "gates+outputs": 5, "all": 9}[biased]
+    assert is_bias.sum() == {
+        "none": 0, "gates": 4, "cells": 4, "outputs": 1, "hidden": 8, "gates+outputs": 5, "cells+outputs": 5, "all": 9
+    }[biased]  # fmt: skip
     ratios = np.concatenate(other) / np.concatenate(usual)
     assert np.allclose(ratios, np.where(is_bias, 0.01, 1.0), rtol=1e-12)
 
@@ -140,6 +138,51 @@ def test_a_listed_bias_is_not_drawn():
     assert np.allclose(last, 0.8 * (2 * np.array(numbers[86:91]) - 1), rtol=1e-15)
 
 
+def test_a_listed_bias_may_come_on_top_of_a_drawn_one():
+    """As the author's simulator has it: all other weights are those of a net whose biases are drawn."""
+    config = settings(2, 2, "all", output_gate_bias=(-3.0, -6.0), listed_biases="added")
+    drawn = config.model_copy(update={"output_gate_bias": "random"})
+    nets = [fresh_net(lstm, each, at_end(2, 1), 1) for each in (config, drawn)]
+    rows, usual = (lstm.weights(config, net, at_end(2, 1), 0) for net in nets)
+    apart = np.concatenate(rows) - np.concatenate(usual)
+    where = np.cumsum(design(Case(config, at_end(2, 1))).row_lengths())[2:4] - 1  # of the output gates
+    assert np.allclose(apart[where], [-3, -6], rtol=1e-14)
+    assert np.count_nonzero(apart) == 2
+
+
+WHAT_IS_SEEN = [  # by gates, by cells: of 3 + 6 + 6 sources (inputs, gates, cells) what gates and what cells see
+    ("everything", "everything", 15, 15),
+    ("everything", "no gates", 15, 9),
+    ("no gates", "no gates", 9, 9),
+    ("everything", "inputs", 15, 3),
+    ("inputs", "inputs", 3, 3),
+    ("inputs", "everything", 3, 15),
+]
+
+
+@pytest.mark.parametrize(("gates_see", "cells_see", "of_gate", "of_cell"), WHAT_IS_SEEN)
+@pytest.mark.parametrize("biased", KINDS)
+@pytest.mark.parametrize("by_index", [False, True])
+def test_what_is_not_seen_has_no_weight(gates_see, cells_see, of_gate, of_cell, biased, by_index):
+    """Nor is one drawn for it, nor does one ever move from 0."""
+    sights = {"gates_see": gates_see, "cells_see": cells_see}
+    case = Case(settings(3, 2, biased, **sights), at_end(3, 1, input_symbols=by_index), width=2)
+    n_biases = {
+        "none": 0, "gates": 6, "cells": 6, "outputs": 1, "hidden": 12, "gates+outputs": 7, "cells+outputs": 7, "all": 13
+    }[biased]  # fmt: skip
+    count = 6 * of_gate + 6 * of_cell + 6 + n_biases
+    assert lstm.n_weights(case.settings, case.interface) == count == sum(design(case).row_lengths())
+    numbers = iter(np.random.default_rng(3).uniform(0.6, 1, count))
+    net = lstm.allocate(*case)
+    lstm.initialise(case.settings, net, case.interface, 1, lambda: next(numbers))
+    assert not list(numbers)
+    rows = lstm.weights(case.settings, net, case.interface, 1)
+    assert sum(map(len, rows)) == count
+    assert min(row.min() for row in rows) > 0
+    assert sum(np.count_nonzero(array[..., 1]) for array in (net.w, net.w_out, net.w_symbol)) == count
+    assert not any(array[..., 0].any() for array in (net.w, net.w_out, net.w_symbol))
+
+
 # ----------------------------------------------------------------------------------------------------------- settings
 
 
@@ -154,7 +197,7 @@ GOOD = {"name": "lstm", "blocks": 2, "size": 2, "biased": "all", "init": 0.1, "l
         ("blocks", "2"),
         ("size", 0),
         ("biased", "some"),
-        ("biased", "outputs"),
+        ("biased", "outputs+gates"),
         ("biased", None),
         ("input_gate_bias", (-1.0,)),
         ("input_gate_bias", (-1.0, -2.0, -3.0)),
@@ -175,7 +218,13 @@ GOOD = {"name": "lstm", "blocks": 2, "size": 2, "biased": "all", "init": 0.1, "l
         ("cells_see_gates", "next"),
         ("cells_see_gates", True),
         ("train_biases", "yes"),
-        ("train_biases", "gates"),
+        ("train_biases", "gates+cells"),
+        ("gates_see", "nothing"),
+        ("cells_see", "gates"),
+        ("outputs_see", "next"),
+        ("start", 0.25),
+        ("start", 1),
+        ("listed_biases", "both"),
         ("train_biases", 1),
         ("train_biases", None),
         ("init", 0.0),
@@ -223,12 +272,30 @@ def test_the_full_gradient_waits_for_the_end_of_the_sequence():
     assert lstm.Settings(**GOOD | {"gradient": "full"}).update == "sequence"
 
 
+def test_cells_that_see_no_gates_see_them_at_no_time_step():
+    for sees in ("no gates", "inputs"):
+        with pytest.raises(ValidationError, match="they see no gates"):
+            lstm.Settings(**GOOD | {"cells_see": sees, "cells_see_gates": "current"})
+        assert lstm.Settings(**GOOD | {"gates_see": sees, "cells_see_gates": "current"}).gates_see == sees
+
+
+def test_outputs_that_see_the_step_before_need_cells_that_start_from_nothing():
+    """Before the first step of the cells h(s) is no output of theirs; where h(0) = 0 no output gate learns from it."""
+    for h in ((0.0, 1.0), (-0.5, 1.5)):
+        with pytest.raises(ValidationError, match=r"h\(0\) = 0"):
+            lstm.Settings(**GOOD | {"outputs_see": "previous", "h": h})
+    for h in ((-1.0, 1.0), "identity"):
+        assert lstm.Settings(**GOOD | {"outputs_see": "previous", "h": h}).h == h
+
+
 def test_the_paper_is_the_default():
     config = lstm.Settings(**GOOD)
     assert (config.g, config.h, config.output, config.output_error) == ((-2, 2), (-1, 1), "logistic", "derivative")
     assert (config.gradient, config.error_factor, config.cells_see_gates) == ("truncated", 1, "previous")
     assert (config.input_gate_bias, config.output_gate_bias) == ("random", "random")
     assert config.train_biases is True
+    assert (config.gates_see, config.cells_see, config.outputs_see) == ("everything", "everything", "current")
+    assert (config.start, config.listed_biases) == (0, "set")
     assert config.bias_init is None
 
 

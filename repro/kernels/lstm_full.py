@@ -14,7 +14,9 @@ first::
     delta_in,j   = f'(net_in)  (a_in,j  + sum_v g(net_jv) e_s,jv)
     dw_um        = lr sum_t delta_u(t) y_m,    dw_km = lr sum_t e_k(t) y_m
 
-If cells see the gates of the same time step, what comes from cells to gates is that of t, not t+1.
+If cells see the gates of the same time step, what comes from cells to gates is that of t, not t+1. If the hidden units
+run a time step behind the outputs, what is remembered first are the activations before the sequence: constants, from
+which output weights learn, and no others.
 """
 
 from typing import Any
@@ -39,14 +41,16 @@ def allocate(shape: Shape, longest: int, width: int, dtype: Any) -> Any:
 def build(shape: Shape, width: int, dtype: Any) -> Rule:
     """Compile for ``width`` lanes."""
     n_blocks, size, n_dense, n_sources, n_out = shape.blocks, shape.size, shape.dense, shape.sources, shape.n_out
-    gate_learns, cell_learns, output_learns = shape.gate_learns, shape.cell_learns, shape.output_learns
-    symbols, current_gates = shape.symbols, shape.current_gates
+    gate_gap, gate_after, _, gate_learns = shape.gate
+    cell_gap, cell_after, _, cell_learns = shape.cell
+    output_learns, symbols, current_gates, late = shape.output_learns, shape.symbols, shape.current_gates, shape.late
+    behind = shape.behind
     n_cells, n_hidden, n_gates = shape.cells, shape.hidden, 2 * shape.blocks
     at_source, at_y = 1, 1 + n_sources + 1
     at_curves = at_y + n_hidden
     at_error = at_curves + 4 * n_cells
     number = np.dtype(dtype).type
-    zero, one = number(0), number(1)
+    zero, one, first = number(0), number(1), number(shape.start)
 
     @kernel
     def carry(net, c, y_in, dy_in, g, dg, h, dh):
@@ -116,24 +120,35 @@ def build(shape: Shape, width: int, dtype: Any) -> Rule:
             delta[n_blocks + j, lane] = y_out * (one - y_out) * at_out
 
     @kernel
+    def change(net, t, rate, lane):
+        """Changes of the weights to hidden units by their errors at t."""
+        past, dw, delta, to_symbol = net.past, net.dw, net.delta, net.w_symbol
+        if late:
+            to_symbol = net.dw_symbol
+        for u in range(n_hidden):
+            step = rate * delta[u, lane]
+            for m in range(gate_learns if u < n_gates else cell_learns):
+                if (u < n_gates and gate_gap <= m < gate_after) or (u >= n_gates and cell_gap <= m < cell_after):
+                    continue  # it is not seen
+                y_m = past[at_source + m, t, lane]
+                if current_gates and u >= n_gates and n_dense <= m < n_dense + n_gates:
+                    y_m = past[at_y + m - n_dense, t, lane]
+                dw[u, m, lane] += step * y_m
+            if symbols:
+                to_symbol[np.int64(past[0, t, lane]), u, lane] += step
+
+    @kernel
     def settle(net, lane):
-        past, dw, dw_out, delta = net.past, net.dw, net.dw_out, net.delta
+        past, dw_out, delta = net.past, net.dw_out, net.delta
         rate = net.rate[lane]
         for i in range(n_hidden):
             delta[i, lane] = zero
         for c in range(n_cells):
             net.e_s[c, lane] = zero
         for t in range(np.int64(net.clock[lane]) - 1, -1, -1):
-            errors(net, t, lane)
-            for u in range(n_hidden):
-                step = rate * delta[u, lane]
-                for m in range(gate_learns if u < n_gates else cell_learns):
-                    y_m = past[at_source + m, t, lane]
-                    if current_gates and u >= n_gates and n_dense <= m < n_dense + n_gates:
-                        y_m = past[at_y + m - n_dense, t, lane]
-                    dw[u, m, lane] += step * y_m
-                if symbols:
-                    net.w_symbol[np.int64(past[0, t, lane]), u, lane] += step
+            if not behind or t > 0:
+                errors(net, t, lane)
+                change(net, t, rate, lane)
             for k in range(n_out):
                 step = rate * past[at_error + k, t, lane]
                 for c in range(n_cells):
@@ -144,5 +159,11 @@ def build(shape: Shape, width: int, dtype: Any) -> Rule:
     @kernel
     def reset(net, lane):
         net.clock[lane] = 0
+        if behind:
+            for k in range(net.past.shape[0]):
+                net.past[k, 0, lane] = zero
+            for i in range(n_hidden):
+                net.past[at_y + i, 0, lane] = first
+            net.clock[lane] = 1
 
     return Rule(carry, keep, learn, settle, reset)

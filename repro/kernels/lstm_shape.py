@@ -3,6 +3,31 @@
 from typing import Any, NamedTuple
 
 
+class Sight(NamedTuple):
+    """The sources that a kind of hidden unit sees: those before ``gap``, and those from ``after`` on.
+
+    Sources are dense inputs, input gates, output gates, cells, and 1 for a bias, in this order. What is not seen has no
+    weight.
+    """
+
+    gap: int
+    after: int
+    to: int  # end of the sources: with that of the bias, if there is one
+    learns: int  # end of those whose weights learn: without that of a bias that does not
+
+    @property
+    def ranges(self) -> tuple[slice, ...]:
+        """The sources that are seen, in order."""
+        if self.gap == self.after:
+            return (slice(0, self.to),)
+        return tuple(part for part in (slice(0, self.gap), slice(self.after, self.to)) if part.start < part.stop)
+
+    @property
+    def n_seen(self) -> int:
+        """Their number."""
+        return sum(part.stop - part.start for part in self.ranges)
+
+
 class Shape(NamedTuple):
     """The sizes of a net: hidden units are input gates, output gates, cells, in this order; a bias is a unit's last."""
 
@@ -10,16 +35,17 @@ class Shape(NamedTuple):
     size: int
     dense: int  # inputs, but for those given by their index
     sources: int  # dense inputs and hidden units
-    to_gate: int  # sources, and the bias if there is one
-    to_cell: int
+    gate: Sight
+    cell: Sight
     to_output: int  # cells, and the bias if there is one
-    gate_learns: int  # sources, and the bias if it learns
-    cell_learns: int
-    output_learns: int
+    output_learns: int  # cells, and the bias if it learns
     n_out: int
     symbols: bool  # are inputs given by their index
     current_gates: bool  # do cells see the gates of the same time step
     waits: bool  # do changes of weights wait for the end of the sequence, in dw and dw_out
+    late: bool  # and for the first time step of the next one
+    behind: bool  # do hidden units run a time step behind the outputs
+    start: float  # activations of hidden units before a sequence
 
     @property
     def cells(self) -> int:
@@ -31,6 +57,12 @@ class Shape(NamedTuple):
         """Gates and cells."""
         return 2 * self.blocks + self.cells
 
+    def has_bias(self, unit: int) -> bool:
+        """Whether a unit has one: hidden units come first, then outputs."""
+        if unit >= self.hidden:
+            return self.to_output > self.cells
+        return (self.gate if unit < 2 * self.blocks else self.cell).to > self.sources
+
 
 class Rule(NamedTuple):
     """A learning rule, as compiled functions of a net."""
@@ -38,5 +70,5 @@ class Rule(NamedTuple):
     carry: Any  # (net, c, y_in, dy_in, g, dg, h, dh): what is to be kept of cell c at this time step
     keep: Any  # (net): the time step is done
     learn: Any  # (net): learn from the errors net.e_k, in lanes whose rate is not 0
-    settle: Any  # (net, lane): the sequence has ended
+    settle: Any  # (net, lane): the sequence has ended; what is known of the changes only now
     reset: Any  # (net, lane): forget the sequence

@@ -16,10 +16,11 @@ from repro.kernels.lstm_shape import Rule, Shape
 def build(shape: Shape, squash_h: Any, width: int) -> Rule:
     """Compile for ``width`` lanes."""
     load = loader(width)
-    n_blocks, size, n_cells, n_hidden, n_out = shape.blocks, shape.size, shape.cells, shape.hidden, shape.n_out
-    gate_learns, cell_learns, output_learns = shape.gate_learns, shape.cell_learns, shape.output_learns
-    symbols, current_gates, waits = shape.symbols, shape.current_gates, shape.waits
-    n_partial = max(shape.to_gate, shape.to_cell)
+    n_blocks, size, n_cells, n_out = shape.blocks, shape.size, shape.cells, shape.n_out
+    gate_gap, gate_after, to_gate, gate_learns = shape.gate
+    cell_gap, cell_after, to_cell, cell_learns = shape.cell
+    output_learns, symbols, current_gates, waits = shape.output_learns, shape.symbols, shape.current_gates, shape.waits
+    n_partial = max(to_gate, to_cell)
 
     @kernel
     def carry(net, c, y_in, dy_in, g, dg, h, dh):
@@ -29,8 +30,10 @@ def build(shape: Shape, squash_h: Any, width: int) -> Rule:
         at_gate = g * dy_in
         at_cell = dg * y_in
         for m in range(n_partial):
-            store(d_in, load(d_in, c, m) + at_gate * load(source, m), c, m)  # eq 25
-            store(d_cell, load(d_cell, c, m) + at_cell * load(seen, m), c, m)  # eq 27
+            if m < gate_gap or m >= gate_after:
+                store(d_in, load(d_in, c, m) + at_gate * load(source, m), c, m)  # eq 25
+            if m < cell_gap or m >= cell_after:
+                store(d_cell, load(d_cell, c, m) + at_cell * load(seen, m), c, m)  # eq 27
         if symbols:
             store(net.slopes, at_gate, 0, c)
             store(net.slopes, at_cell, 1, c)
@@ -73,15 +76,17 @@ def build(shape: Shape, squash_h: Any, width: int) -> Rule:
             if symbols:
                 store(net.e_out, e_out, j)
             for m in range(gate_learns):
-                add(learns, to, e_out * load(source, m), n_blocks + j, m)
-                total = load(e_s, j * size) * load(d_in, j * size, m)
-                for c in range(j * size + 1, (j + 1) * size):
-                    total = total + load(e_s, c) * load(d_in, c, m)
-                add(learns, to, rate * total, j, m)  # eq 26
+                if m < gate_gap or m >= gate_after:
+                    add(learns, to, e_out * load(source, m), n_blocks + j, m)
+                    total = load(e_s, j * size) * load(d_in, j * size, m)
+                    for c in range(j * size + 1, (j + 1) * size):
+                        total = total + load(e_s, c) * load(d_in, c, m)
+                    add(learns, to, rate * total, j, m)  # eq 26
             for c in range(j * size, (j + 1) * size):
                 e = rate * load(e_s, c)
                 for m in range(cell_learns):
-                    add(learns, to, e * load(d_cell, c, m), 2 * n_blocks + c, m)  # eq 28
+                    if m < cell_gap or m >= cell_after:
+                        add(learns, to, e * load(d_cell, c, m), 2 * n_blocks + c, m)  # eq 28
         for k in range(n_out):
             e = rate * load(e_k, k)
             for c in range(n_cells):
@@ -117,11 +122,7 @@ def build(shape: Shape, squash_h: Any, width: int) -> Rule:
 
     @kernel
     def settle(net, lane):
-        if symbols and waits:
-            for i in range(n_hidden):
-                for k in range(net.w_symbol.shape[0]):
-                    net.w_symbol[k, i, lane] += net.dw_symbol[k, i, lane]
-                    net.dw_symbol[k, i, lane] = 0
+        return
 
     @kernel
     def reset(net, lane):

@@ -26,25 +26,33 @@ Order of the hidden units: input gates, output gates, cells. Departure from A.1,
 outputs see the cells of the same time step.
 
 Where there is a target at every time step, weights change at every one, or at the end of the sequence by the sum of the
-changes (``update``). Inputs that are one-hot and given by their index cost the same whatever their number: their
-weights and partial derivatives are kept apart (``w_symbol``, ``d_in_symbol``, ``d_cell_symbol``), and a time step
-touches those of one symbol alone.
+changes (``update``), or, as in the author's later simulator, when the hidden units have done the first time step of the
+next sequence, whatever that is for. Inputs that are one-hot and given by their index cost the same whatever their
+number: their weights and partial derivatives are kept apart (``w_symbol``, ``d_in_symbol``, ``d_cell_symbol``), and a
+time step touches those of one symbol alone.
 
 Readings may drop f' from e_k (``output_error``) or double it (``error_factor``), make the outputs linear, give other
 units biases or keep biases as they were drawn, let cells see the gates of the same time step (``cells_see_gates``), or
-follow the exact gradient (``gradient``, see `kernels.lstm_full`).
+follow the exact gradient (``gradient``, see `kernels.lstm_full`). Gates and cells may see less of the hidden units:
+weights from what is not seen do not exist (``gates_see``, ``cells_see``). Activations may be 1/2 before a sequence
+(``start``). With ``outputs_see = "previous"`` the outputs see the cells of the time step before, as Appendix A.1 has
+it: the hidden units then run a time step behind, on inputs that were kept, and stand still at the first one.
 """
 
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
+from repro.kernels import lstm_net
 from repro.kernels.contract import Interface, Learner
-from repro.kernels.lstm_shape import Shape
-from repro.settings import Descent, Range, RangeOrIdentity
+from repro.kernels.lstm_net import Net
+from repro.kernels.lstm_shape import Shape, Sight
+from repro.settings import Descent, Range, RangeOrIdentity, Start
 
 GateBias = Literal["random"] | Annotated[tuple[float, ...], Field(strict=False)]
+Units = Literal["none", "gates", "cells", "outputs", "hidden", "gates+outputs", "cells+outputs", "all"]
+Seen = Literal["everything", "no gates", "inputs"]
 
 
 class Settings(Descent):
@@ -53,19 +61,24 @@ class Settings(Descent):
     name: Literal["lstm"]
     blocks: int = Field(ge=1, le=64, description="memory cell blocks")
     size: int = Field(ge=1, le=64, description="memory cells in a block")
-    biased: Literal["none", "gates", "hidden", "gates+outputs", "all"] = Field(
-        description="units that have a bias; hidden are gates and cells"
-    )
+    biased: Units = Field(description="units that have a bias; hidden are gates and cells")
     input_gate_bias: GateBias = Field("random", description="initial biases, one a block, or drawn as weights are")
     output_gate_bias: GateBias = Field("random", description="likewise, for the output gates")
+    listed_biases: Literal["set", "added"] = Field("set", description="instead of drawn ones, or on top of them")
     g: Range = Field((-2.0, 2.0), description="range of the logistic curve that squashes a cell's net input")
     h: RangeOrIdentity = Field((-1.0, 1.0), description="range of the curve that squashes the state")
     output: Literal["logistic", "linear"] = Field("logistic", description="output units")
     output_error: Literal["derivative", "plain"] = Field("derivative", description="is f' a factor of e_k, or left out")
-    update: Literal["step", "sequence"] = Field("sequence", description="when weights change")
+    update: Literal["step", "sequence", "late"] = Field(
+        "sequence", description="when weights change; late: after the first time step of the next sequence"
+    )
     gradient: Literal["truncated", "full"] = Field("truncated", description="what errors flow back through")
     cells_see_gates: Literal["previous", "current"] = Field("previous", description="of which time step")
-    train_biases: bool | Literal["outputs"] = Field(True, description="do biases learn, or those of outputs alone")
+    gates_see: Seen = Field("everything", description="what gates see: inputs and hidden units, or less")
+    cells_see: Seen = Field("everything", description="likewise, of cells")
+    outputs_see: Literal["current", "previous"] = Field("current", description="cells of which time step")
+    start: Start = Field(0.0, description="activations of all units before a sequence")
+    train_biases: bool | Units = Field(True, description="do biases learn, or those of some units alone")
     bias_init: float | None = Field(None, gt=0, le=100, description="as init, for biases; null: that of weights")
 
     @model_validator(mode="after")
@@ -79,9 +92,23 @@ class Settings(Descent):
         return self
 
     @model_validator(mode="after")
+    def _cells_see_what_they_are_said_to(self) -> Self:
+        if self.cells_see_gates == "current" and self.cells_see != "everything":
+            raise ValueError(f"cells_see_gates = 'current', but cells_see = '{self.cells_see}': they see no gates")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_learnt_before_a_sequence(self) -> Self:
+        if self.outputs_see == "previous" and self.h != "identity" and self.h[0] != -self.h[1]:
+            raise ValueError("outputs_see = 'previous' needs an h with h(0) = 0, from -x to x or the identity")
+        return self
+
+    @model_validator(mode="after")
     def _full_gradient_waits(self) -> Self:
         if self.gradient == "full" and self.update == "step":
-            raise ValueError("the full gradient is known at the end of a sequence: it needs update = 'sequence'")
+            raise ValueError(
+                "the full gradient is known at the end of a sequence: it needs update = 'sequence' or 'late'"
+            )
         return self
 
 
@@ -90,110 +117,61 @@ def refuses(settings: Settings, interface: Interface) -> str:
     return "its outputs are not made for targets given by their index" if interface.target_symbols else ""
 
 
+_KINDS = {  # of units
+    "none": (), "gates": ("gate",), "cells": ("cell",), "outputs": ("output",), "hidden": ("gate", "cell"),
+    "gates+outputs": ("gate", "output"), "cells+outputs": ("cell", "output"), "all": ("gate", "cell", "output"),
+}  # fmt: skip
+
+
+def _sight(sees: Seen, dense: int, gates: int, sources: int, biases: tuple[bool, bool]) -> Sight:
+    """What a kind of hidden unit sees; ``biases``: does it have one, does that learn."""
+    gap, after = {
+        "everything": (0, 0),
+        "no gates": (dense, dense + gates),
+        "inputs": (dense, sources),
+    }[sees]
+    has, learns = biases
+    return Sight(gap, after, sources + has, sources + (has and learns))
+
+
 def _shape(settings: Settings, interface: Interface) -> Shape:
-    cells = settings.blocks * settings.size
+    cells, gates = settings.blocks * settings.size, 2 * settings.blocks
     dense = 0 if interface.input_symbols else interface.n_in
-    sources = dense + 2 * settings.blocks + cells
-    learning = sources + (settings.train_biases is True)
-    to_gate = sources + (settings.biased != "none")
-    to_cell = sources + (settings.biased in ("hidden", "all"))
-    to_output = cells + (settings.biased in ("gates+outputs", "all"))
+    sources = dense + gates + cells
+    trained: Units = "none" if settings.train_biases is False else "all"
+    if isinstance(settings.train_biases, str):
+        trained = settings.train_biases
+    has, learns = (
+        {kind: kind in _KINDS[units] for kind in ("gate", "cell", "output")} for units in (settings.biased, trained)
+    )
+    late = settings.update == "late"
     return Shape(
-        settings.blocks, settings.size, dense, sources, to_gate, to_cell, to_output,
-        gate_learns=min(to_gate, learning),
-        cell_learns=min(to_cell, learning),
-        output_learns=to_output if settings.train_biases else cells,
+        settings.blocks, settings.size, dense, sources,
+        gate=_sight(settings.gates_see, dense, gates, sources, (has["gate"], learns["gate"])),
+        cell=_sight(settings.cells_see, dense, gates, sources, (has["cell"], learns["cell"])),
+        to_output=cells + has["output"],
+        output_learns=cells + (has["output"] and learns["output"]),
         n_out=interface.n_out,
         symbols=interface.input_symbols,
         current_gates=settings.cells_see_gates == "current",
-        waits=settings.gradient == "full" or (interface.every_step and settings.update == "sequence"),
+        waits=settings.gradient == "full" or late or (interface.every_step and settings.update == "sequence"),
+        late=late,
+        behind=settings.outputs_see == "previous",
+        start=settings.start,
     )  # fmt: skip
 
 
 def n_weights(settings: Settings, interface: Interface) -> int:
-    """The number of weights, biases included, as Table 10 counts them."""
+    """The number of weights, biases included, as Table 10 counts them; those from what is not seen do not exist."""
     n = _shape(settings, interface)
     symbols = interface.n_in * n.hidden if interface.input_symbols else 0
-    return symbols + 2 * settings.blocks * n.to_gate + n.cells * n.to_cell + interface.n_out * n.to_output
-
-
-class Net(NamedTuple):
-    """The arrays of a crew of nets, each with the lanes as an extra last axis; those not needed have size 0."""
-
-    w: Any  # (hidden, sources + 1) weights to gates and cells; last column the bias
-    w_out: Any  # (out, cells + 1) weights to the outputs; last column the bias
-    w_symbol: Any  # (symbols, hidden) weights from inputs given by their index; `columns`
-    source: Any  # (sources + 1,) what the hidden units see: inputs now, hidden units a step ago, 1
-    cell_source: Any  # (sources + 1,) what cells see, if that is not the same
-    symbol: Any  # () the input's index
-    into: Any  # (hidden,) scratch: the weights from that input
-    y: Any  # (hidden,) activations of gates and cells
-    s: Any  # (cells,) internal states
-    d_in: Any  # (cells, sources + 1) d s / d weights to the block's input gate
-    d_cell: Any  # (cells, sources + 1) d s / d weights to the cell
-    d_in_symbol: Any  # (symbols, cells) likewise, weights from inputs given by their index; `columns`
-    d_cell_symbol: Any
-    curves: Any  # (4, cells) scratch: g, g', h, h' of the time step
-    slopes: Any  # (2, cells) scratch: what d_in and d_cell grow by, but for the source
-    e_s: Any  # (cells,) scratch: errors at the internal states
-    e_out: Any  # (blocks,) scratch: errors at the output gates
-    e_k: Any  # (out,) scratch: errors at the outputs
-    dw: Any  # as w: changes that wait for the end of the sequence
-    dw_out: Any  # as w_out
-    dw_symbol: Any  # as w_symbol; `columns`
-    past: Any  # the sequence so far, as `kernels.lstm_full` remembers it; `columns`
-    clock: Any  # () its time steps
-    delta: Any  # (hidden,) scratch of `kernels.lstm_full`
-    arrives: Any  # (hidden,)
-    y_k: Any  # (out,) outputs
-    target: Any  # (out,) what they should have been
-    rate: Any  # () learning rate, 0 in lanes that do not learn now
-    absolute: Any  # () mean |error| of the outputs
-    square: Any  # () mean squared error
-    worst: Any  # () largest |error|
+    return symbols + 2 * n.blocks * n.gate.n_seen + n.cells * n.cell.n_seen + n.n_out * n.to_output
 
 
 def allocate(settings: Settings, interface: Interface, width: int) -> Net:
-    """The arrays of ``width`` nets, all zero but for the bias source."""
-    from repro.kernels import lstm_full
-    from repro.kernels.lanes import columns, padded, zeros
-
-    n, dtype = _shape(settings, interface), np.dtype(settings.precision)
-    n_out, n_symbols = interface.n_out, padded(interface.n_in) if interface.input_symbols else 0
-    w, w_out, d = (n.hidden, n.sources + 1), (n_out, n.cells + 1), (n.cells, n.sources + 1)
-    truncated = settings.gradient == "truncated"
-    d = d if truncated else (0, 0)
-
-    def lanes(*shape: int) -> Any:
-        return zeros(shape, width, dtype)
-
-    net = Net(
-        w=lanes(*w), w_out=lanes(*w_out), w_symbol=columns((n_symbols, n.hidden), width, dtype),
-        source=lanes(n.sources + 1), cell_source=lanes(n.sources + 1 if settings.cells_see_gates == "current" else 0),
-        symbol=zeros((), width, np.uint32), into=lanes(n.hidden), y=lanes(n.hidden), s=lanes(n.cells),
-        d_in=lanes(*d), d_cell=lanes(*d),
-        d_in_symbol=columns((n_symbols, n.cells), width, dtype),
-        d_cell_symbol=columns((n_symbols, n.cells), width, dtype),
-        curves=lanes(4, n.cells), slopes=lanes(2, n.cells),
-        e_s=lanes(n.cells), e_out=lanes(settings.blocks), e_k=lanes(n_out),
-        dw=lanes(*w) if n.waits else lanes(0, 0), dw_out=lanes(*w_out) if n.waits else lanes(0, 0),
-        dw_symbol=columns((n_symbols, n.hidden) if n.waits and truncated else (0, 0), width, dtype),
-        past=columns((0, 0), width, dtype) if truncated else lstm_full.allocate(n, interface.longest, width, dtype),
-        clock=zeros((), width, np.uint32), delta=lanes(n.hidden), arrives=lanes(n.hidden),
-        y_k=lanes(n_out), target=lanes(n_out), rate=lanes(), absolute=lanes(), square=lanes(), worst=lanes(),
-    )  # fmt: skip
-    net.source[n.sources] = 1
-    return net
-
-
-def _units(settings: Settings, net: Net, interface: Interface, lane: int) -> list[list[np.ndarray]]:
-    """One lane's weights as views, in one or two parts for each unit; a bias is the last of all."""
-    n = _shape(settings, interface)
-    gates = 2 * settings.blocks
-    units = [[net.w[i, : n.to_gate if i < gates else n.to_cell, lane]] for i in range(n.hidden)]
-    if interface.input_symbols:
-        units = [[net.w_symbol[: interface.n_in, i, lane], *unit] for i, unit in enumerate(units)]
-    return units + [[net.w_out[k, : n.to_output, lane]] for k in range(interface.n_out)]
+    """The arrays of ``width`` nets before a sequence, all weights zero."""
+    longest = interface.longest if settings.gradient == "full" else 0
+    return lstm_net.allocate(_shape(settings, interface), interface.n_in, longest, width, settings.precision)
 
 
 def weights(settings: Settings, net: Net, interface: Interface, lane: int) -> list[np.ndarray]:
@@ -201,26 +179,18 @@ def weights(settings: Settings, net: Net, interface: Interface, lane: int) -> li
 
     This is the order in which they are drawn, and in which the digest of a trial's final weights reads them.
     """
-    return [part for unit in _units(settings, net, interface, lane) for part in unit]
+    units = lstm_net.units(_shape(settings, interface), net, interface.n_in, lane)
+    return [part for unit in units for part in unit]
 
 
 def initialise(settings: Settings, net: Net, interface: Interface, lane: int, uniform: Any) -> None:
-    """Draw one lane's initial weights with ``uniform()``, numbers from 0 to 1; listed biases are set, not drawn."""
-    n = _shape(settings, interface)
+    """Draw one lane's initial weights with ``uniform()``, numbers from 0 to 1; biases that are set are not drawn."""
     listed: dict[int, float] = {}
     for first, biases in ((0, settings.input_gate_bias), (settings.blocks, settings.output_gate_bias)):
         if biases != "random":
             listed |= {first + j: bias for j, bias in enumerate(biases)}
-    for unit, parts in enumerate(_units(settings, net, interface, lane)):
-        bias = n.sources if unit < n.hidden else n.cells
-        for part in parts:
-            for m in range(len(part)):
-                is_bias = part is parts[-1] and m == bias
-                if is_bias and unit in listed:
-                    part[m] = listed[unit]
-                else:
-                    init = settings.bias_init if is_bias and settings.bias_init else settings.init
-                    part[m] = init * (2 * uniform() - 1)
+    shape, added = _shape(settings, interface), settings.listed_biases == "added"
+    lstm_net.draw(shape, net, interface.n_in, lane, uniform, settings.init, settings.bias_init, listed, added)
 
 
 def watch(settings: Settings, net: Net, interface: Interface, lane: int) -> dict[str, np.ndarray]:
@@ -253,8 +223,9 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     carry, keep, descend, settle_rule, reset_rule = rule
     n_blocks, size, n_cells, n_hidden, n_gates = shape.blocks, shape.size, shape.cells, shape.hidden, 2 * shape.blocks
     n_dense, n_sources, n_out = shape.dense, shape.sources, shape.n_out
-    to_gate, to_cell, to_output = shape.to_gate, shape.to_cell, shape.to_output
-    symbols, current_gates, waits = shape.symbols, shape.current_gates, shape.waits
+    to_output, symbols, current_gates, waits = shape.to_output, shape.symbols, shape.current_gates, shape.waits
+    late, behind, symbols_wait = shape.late, shape.behind, symbols and (settings.gradient == "truncated" or shape.late)
+    start = np.dtype(settings.precision).type(shape.start)
     linear, plain_error = settings.output == "linear", settings.output_error == "plain"
 
     @kernel
@@ -265,15 +236,40 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
             for i in range(n_hidden):
                 net.into[i, lane] = net.w_symbol[k, i, lane]
 
+    def net_input(sight: Sight) -> Any:
+        """The net input of units that see so much."""
+        gap, after, to, _ = sight
+        first = 0 if gap > 0 else after
+        nothing = first >= to  # but an input that is given by its index
+
+        @kernel
+        def add_up(net, source, i):
+            w = net.w
+            if nothing:
+                return load(net.into, i)
+            total = load(w, i, first) * load(source, first)
+            for m in range(first + 1, to):
+                if m < gap or m >= after:
+                    total = total + load(w, i, m) * load(source, m)
+            if symbols:
+                total = total + load(net.into, i)
+            return total
+
+        return add_up
+
+    net_of_gate, net_of_cell = net_input(shape.gate), net_input(shape.cell)
+
     @kernel
-    def net_input(net, source, i, n):
-        w = net.w
-        total = load(w, i, 0) * load(source, 0)
-        for m in range(1, n):
-            total = total + load(w, i, m) * load(source, m)
-        if symbols:
-            total = total + load(net.into, i)
-        return total
+    def fall_behind(net):
+        """Hidden units get the inputs of the time step before; those of this one are kept."""
+        for m in range(n_dense):
+            now = load(net.source, m)
+            store(net.source, load(net.kept, m), m)
+            store(net.kept, now, m)
+        for lane in range(width):
+            symbol = net.symbol[lane]
+            net.symbol[lane] = net.kept_symbol[lane]
+            net.kept_symbol[lane] = symbol
 
     @kernel
     def update_cell_source(net):
@@ -283,14 +279,42 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
             store(net.cell_source, load(net.y, i), n_dense + i)
 
     @kernel
+    def change(net, lane):
+        """Add what has waited to the weights."""
+        if symbols_wait:
+            for i in range(n_hidden):
+                for k in range(net.w_symbol.shape[0]):
+                    net.w_symbol[k, i, lane] += net.dw_symbol[k, i, lane]
+                    net.dw_symbol[k, i, lane] = 0
+        for i in range(n_hidden):
+            for m in range(n_sources + 1):
+                net.w[i, m, lane] += net.dw[i, m, lane]
+                net.dw[i, m, lane] = 0
+        for k in range(n_out):
+            for c in range(n_cells + 1):
+                net.w_out[k, c, lane] += net.dw_out[k, c, lane]
+                net.dw_out[k, c, lane] = 0
+
+    @kernel
+    def forget(net, lane):
+        """Activations, internal states and what is known of the sequence."""
+        for i in range(n_hidden):
+            net.y[i, lane] = start
+        for c in range(n_cells):
+            net.s[c, lane] = 0
+        reset_rule(net, lane)
+
+    @kernel
     def step(net):
         source, y, s = net.source, net.y, net.s
+        if behind:
+            fall_behind(net)
         for i in range(n_hidden):
             store(source, load(y, i), n_dense + i)
         if symbols:
             look_up(net)
         for i in range(n_gates):
-            store(y, logistic(net_input(net, source, i, to_gate)), i)
+            store(y, logistic(net_of_gate(net, source, i)), i)
         seen = source
         if current_gates:
             update_cell_source(net)
@@ -300,13 +324,23 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
             y_out = load(y, n_blocks + j)
             dy_in = y_in * (1.0 - y_in)
             for c in range(j * size, (j + 1) * size):
-                g, dg = squash_g(net_input(net, seen, n_gates + c, to_cell))
+                g, dg = squash_g(net_of_cell(net, seen, n_gates + c))
                 state = load(s, c) + y_in * g
                 h, dh = squash_h(state)
                 store(s, state, c)
                 store(y, y_out * h, n_gates + c)
                 carry(net, c, y_in, dy_in, g, dg, h, dh)
         keep(net)
+        if behind:
+            for lane in range(width):
+                if net.opening[lane] == 1:
+                    forget(net, lane)
+                    net.opening[lane] = 0
+        if late:
+            for lane in range(width):
+                if net.waiting[lane] == 1:
+                    change(net, lane)
+                    net.waiting[lane] = 0
 
     @kernel
     def respond(net):
@@ -336,23 +370,15 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     @kernel
     def settle(net, lane, mean_error):
         settle_rule(net, lane)
-        if waits:
-            for i in range(n_hidden):
-                for m in range(n_sources + 1):
-                    net.w[i, m, lane] += net.dw[i, m, lane]
-                    net.dw[i, m, lane] = 0
-            for k in range(n_out):
-                for c in range(n_cells + 1):
-                    net.w_out[k, c, lane] += net.dw_out[k, c, lane]
-                    net.dw_out[k, c, lane] = 0
+        if late:
+            net.waiting[lane] = 1
+        elif waits:
+            change(net, lane)
 
     @kernel
     def reset(net, lane):
-        for i in range(n_hidden):
-            net.y[i, lane] = 0
-        for c in range(n_cells):
-            net.s[c, lane] = 0
-        reset_rule(net, lane)
+        forget(net, lane)
+        net.opening[lane] = 1
 
     @kernel
     def finite(net, lane):

@@ -1,8 +1,8 @@
 """The 1997 LSTM net and its learning rule in plain float64, straight from protocol.md, section 3.
 
 Weights are a list of rows, one for each unit: input gates, output gates, cells (block by block), outputs. The row of a
-gate or cell has one weight for each input, each input gate, output gate and cell (activations of the step before), and
-last its bias, if it has one; the row of an output has one for each cell, and last its bias, if it has one.
+gate or cell has one weight for each input, each input gate, output gate and cell (activations of the step before) that
+it sees, and last its bias, if it has one; the row of an output has one for each cell, and last its bias, if it has one.
 
 A sequence is a list of input vectors and a list of as many targets; a target is None where there is none. Inputs that
 are one-hot are vectors like all others.
@@ -24,25 +24,28 @@ class Design(NamedTuple):
     n_out: int
     blocks: int
     size: int
-    biased: str = "all"  # none, gates, hidden (gates and cells), gates+outputs or all
+    biased: str = "all"  # none, gates, cells, outputs, hidden (gates and cells), gates+outputs, cells+outputs or all
     g: tuple = (-2.0, 2.0)
     h: tuple | None = (-1.0, 1.0)  # None: the identity
     linear: bool = False  # output units
     plain_error: bool = False  # e_k without f'(net_k)
-    train_biases: bool | str = True  # or "outputs": those of outputs alone
+    train_biases: bool | str = True  # or of which units, by the names above
     current_gates: bool = False  # cells see y_in(t) and y_out(t), not those of t-1
     per_step: bool = False  # weights change at every time step with a target, not at the end of the sequence
     full: bool = False  # the exact gradient instead of the paper's
+    gates_see: str = "everything"  # or "no gates", or "inputs"
+    cells_see: str = "everything"
+    behind: bool = False  # hidden units do the time step of t-1 when outputs do that of t: they see the cells of t-1
+    start: float = 0.0  # activations before a sequence
+    late: bool = False  # weights change when the hidden units have done the first time step of the next sequence
+
+    @property
+    def units(self):
+        return 2 * self.blocks + self.blocks * self.size + self.n_out
 
     def row_lengths(self):
         """How many weights each unit has."""
-        cells = self.blocks * self.size
-        units = 2 * self.blocks + cells + self.n_out
-        sources = self.n_in + 2 * self.blocks + cells
-        return [
-            (cells if unit >= units - self.n_out else sources) + (1 if has_bias(self, unit) else 0)
-            for unit in range(units)
-        ]
+        return [len(seen_by(self, unit)) for unit in range(self.units)]
 
     def split(self, rows):
         """The rows as in_gate[j], out_gate[j], cell[j][v], output[k]."""
@@ -58,20 +61,41 @@ def kind(design, unit):
     return "cell" if unit < 2 * design.blocks + design.blocks * design.size else "output"
 
 
+def is_among(design, unit, units):
+    """Is a unit among those of the name ``units``."""
+    if units == "hidden":
+        return kind(design, unit) != "output"
+    return units == "all" or kind(design, unit) + "s" in units.split("+")
+
+
 def has_bias(design, unit):
-    return {
-        "none": False,
-        "gates": kind(design, unit) == "gate",
-        "hidden": kind(design, unit) != "output",
-        "gates+outputs": kind(design, unit) != "cell",
-        "all": True,
-    }[design.biased]
+    return is_among(design, unit, design.biased)
 
 
 def trains_bias(design, unit):
-    if design.train_biases == "outputs":
-        return kind(design, unit) == "output"
+    if isinstance(design.train_biases, str):
+        return is_among(design, unit, design.train_biases)
     return design.train_biases
+
+
+def seen_by(design, unit):
+    """Places in all that a unit of its kind may see: inputs, input gates, output gates, cells, 1; or cells, 1."""
+    n_in, b, cells = design.n_in, design.blocks, design.blocks * design.size
+    places = {
+        "inputs": list(range(n_in)),
+        "gates": list(range(n_in, n_in + 2 * b)),
+        "cells": list(range(n_in + 2 * b, n_in + 2 * b + cells)),
+        "1": [n_in + 2 * b + cells],
+    }
+    if kind(design, unit) == "output":
+        return list(range(cells)) + ([cells] if has_bias(design, unit) else [])
+    sees = design.gates_see if kind(design, unit) == "gate" else design.cells_see
+    names = {
+        "everything": ["inputs", "gates", "cells"],
+        "no gates": ["inputs", "cells"],
+        "inputs": ["inputs"],
+    }[sees] + (["1"] if has_bias(design, unit) else [])
+    return [place for name in names for place in places[name]]
 
 
 class Moment(NamedTuple):
@@ -110,9 +134,9 @@ def curve_slope(x, limits):
     return (high - low) * f_slope(x)
 
 
-def net_input(row, source):
-    """Weighted sum of the sources; ``source`` ends in the bias' 1, which a unit without bias has no weight for."""
-    return row @ source[: len(row)]
+def net_inputs(design, rows, source, first):
+    """Net inputs of the units of ``rows``, the first of which has number ``first``; ``source`` ends in the bias' 1."""
+    return np.array([row @ source[seen_by(design, unit)] for unit, row in enumerate(rows, first)])
 
 
 def advance(design, rows, x, hidden, s, frozen=None):
@@ -122,13 +146,13 @@ def advance(design, rows, x, hidden, s, frozen=None):
     truncation makes of them.
     """
     in_gate, out_gate, cell, _ = design.split(rows)
-    b = design.blocks
+    b, size = design.blocks, design.size
     source = np.concatenate([x, hidden if frozen is None else frozen[0], [1.0]])
-    net_in = np.array([net_input(row, source) for row in in_gate])
-    net_out = np.array([net_input(row, source) for row in out_gate])
+    net_in = net_inputs(design, in_gate, source, 0)
+    net_out = net_inputs(design, out_gate, source, b)
     seen_by_cells = np.concatenate([f(net_in), f(net_out), hidden[2 * b :]]) if design.current_gates else hidden
     cell_source = np.concatenate([x, seen_by_cells if frozen is None else frozen[1], [1.0]])
-    net_c = np.array([[net_input(row, cell_source) for row in block] for block in cell])
+    net_c = np.array([net_inputs(design, block, cell_source, 2 * b + j * size) for j, block in enumerate(cell)])
     s, y_c = s.copy(), np.zeros_like(s)
     for j in range(b):
         for v in range(design.size):
@@ -141,48 +165,69 @@ def advance(design, rows, x, hidden, s, frozen=None):
 def silence(design, rows):
     """Activations and internal states before a sequence."""
     number = np.result_type(*rows)  # complex in `gradient`
-    return np.zeros(2 * design.blocks + design.blocks * design.size, number), np.zeros(
+    return np.full(2 * design.blocks + design.blocks * design.size, design.start, number), np.zeros(
         (design.blocks, design.size), number
     )
 
 
-def forward(design, rows, inputs, frozen=None, last_out_gates=None):
-    """The moments of a sequence; ``last_out_gates`` are output gate rows for the last time step only."""
+def added(rows, d_rows, factor=1):
+    return [row + factor * d_row for row, d_row in zip(rows, d_rows, strict=True)]
+
+
+def forward(design, rows, inputs, frozen=None, last_out_gates=None, late=None):
+    """The moments of a sequence: what hidden units are when outputs see them; None, if they have not begun.
+
+    ``last_out_gates`` are output gate rows for the last time step only. ``late`` is a change of weights that is in
+    ``rows``, but comes when the first time step has been done.
+    """
     hidden, s = silence(design, rows)
     moments = []
-    for t, x in enumerate(inputs):
+    for t in range(len(inputs)):
+        if design.behind and t == 0:
+            moments.append(None)
+            continue
+        now = rows
         if t == len(inputs) - 1 and last_out_gates is not None:
-            rows = [*rows[: design.blocks], *last_out_gates, *rows[2 * design.blocks :]]
-        moments.append(advance(design, rows, x, hidden, s, None if frozen is None else frozen[t]))
+            now = [*rows[: design.blocks], *last_out_gates, *rows[2 * design.blocks :]]
+        if t == 0 and late is not None:
+            now = added(rows, late, -1)
+        x = inputs[t - 1] if design.behind else inputs[t]
+        moments.append(advance(design, now, x, hidden, s, None if frozen is None else frozen[t]))
         hidden, s = moments[-1].y, moments[-1].s
     return moments
 
 
 def as_seen(design, moments):
     """What hidden units saw of each other at each time step, to be ``frozen``."""
-    return [(now.source[design.n_in : -1], now.cell_source[design.n_in : -1]) for now in moments]
+    return [now and (now.source[design.n_in : -1], now.cell_source[design.n_in : -1]) for now in moments]
 
 
-def net_outputs(design, rows, moment):
-    """net_k; the outputs see the cells of the same time step."""
-    output = design.split(rows)[3]
-    return np.array([net_input(row, np.append(moment.y_c.ravel(), 1.0)) for row in output])
+def shown(design, rows, moments):
+    """What outputs see of the cells at each time step."""
+    before = silence(design, rows)[0][2 * design.blocks :]
+    return [before if now is None else now.y_c.ravel() for now in moments]
 
 
-def outputs(design, rows, moment):
-    net_k = net_outputs(design, rows, moment)
+def net_outputs(design, rows, y_c):
+    """net_k, of outputs that see the cells so."""
+    return net_inputs(design, design.split(rows)[3], np.append(y_c, 1.0), design.units - design.n_out)
+
+
+def outputs(design, rows, y_c):
+    net_k = net_outputs(design, rows, y_c)
     return net_k if design.linear else f(net_k)
 
 
-def loss(design, rows, inputs, targets, frozen=None, last_out_gates=None):
+def loss(design, rows, inputs, targets, frozen=None, last_out_gates=None, late=None):
     """1/2 sum_k (t_k - y_k)^2, summed over the time steps that have a target.
 
     For logistic outputs whose error is plain it is the cross-entropy, which is what these errors descend.
     """
     total = 0.0
-    for moment, target in zip(forward(design, rows, inputs, frozen, last_out_gates), targets, strict=True):
+    seen = shown(design, rows, forward(design, rows, inputs, frozen, last_out_gates, late))
+    for y_c, target in zip(seen, targets, strict=True):
         if target is not None:
-            y = outputs(design, rows, moment)
+            y = outputs(design, rows, y_c)
             if design.plain_error and not design.linear:
                 total = total - (target * np.log(y) + (1 - target) * np.log(1 - y)).sum()
             else:
@@ -202,15 +247,29 @@ def gradient(function, rows):
     return result
 
 
-def increments(design, rows, now, d_in, d_c, target):
-    """What each weight changes by at learning rate 1 for the errors of one time step."""
+def output_errors(design, rows, y_c, target):
+    """e_k, eq 19."""
+    e_k = target - outputs(design, rows, y_c)
+    if design.linear or design.plain_error:
+        return e_k
+    return f_slope(net_outputs(design, rows, y_c)) * e_k
+
+
+def increments(design, rows, now, d_in, d_c, y_c, target):
+    """What each weight changes by at learning rate 1 for the errors of one time step.
+
+    ``now`` is the moment that the outputs see, None if there is none yet; ``d_in`` and ``d_c`` are the partial
+    derivatives of its internal states; ``y_c`` are its cells.
+    """
     b, size = design.blocks, design.size
     output = design.split(rows)[3]
+    e_k = output_errors(design, rows, y_c, target)
+    to_output = [np.append(y_c, 1.0) * e for e in e_k]
+    if now is None:
+        d_rows = [np.zeros(d_in[0][0].shape) for _ in range(2 * b + b * size)] + to_output
+        return [d_row[seen_by(design, unit)] for unit, d_row in enumerate(d_rows)]
 
-    # Errors, eqs 19, 21 and 23.
-    e_k = target - outputs(design, rows, now)
-    if not design.linear and not design.plain_error:
-        e_k = f_slope(net_outputs(design, rows, now)) * e_k
+    # Errors, eqs 21 and 23.
     e_out = np.zeros(b)
     e_s = np.zeros((b, size))
     for j in range(b):
@@ -219,7 +278,7 @@ def increments(design, rows, now, d_in, d_c, target):
             e_out[j] += f_slope(now.net_out[j]) * curve(now.s[j, v], design.h) * back
             e_s[j, v] = f(now.net_out[j]) * curve_slope(now.s[j, v], design.h) * back
 
-    # Eqs 22, 26 and 28; a unit without bias has no use for the last source.
+    # Eqs 22, 26 and 28; a unit has no use for what it does not see.
     d_rows = []
     for j in range(b):
         d_rows.append(sum(e_s[j, v] * d_in[j][v] for v in range(size)))
@@ -228,52 +287,62 @@ def increments(design, rows, now, d_in, d_c, target):
     for j in range(b):
         for v in range(size):
             d_rows.append(e_s[j, v] * d_c[j][v])
-    for k in range(design.n_out):
-        d_rows.append(e_k[k] * np.append(now.y_c.ravel(), 1.0))
-    return [d_row[: len(row)] for row, d_row in zip(rows, d_rows, strict=True)]
+    return [d_row[seen_by(design, unit)] for unit, d_row in enumerate(d_rows + to_output)]
 
 
 def changed(design, rows, d_rows):
     """The rows after a change, which biases that do not learn do without."""
-    result = []
-    for unit, (row, d_row) in enumerate(zip(rows, d_rows, strict=True)):
-        new = row + d_row
-        if has_bias(design, unit) and not trains_bias(design, unit):
-            new[-1] = row[-1]
-        result.append(new)
-    return result
+    return added(rows, [held(design, unit, d_row) for unit, d_row in enumerate(d_rows)])
 
 
-def learn(design, rows, inputs, targets, rate):
-    """The rows after learning one sequence, and the outputs at each time step that has a target."""
+def held(design, unit, d_row):
+    """A change of a unit's row, without that of a bias that does not learn."""
+    d_row = np.array(d_row)
+    if has_bias(design, unit) and not trains_bias(design, unit):
+        d_row[-1] = 0
+    return d_row
+
+
+def learn(design, rows, inputs, targets, rate, waiting=None):
+    """The rows after learning one sequence, the outputs at each time step that has a target, and what still waits.
+
+    That is, with ``late`` weights, the change that the next sequence begins without; ``waiting`` is the one before.
+    """
+    if waiting is None:
+        waiting = [np.zeros(len(row)) for row in rows]
+    first_rows, rows = rows, added(rows, waiting)  # the same, if nothing waits
     if design.full:
-        asked = zip(forward(design, rows, inputs), targets, strict=True)
-        answers = [outputs(design, rows, now) for now, target in asked if target is not None]
+        seen = shown(design, rows, forward(design, rows, inputs, late=waiting))
+        answers = [outputs(design, rows, y_c) for y_c, target in zip(seen, targets, strict=True) if target is not None]
+        d_rows = [np.zeros(len(row)) for row in rows]
         if rate > 0:
-            slopes = gradient(lambda moved: loss(design, moved, inputs, targets), rows)
-            rows = changed(design, rows, [-rate * slope for slope in slopes])
-        return rows, answers
+            slopes = gradient(lambda moved: loss(design, moved, inputs, targets, late=waiting), rows)
+            d_rows = [held(design, unit, -rate * slope) for unit, slope in enumerate(slopes)]
+        return (rows, answers, d_rows) if design.late else (added(rows, d_rows), answers, None)
 
     n_sources = design.n_in + 2 * design.blocks + design.blocks * design.size + 1
     d_in = [[np.zeros(n_sources) for v in range(design.size)] for j in range(design.blocks)]
     d_c = [[np.zeros(n_sources) for v in range(design.size)] for j in range(design.blocks)]
     hidden, s = silence(design, rows)
-    waiting = [np.zeros(len(row)) for row in rows]
+    now, y_c = None, hidden[2 * design.blocks :]
+    d_rows = [np.zeros(len(row)) for row in rows]
     answers = []
-    for x, target in zip(inputs, targets, strict=True):
-        now = advance(design, rows, x, hidden, s)
-        hidden, s = now.y, now.s
-        # The partial derivatives of s, eqs 25 and 27.
-        for j in range(design.blocks):
-            for v in range(design.size):
-                d_in[j][v] += curve(now.net_c[j, v], design.g) * f_slope(now.net_in[j]) * now.source
-                d_c[j][v] += curve_slope(now.net_c[j, v], design.g) * f(now.net_in[j]) * now.cell_source
+    for t, target in enumerate(targets):
+        if t > 0 or not design.behind:
+            x = inputs[t - 1] if design.behind else inputs[t]
+            now = advance(design, rows if t > 0 else first_rows, x, hidden, s)
+            hidden, s, y_c = now.y, now.s, now.y_c.ravel()
+            # The partial derivatives of s, eqs 25 and 27.
+            for j in range(design.blocks):
+                for v in range(design.size):
+                    d_in[j][v] += curve(now.net_c[j, v], design.g) * f_slope(now.net_in[j]) * now.source
+                    d_c[j][v] += curve_slope(now.net_c[j, v], design.g) * f(now.net_in[j]) * now.cell_source
         if target is None:
             continue
-        answers.append(outputs(design, rows, now))
-        d_rows = [rate * d_row for d_row in increments(design, rows, now, d_in, d_c, target)]
+        answers.append(outputs(design, rows, y_c))
+        by_now = [rate * d_row for d_row in increments(design, rows, now, d_in, d_c, y_c, target)]
         if design.per_step:
-            rows = changed(design, rows, d_rows)
+            rows = changed(design, rows, by_now)
         else:
-            waiting = [w + d_row for w, d_row in zip(waiting, d_rows, strict=True)]
-    return changed(design, rows, waiting), answers
+            d_rows = changed(design, d_rows, by_now)
+    return (rows, answers, d_rows) if design.late else (added(rows, d_rows), answers, None)
