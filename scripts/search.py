@@ -1,0 +1,142 @@
+"""The search for readings: runs what results/search/plan.toml says, and writes what came of it.
+
+    python scripts/search.py run [PHASE [ROW]]     what is missing, row by row, with `repro screen`
+    python scripts/search.py report                results/search/README.md, of all that was tried
+
+Trials of a screening choose; they count in no table. results/search/PROTOCOL.md says what is asked and why.
+"""
+
+import subprocess
+import sys
+import tomllib
+from collections import defaultdict
+from math import exp, log
+from pathlib import Path
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from repro import config, sweep
+from repro.store import Store
+from repro.trial import Record
+
+FOLDER = Path(__file__).parent.parent / "results" / "search"
+MOST_BELOW, NEAR, HELPS = 20, 1.5, 1.25  # percentage points, factor, factor: see PROTOCOL.md
+SEEDS = {1: 1, 2: 2}  # root seed of each phase
+
+
+def plan() -> list[dict[str, Any]]:
+    """The screenings, in their order."""
+    screens: list[dict[str, Any]] = tomllib.loads((FOLDER / "plan.toml").read_text(encoding="utf-8"))["screens"]
+    return screens
+
+
+def run(phase: int | None, row: str | None) -> None:
+    """Run what is missing, one process for each row."""
+    for screen in plan():
+        if phase in (None, screen["phase"]) and row in (None, screen["row"]):
+            command = [
+                sys.executable, "-m", "repro", "screen", screen["row"],
+                "--sweep", str(FOLDER / "variants" / screen["variants"]), "--trials", str(screen["trials"]),
+                "--keep", "10000", "--max-sequences", str(screen["limit"]), "--seed", str(SEEDS[screen["phase"]]),
+                "--results", str(FOLDER), "-j", "1", "--format", "md",
+            ]  # fmt: skip
+            print(f"phase {screen['phase']}: {screen['row']}", flush=True)
+            subprocess.run(command, check=True)
+
+
+class Line(NamedTuple):
+    """What came of a variant on a row."""
+
+    name: str
+    note: str
+    n_changed: int
+    n_trials: int
+    n_solved: int
+    mean: float | None  # of the training sequences of the successes
+    restricted: float  # failures counting as the limit
+    ratio: float | None  # of the mean to the published one
+    distance: float  # of the restricted mean from it, as a factor
+
+    def near(self, percent: float) -> bool:
+        """Is it near the published success rate and mean; see PROTOCOL.md."""
+        return (
+            self.ratio is not None
+            and max(self.ratio, 1 / self.ratio) <= NEAR
+            and 100 * self.n_solved / self.n_trials >= percent - MOST_BELOW
+        )
+
+
+def lines(screen: dict[str, Any], store: Store) -> tuple[list[Line], float, float]:
+    """What came of the variants of a screening; the published mean and success rate."""
+    row = config.load()[screen["row"]]
+    line = [line for line in row.published if line.sequences and not line.beyond][-1]
+    assert line.sequences
+    percent = 100.0 if line.success in (None, "some") else float(line.success)
+    stored, found = store.stored(row.experiment), []
+    for one in sweep.read(FOLDER / "variants" / screen["variants"]):
+        limited = {**one.changes, "stop.max_sequences": screen["limit"]}
+        cell = row.cell(one.reading or config.PRINTED, limited, SEEDS[screen["phase"]])
+        trials: dict[int, Record] = {record.trial: record for record in stored.records(cell.key)}
+        if len(trials) < screen["trials"]:
+            continue
+        records = [trials[number] for number in range(screen["trials"])]
+        times = [record.sequences for record in records if record.outcome == "solved"]
+        restricted = fmean([*times, *[screen["limit"]] * (len(records) - len(times))])
+        mean = fmean(times) if times else None
+        ratio = mean / line.sequences if mean else None
+        away = exp(abs(log(restricted / line.sequences)))
+        found.append(
+            Line(one.name, one.note, len(one.changes), len(records), len(times), mean, restricted, ratio, away)
+        )
+    return sorted(found, key=lambda one: one.distance), line.sequences, percent
+
+
+def report() -> str:
+    """Every variant on every row."""
+    store = Store(FOLDER)
+    parts = [
+        "# All that was tried",
+        "",
+        "Written by `python scripts/search.py report`; PROTOCOL.md says what is asked, plan.toml what is run. These",
+        "trials chose among readings: what looks good here looks better than it is, and no table counts it.",
+        "",
+    ]
+    best: dict[str, list[str]] = defaultdict(list)
+    for screen in plan():
+        found, published, percent = lines(screen, store)
+        if not found:
+            continue
+        printed = next((one for one in found if one.name == "printed"), None)
+        parts += [
+            f"## Phase {screen['phase']}: {screen['row']}",
+            "",
+            f"Published: {published:,}, {percent:.0f} %. {len(found)} variants, {screen['trials']} trials each, up to "
+            f"{screen['limit']:,} sequences, root seed {SEEDS[screen['phase']]}.",
+            "",
+            "| variant | | solved | mean of these | ours/paper | mean of all, to limit | |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for one in found:
+            fate = ""
+            if one.near(percent):
+                fate = "near"
+                best[screen["row"]].append(one.name)
+            elif printed and one.distance * HELPS <= printed.distance:
+                fate = "helps"
+            mean = f"{one.mean:,.0f}" if one.mean else "-"
+            ratio = f"x {one.ratio:.2f}" if one.ratio else "-"
+            parts.append(
+                f"| {one.name} | {one.note} | {one.n_solved} of {one.n_trials} | {mean} | {ratio} | "
+                f"{one.restricted:,.0f} | {fate} |"
+            )
+        parts.append("")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["run"]:
+        run(int(sys.argv[2]) if len(sys.argv) > 2 else None, sys.argv[3] if len(sys.argv) > 3 else None)
+    elif sys.argv[1:] == ["report"]:
+        (FOLDER / "README.md").write_text(report(), encoding="utf-8")
+    else:
+        sys.exit(__doc__)
