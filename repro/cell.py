@@ -78,9 +78,9 @@ class Cell:
         """Four words to start the stream of a trial's pair of training and test set, if its task has such pairs.
 
         They follow from the task's settings, the root seed and the pair alone: all learners meet the same pairs, in
-        whatever order they want to see them.
+        whatever order they want to see them, whatever is asked of them.
         """
-        task = {name: value for name, value in self.identity["task"].items() if name != "order"}
+        task = {name: value for name, value in self.identity["task"].items() if name not in ("order", "success")}
         if "pairs" not in task:
             return None
         entropy = int.from_bytes(hashlib.sha256(canonical([task, self.seed]).encode()).digest(), "big")

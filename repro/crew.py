@@ -99,6 +99,7 @@ def _rules(stop: Mapping[str, Any]) -> driver.Rules:
         exam_mean_error=each("exam_mean_error", inf, np.float64),
         test_sequences=each("test_sequences", stop["test_sequences"]),
         max_sequences=one(stop["max_sequences"]),
+        ask_every=one(stop["ask_every"]),
     )
 
 

@@ -30,6 +30,7 @@ class Stop(Settings):
     max_sequences: int = Field(ge=1, le=10**12, description="training sequences after which a trial has failed")
     exam_sequences: int = Field(0, ge=0, le=10**9, description="test sequences that decide on a stage; 0 for none")
     exam_every: int = Field(1, ge=1, le=10**9, description="training sequences from one exam to the next, at least")
+    ask_every: int = Field(1, ge=1, le=10**9, description="training sequences from one asking of the rule to the next")
     exam_set: Literal["fresh", "fixed"] = Field("fresh", description="do the exams of a trial share their sequences")
     test_sequences: int = Field(ge=0, le=10**9, description="drawn after a stage, for the record")
     stages: Annotated[tuple[Stage, ...], Field(strict=False, min_length=1)]

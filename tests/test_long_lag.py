@@ -53,6 +53,42 @@ def test_triggered_sequences_equal_the_twin(p, q, testing):
             assert sequence.targets.tolist() == [[float(last == "x"), float(last == "y")]]
 
 
+@pytest.mark.parametrize("kind", ["fixed", "random", "trigger"])
+def test_x_and_y_take_turns_in_training_alone(kind):
+    """x first; the class takes no random number then. In tests it is drawn as ever."""
+    settings = lagging(kind, 10, 10 if kind == "trigger" else None, order="cycle")
+    for testing in (False, True):
+        played = play(long_lag, settings, 300, 5, testing=testing)
+        for lane, sequences in enumerate(played.lanes):
+            stream = Stream(played.streams[:, lane])
+            assert len(sequences) > 6
+            for n, sequence in enumerate(sequences):
+                edge = None if testing else "xy"[n % 2]
+                if kind == "trigger":
+                    symbols = numbers(twin.long_lag_trigger(stream, 10, 10, edge)[:-1], kind, 10)
+                else:
+                    symbols = numbers(twin.long_lag_prediction(stream, kind, 10, edge), kind, 10)[:-1]
+                assert sequence.inputs.tolist() == symbols
+
+
+def test_a_new_trial_starts_with_x():
+    settings = lagging("fixed", 10, order="cycle")
+    state = long_lag.allocate(settings, 4, "float32")
+    state.turn[:] = 1
+    long_lag.enter(settings, state, 2)
+    assert state.turn.tolist() == [1, 1, 0, 1]
+
+
+@pytest.mark.parametrize("kind", ["fixed", "random"])
+def test_the_last_time_step_may_have_the_only_target(kind):
+    """Which is the first symbol again. Sequences are those with targets everywhere."""
+    whole, last = (play(long_lag, lagging(kind, 10, targets=targets), 100, 3).all() for targets in (None, "end"))
+    assert len(last) == len(whole) > 50
+    for one, other in zip(whole, last, strict=True):
+        assert one.inputs.tolist() == other.inputs.tolist()
+        assert other.targets.tolist() == [other.inputs[0]]
+
+
 def test_the_trigger_comes_after_400_further_distractors_at_the_latest(monkeypatch):
     """If a stream draws nothing but the highest numbers."""
     without_jit(monkeypatch)
@@ -150,6 +186,8 @@ def test_interfaces():
         assert interface.every_step
         assert interface.judged_at_end
         assert not long_lag.interface(lagging(kind, 100, judged="every step")).judged_at_end
+        assert interface == long_lag.interface(lagging(kind, 100, targets="every step"))
+        assert long_lag.interface(lagging(kind, 100, targets="end")) == interface._replace(every_step=False)
     for p, n_in in ((50, 54), (100, 104), (200, 204), (500, 504), (1000, 1004)):
         interface = long_lag.interface(lagging("trigger", p, 1000))
         assert (interface.n_in, interface.n_out) == (n_in, 2)
@@ -176,6 +214,10 @@ def test_interfaces():
         ("q is given for kind 'trigger'", {"kind": "fixed"}),
         ("q is given for kind 'trigger'", {"kind": "random"}),
         ("nothing to judge before the end", {"judged": "every step"}),
+        ("nothing to judge before the end", {"kind": "fixed", "q": None, "judged": "every step", "targets": "end"}),
+        ("only the last time step", {"targets": "every step"}),
+        ("targets", "start"),
+        ("order", "turns"),
     ],
 )
 def test_bad_settings_are_refused(field, value):

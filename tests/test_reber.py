@@ -80,10 +80,14 @@ def test_what_may_follow_agrees_with_the_automaton():
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("distinct", [False, True])
 @pytest.mark.parametrize("leave", [50, 75])
-def test_sets_equal_the_twins(seed, distinct, leave):
+@pytest.mark.parametrize("apart", [False, True])
+def test_sets_equal_the_twins(seed, distinct, leave, apart):
     words = np.random.default_rng(seed).integers(0, 2**32, (4, 1), dtype=np.uint32)
-    training, test = twin.reber_sets(Stream(words[:, 0]).below, 60, 50, distinct, leave)
-    assert texts(grammar(60, 50, distinct_test=distinct, leave=leave), whole(words)) == training + test
+    training, test = twin.reber_sets(Stream(words[:, 0]).below, 60, 50, distinct, leave, apart)
+    settings = grammar(60, 50, distinct_test=distinct, leave=leave, test_apart=apart)
+    assert texts(settings, whole(words)) == training + test
+    assert bool(set(training) & set(test)) != apart
+    assert distinct == (len(set(test)) == len(test))
 
 
 @pytest.mark.parametrize("leave", [50, 75, 90])
@@ -319,6 +323,10 @@ def test_pairs_are_shared_by_trials():
     assert words[:3] == words[3:]
     assert len({tuple(w) for w in words}) == 3
     assert words == [second.pair(trial).tolist() for trial in range(6)]
+    for same in ({"task.order": "cycle"}, {"task.success": "most active"}):  # what is asked of them makes no others
+        assert words == [rows["1/lstm/4x1,lr=0.1"].cell(overrides=same).pair(trial).tolist() for trial in range(6)]
+    others = rows["1/lstm/4x1,lr=0.1"].cell(overrides={"task.test_apart": False})
+    assert words[0] != others.pair(0).tolist()
 
 
 # ------------------------------------------------------------------------------------------------------- judge
@@ -330,8 +338,8 @@ class Net(NamedTuple):
     y_k: np.ndarray
 
 
-def judging(precision):
-    begin, present, _, judge = reber.build(grammar(), WIDTH, precision)
+def judging(precision, **more):
+    begin, present, _, judge = reber.build(grammar(**more), WIDTH, precision)
     load = loader(WIDTH)
 
     @compiled
@@ -348,12 +356,14 @@ def judging(precision):
     return judged
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_judge_asks_for_the_legal_successors_to_be_the_most_active(precision, monkeypatch):
-    """All of them, strictly: a tie is wrong. Outputs may be of any size. In double precision without the JIT."""
+@pytest.mark.parametrize(
+    ("precision", "success"), [("float32", "all legal"), ("float64", "all legal"), ("float64", "most active")]
+)
+def test_judge_asks_for_the_legal_successors_to_be_the_most_active(precision, success, monkeypatch):
+    """All of them, or one, strictly: a tie is wrong. Outputs are of any size. In double precision without the JIT."""
     if precision == "float64":
         without_jit(monkeypatch)
-    judged = judging(precision)
+    judged, one_is_enough = judging(precision, success=success), success == "most active"
     state, streams = reber.allocate(grammar(), WIDTH, precision), zeros((4,), WIDTH, np.uint32)
     for lane in range(WIDTH):
         reber.prepare(grammar(), state, lane, fast_random.Random(8).randrange)
@@ -376,8 +386,9 @@ def test_judge_asks_for_the_legal_successors_to_be_the_most_active(precision, mo
             legal = np.array([symbol in twin.may_follow(text[:i]) for symbol in twin.REBER])
             for lane in range(WIDTH):
                 answer = outputs[i - 1, :, lane]
-                assert verdicts[i - 1, lane] == answer[~legal].max() - answer[legal].min()
-                right = twin.prediction_is_right(text, i, answer.tolist())
+                bound = answer[legal].max() if one_is_enough else answer[legal].min()
+                assert verdicts[i - 1, lane] == answer[~legal].max() - bound
+                right = twin.prediction_is_right(text, i, answer.tolist(), one_is_enough)
                 assert (verdicts[i - 1, lane] < 0) == right
                 seen[int(legal.sum()), right, bool(verdicts[i - 1, lane] == 0)] += 1
     kinds = [(n, right, tie) for n in (1, 2) for right, tie in ((True, False), (False, False), (False, True))]
@@ -410,6 +421,8 @@ def test_interface():
         ("pairs", 0),
         ("pairs", None),
         ("distinct_test", 1),
+        ("test_apart", 0),
+        ("success", "any"),
         ("target", "previous"),
         ("strings", 256),
     ],

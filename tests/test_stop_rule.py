@@ -241,6 +241,7 @@ def random_rule(random: np.random.Generator) -> dict[str, Any]:
         "test_sequences": one_of(0, 1, 4),
         "stages": stages,
     }
+    rule["ask_every"] = (1, 1, 1, 2, 3)[rule["max_sequences"] % 5]
     return Stop.model_validate(rule).model_dump()
 
 

@@ -5,11 +5,12 @@ of a sequence is rare and concerns one lane: the error is judged, the stop rule 
 waits for another. As the length of a sequence is known when it begins, the loop runs up to the next end of any lane
 without asking.
 
-The stop rule has stages. A stage may ask for few errors in the most recent training sequences; it may then hold an
-exam, weights frozen, on sequences from the trial's test stream, at most every so many training sequences; and when it
-is passed, it may be followed by a test on further ones, for the record. Then training goes on for the next stage, with
-the training stream where it was. A trial that has passed all its stages is solved. One that reaches the limit has
-failed; where there are exams, a last look follows: an exam that decides nothing, and shows how near the trial came.
+The stop rule has stages, and is asked after every so many training sequences. A stage may ask for few errors in the
+most recent training sequences; it may then hold an exam, weights frozen, on sequences from the trial's test stream, at
+most every so many training sequences; and when it is passed, it may be followed by a test on further ones, for the
+record. Then training goes on for the next stage, with the training stream where it was. A trial that has passed all its
+stages is solved. One that reaches the limit has failed; where there are exams, a last look follows: an exam that
+decides nothing, and shows how near the trial came.
 
 `build` gives ``run(n_ticks, book, rules, streams, state, net)``, which returns to Python after ``n_ticks`` time steps,
 or as soon as a trial ends: progress, Ctrl-C and lane refills live there. Where it returns has no influence on any
@@ -43,6 +44,7 @@ class Rules(NamedTuple):
     exam_mean_error: Any  # (stages,) float64: their mean |error| must be below
     test_sequences: Any  # (stages,) int64: after the stage; 0 for none
     max_sequences: Any  # () int64
+    ask_every: Any  # () int64: the rule is asked when the number of training sequences is a multiple of it
 
 
 class Book(NamedTuple):
@@ -230,6 +232,7 @@ def build(task: Task, learner: Learner, interface: Interface, width: int) -> Any
         n, stage = book.sequences[lane], book.stage[lane]
         plausible = (
             n >= window
+            and n % rules.ask_every[0] == 0
             and n - book.examined[lane] >= rules.exam_every[0]
             and book.n_wrong[lane] <= rules.max_wrong[stage]
             and book.error_sum[lane] / window < rules.mean_error[stage]

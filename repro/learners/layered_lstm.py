@@ -14,10 +14,17 @@ logistic function::
 
 As cell and gate see no hidden unit, nothing is truncated: this is the exact gradient of the errors at t.
 
+Weights change at every time step, or by the sum of the changes at the end of the sequence, or when the first time step
+of the next one has been done (``update``). If the last time step alone has a target, that is the only error. With
+``outputs_see = "previous"`` the outputs see the cell of the time step before, and the input of this one, as Appendix
+A.1 has it: cell and gate run a time step behind, on the symbol that was kept, and stand still at the first one.
+``start`` is what the cell's output is until then; it has no effect otherwise, as cell and gate see inputs alone.
+
 "Has stopped decreasing": of two blocks of ``grow_after`` training sequences, one after the other, the mean error of the
 second is not below that of the first by at least the fraction ``grow_below`` of it. (The paper gives no criterion.)
 Until then the cell's output counts as 0 and its weights do not learn. The training sequences before count like all
-others.
+others. Or the cell comes after a fixed number of them (``grow``). The output weights from the new cell are as they were
+drawn, or 0 (``cell_weights``).
 
 The wide axis is the output unit, and one trial comes after the other: with 101 outputs a trial fills the vectors by
 itself, and of 10,504 weights a time step touches the 101 of one input, side by side in memory.
@@ -29,7 +36,7 @@ import numpy as np
 from pydantic import Field
 
 from repro.kernels.contract import Interface, Learner
-from repro.settings import Descent, Range, RangeOrIdentity
+from repro.settings import Descent, Range, RangeOrIdentity, Start
 
 
 class Settings(Descent):
@@ -39,17 +46,23 @@ class Settings(Descent):
     g: Range = Field((0.0, 1.0), description="range of the logistic curve that squashes the cell's net input")
     h: RangeOrIdentity = Field("identity", description="range of the curve that squashes the state")
     output_error: Literal["derivative", "plain"] = Field("derivative", description="is f' a factor of e_k, or left out")
-    update: Literal["step", "sequence"] = Field("step", description="when weights change")
+    update: Literal["step", "sequence", "late"] = Field(
+        "step", description="when weights change; late: after the first time step of the next sequence"
+    )
+    outputs_see: Literal["current", "previous"] = Field("current", description="the cell of which time step")
+    start: Start = Field(0.0, description="activations of all units before a sequence")
+    grow: Literal["stagnation", "count"] = Field("stagnation", description="what adds the cell")
     grow_after: int = Field(
-        ge=0, le=1_000_000, description="training sequences of each mean error; 0: cell from the start"
+        ge=0, le=1_000_000, description="training sequences of each mean error, or until the cell; 0: from the start"
     )
     grow_below: float = Field(0.01, ge=0, lt=1, description="fraction by which the error decreases at least")
+    cell_weights: Literal["drawn", "zero"] = Field("drawn", description="output weights from the new cell")
 
 
 def refuses(settings: Settings, interface: Interface) -> str:
     """Why the learner cannot take a task; nothing if it can."""
     symbols = interface.input_symbols and interface.target_symbols and interface.n_in == interface.n_out
-    return "" if symbols and interface.every_step else "it predicts symbols, given by their index, at every time step"
+    return "" if symbols else "it predicts symbols, given by their index"
 
 
 def n_weights(settings: Settings, interface: Interface) -> int:
@@ -86,6 +99,9 @@ class Net(NamedTuple):
     s: Any  # () internal state
     y_c: Any  # () cell output, 0 before there is a cell
     slope: Any  # () h'(s), 0 before there is a cell
+    waiting: Any  # () 1 if changes wait for the first time step of the next sequence
+    opening: Any  # () 1 until a cell that runs behind has stood still for the first time step
+    kept: Any  # () the symbol of the time step before, for such a cell
     grown: Any  # () training sequences when the cell was added; 0 before
     sequences: Any  # () training sequences
     error: Any  # () sum of mean errors of the latest sequences
@@ -101,7 +117,7 @@ def allocate(settings: Settings, interface: Interface, width: int) -> Net:
     from repro.kernels.lanes import columns, padded, zeros
 
     dtype, n = np.dtype(settings.precision), padded(interface.n_out)
-    waits = settings.update == "sequence"
+    waits = settings.update != "step"
 
     def column(*shape: int) -> Any:
         return columns(shape, width, dtype)
@@ -117,11 +133,13 @@ def allocate(settings: Settings, interface: Interface, width: int) -> Net:
         z=column(1), back=column(1), out=out, y_k=out, e_k=column(n), wanted=column(n), is_output=column(n),
         n_out=lanes(), symbol=lanes(whole), goal=lanes(whole), aimed=lanes(whole),
         net_in=lanes(), net_c=lanes(), at_gate=lanes(), at_cell=lanes(), s=lanes(), y_c=lanes(), slope=lanes(),
+        waiting=lanes(whole), opening=lanes(whole), kept=lanes(whole),
         grown=lanes(whole), sequences=lanes(whole), error=lanes(np.float64), before=lanes(np.float64),
         rate=lanes(), absolute=lanes(), square=lanes(), worst=lanes(),
     )  # fmt: skip
     net.is_output[: interface.n_out] = 1
     net.n_out[:] = interface.n_out
+    net.opening[:] = 1
     return net
 
 
@@ -139,6 +157,8 @@ def initialise(settings: Settings, net: Net, interface: Interface, lane: int, un
     for row in weights(settings, net, interface, lane):
         for m in range(len(row)):
             row[m] = settings.init * (2 * uniform() - 1)
+    if settings.cell_weights == "zero":  # all other weights are those of a net where they are drawn
+        net.w_out[: interface.n_out, interface.n_in, lane] = 0
 
 
 def facts(net: Net, lane: int) -> dict[str, int]:
@@ -165,15 +185,52 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     logistic = calculus.logistic
     squash_g = maths.squashing(*settings.g, calculus)
     squash_h = maths.identity if settings.h == "identity" else maths.squashing(*settings.h, calculus)
-    plain_error, waits = settings.output_error == "plain", settings.update == "sequence"
+    plain_error, waits, late = settings.output_error == "plain", settings.update != "step", settings.update == "late"
+    behind, by_count = settings.outputs_see == "previous", settings.grow == "count"
+    start = np.dtype(settings.precision).type(settings.start)
     layer = outputs.build(settings.precision, symbols=True, goals=True, waits=waits, plain_error=plain_error)
     layer_aim, layer_respond, layer_assess, layer_descend, layer_settle, layer_finite = layer
     grow_after, grow_to = settings.grow_after, 1 - settings.grow_below
 
     @kernel
+    def change(net, lane):
+        """Add what has waited to the weights."""
+        for k in range(net.w_in.shape[0]):
+            net.w_in[k, lane] += net.dw_in[k, lane]
+            net.w_cell[k, lane] += net.dw_cell[k, lane]
+            net.dw_in[k, lane] = 0
+            net.dw_cell[k, lane] = 0
+        layer_settle(net, lane)
+
+    @kernel
+    def forget(net, lane):
+        net.s[lane] = 0
+        blank = splat(0.0, load_run(net.d_in, 0, lane))
+        for m in range(0, net.d_in.shape[0], RUN):
+            store_run(net.d_in, blank, m, lane)
+            store_run(net.d_cell, blank, m, lane)
+
+    @kernel
+    def stand_still(net, lane):
+        """The first time step of a cell that runs behind: its output is what it was before the sequence."""
+        forget(net, lane)
+        net.slope[lane] = 0
+        net.y_c[lane] = 0
+        if grow_after == 0 or net.grown[lane] > 0:
+            net.y_c[lane] = start
+        net.opening[lane] = 0
+
+    @kernel
+    def seen(net, lane):
+        """The symbol that cell and gate see."""
+        if behind:
+            return np.int64(net.kept[lane])
+        return np.int64(net.symbol[lane])
+
+    @kernel
     def step(net):
         for lane in range(width):
-            m = np.int64(net.symbol[lane])
+            m = seen(net, lane)
             net.net_in[lane] = net.w_in[m, lane]
             net.net_c[lane] = net.w_cell[m, lane]
         there = splat(1.0, load(net.s))
@@ -189,9 +246,16 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
         store(net.at_gate, there * g * (y_in * (1.0 - y_in)))
         store(net.at_cell, there * dg * y_in)
         for lane in range(width):
-            m = np.int64(net.symbol[lane])
+            m = seen(net, lane)
             net.d_in[m, lane] += net.at_gate[lane]
             net.d_cell[m, lane] += net.at_cell[lane]
+            if behind:
+                net.kept[lane] = net.symbol[lane]
+                if net.opening[lane] == 1:
+                    stand_still(net, lane)
+            if late and net.waiting[lane] == 1:
+                change(net, lane)
+                net.waiting[lane] = 0
 
     @kernel
     def respond(net):
@@ -225,11 +289,14 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def grow(net, lane, mean_error):
-        """Add the cell when the error has stopped decreasing."""
+        """Add the cell when its time has come, or when the error has stopped decreasing."""
         net.sequences[lane] += 1
         net.error[lane] += mean_error
         n = np.int64(net.sequences[lane])
-        if n % grow_after == 0:
+        if by_count:
+            if n == grow_after:
+                net.grown[lane] = n
+        elif n % grow_after == 0:
             if n > grow_after and not net.error[lane] < net.before[lane] * grow_to:
                 net.grown[lane] = n
             net.before[lane] = net.error[lane]
@@ -237,23 +304,17 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def settle(net, lane, mean_error):
-        if waits:
-            for k in range(net.w_in.shape[0]):
-                net.w_in[k, lane] += net.dw_in[k, lane]
-                net.w_cell[k, lane] += net.dw_cell[k, lane]
-                net.dw_in[k, lane] = 0
-                net.dw_cell[k, lane] = 0
-            layer_settle(net, lane)
+        if late:
+            net.waiting[lane] = 1
+        elif waits:
+            change(net, lane)
         if grow_after > 0 and net.grown[lane] == 0:
             grow(net, lane, mean_error)
 
     @kernel
     def reset(net, lane):
-        net.s[lane] = 0
-        blank = splat(0.0, load_run(net.d_in, 0, lane))
-        for m in range(0, net.d_in.shape[0], RUN):
-            store_run(net.d_in, blank, m, lane)
-            store_run(net.d_cell, blank, m, lane)
+        forget(net, lane)
+        net.opening[lane] = 1
 
     @kernel
     def finite(net, lane):

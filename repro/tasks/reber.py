@@ -7,13 +7,15 @@ alone, so a string takes one time step less than it has symbols.
 
 A trial learns from a fixed set of training strings, one of which is drawn for each presentation, and is tested on all
 of them and on the test strings, which are not among them. Both sets are drawn once for each pair; trial n has pair
-n mod ``pairs``. A time step is right if every symbol that may follow is more active than every one that may not.
+n mod ``pairs``. A time step is right if every symbol that may follow is more active than every one that may not, or if
+the most active one may follow (``success``).
 Learners that learn by epochs are shown the training strings in their order, again and again (``order``).
 
 Smith and Zipser (1989) made short strings more probable, in a way that is not known here. ``leave`` does so: in each of
 the four states in which a string may go round, the probability of the way out that leads on to its end.
 
-Readings where the text is silent: neither set is freed of duplicates (``distinct_test`` frees the test set). Strings of
+Readings where the text is silent: neither set is freed of duplicates (``distinct_test`` frees the test set). Test
+strings may be training strings too, if they are not kept apart (``test_apart``). Strings of
 more than 127 symbols are drawn again (probability 1e-16), so that every string has a longest length.
 
 From the random stream of its pair each string takes: T (0) or P (1), then one number below 2 for each choice of the
@@ -52,6 +54,11 @@ class Settings(_Settings):
     pairs: int = Field(ge=1, le=1_000_000, description="pairs of training and test set, among which trials are shared")
     distinct_test: bool = Field(False, description="is no string twice in the test set")
     target: Literal["next", "legal"] = Field("next", description="the next symbol, or all that may follow")
+    test_apart: bool = Field(True, description="are test strings not among the training strings")
+    success: Literal["all legal", "most active"] = Field(
+        "all legal",
+        description="at every symbol all that may follow are the most active outputs, or the most active one may",
+    )
     order: Literal["random", "cycle"] = Field("random", description="training strings drawn, or all in turn")
     leave: int = Field(50, ge=50, le=90, description="probability, in percent, of the way out that shortens a string")
 
@@ -85,7 +92,7 @@ def strings(settings: Settings, below: Callable[[int], int]) -> list[tuple[str, 
             if settings.distinct_test and len(found) > settings.training_strings:
                 avoided.add(one[0])
         if len(found) == settings.training_strings:
-            avoided = {text for text, _ in found}
+            avoided = {text for text, _ in found} if settings.test_apart else set()
     return found
 
 
@@ -134,6 +141,7 @@ def build(settings: Settings, width: int, precision: str) -> Task:
     n_symbols, n_training = len(SYMBOLS), settings.training_strings
     n_strings = n_training + settings.test_strings
     all_legal, in_order = settings.target == "legal", settings.order == "cycle"
+    one_is_enough = settings.success == "most active"
 
     @kernel
     def begin(state, stream, lane, number):
@@ -172,14 +180,17 @@ def build(settings: Settings, width: int, precision: str) -> Task:
 
     @kernel
     def judge(state, net):
-        """The most active symbol that may not follow, less the least active one that may."""
+        """The most active symbol that may not follow, less the least active one that may; or less the most active."""
         follow = load(state.follow)
-        least, most = splat(1e30, load(net.y_k, 0)), splat(-1e30, load(net.y_k, 0))
+        legal, most = splat(-1e30 if one_is_enough else 1e30, load(net.y_k, 0)), splat(-1e30, load(net.y_k, 0))
         for k in range(n_symbols):
             y_k = load(net.y_k, k)
             may = ((follow >> k) & 1) == 1
-            least = select(may, minimum(least, y_k), least)
+            if one_is_enough:
+                legal = select(may, maximum(legal, y_k), legal)
+            else:
+                legal = select(may, minimum(legal, y_k), legal)
             most = select(may, most, maximum(most, y_k))
-        return most - least
+        return most - legal
 
     return Task(begin, present, target, judge)

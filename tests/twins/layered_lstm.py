@@ -25,6 +25,10 @@ class Design(NamedTuple):
     per_step: bool = True  # weights change at every time step, not at the end of the sequence
     grow_after: int = 0  # training sequences of each mean error; 0: the cell is there from the start
     grow_below: float = 0.01  # fraction by which the error must decrease lest the cell be added
+    by_count: bool = False  # the cell comes after so many training sequences, whatever the error does
+    behind: bool = False  # the cell does the time step of t-1 when outputs do that of t
+    start: float = 0.0  # the cell's output until then
+    late: bool = False  # weights change when the first time step of the next sequence has been done
 
 
 def one_hot(index, n):
@@ -35,16 +39,37 @@ def net_outputs(rows, x, y_c):
     return np.array([row @ np.append(x, y_c) for row in rows[2:]])
 
 
-def loss(design, rows, symbols, goals):
-    """The error of a net with its cell: 1/2 sum_k (t_k - y_k)^2, summed over all time steps.
+def carried(design, rows, symbols, late=None):
+    """What the outputs see of a cell that is there, at each time step, and its state; None before it has begun.
+
+    ``late`` is a change of weights that is in ``rows``, but comes when the first time step has been done.
+    """
+    s, seen = 0.0, []
+    for t in range(len(symbols)):
+        if design.behind and t == 0:
+            seen.append((None, design.start))
+            continue
+        x = one_hot(symbols[t - 1] if design.behind else symbols[t], design.n_in)
+        gate, cell = rows[:2]
+        if t == 0 and late is not None:
+            gate, cell = gate - late[0], cell - late[1]
+        s = s + f(gate @ x) * curve(cell @ x, design.g)
+        seen.append((s, curve(s, design.h)))
+    return seen
+
+
+def loss(design, rows, symbols, goals, late=None):
+    """The error of a net with its cell: 1/2 sum_k (t_k - y_k)^2, summed over the time steps that have a goal.
 
     If errors are plain it is the cross-entropy, which is what these errors descend.
     """
-    s, total = 0.0, 0.0
-    for symbol, goal in zip(symbols, goals, strict=True):
+    total = 0.0
+    first = len(symbols) - len(goals)
+    for (_, y_c), symbol, goal in zip(
+        carried(design, rows, symbols, late)[first:], symbols[first:], goals, strict=True
+    ):
         x = one_hot(symbol, design.n_in)
-        s = s + f(rows[0] @ x) * curve(rows[1] @ x, design.g)
-        y = f(net_outputs(rows, x, curve(s, design.h)))
+        y = f(net_outputs(rows, x, y_c))
         target = one_hot(goal, design.n_out)
         if design.plain_error:
             total = total - (target * np.log(y) + (1 - target) * np.log(1 - y)).sum()
@@ -62,42 +87,56 @@ class Net:
         self.has_cell = design.grow_after == 0
         self.errors = []  # mean error of each training sequence
         self.grown_after = 0  # training sequences when the cell was added; 0 before that, or if it was always there
+        self.waiting = [np.zeros(len(row)) for row in self.rows]  # for the next sequence's first time step to be done
 
     def run(self, symbols, goals, rate=0.0):
-        """One sequence, learnt at ``rate``; the outputs at each time step."""
-        d_in, d_c, s = np.zeros(self.design.n_in), np.zeros(self.design.n_in), 0.0
-        waiting = [np.zeros(len(row)) for row in self.rows]
+        """One sequence, learnt at ``rate``; the outputs at each time step that has a goal, which the last ones are."""
+        design, n_in = self.design, self.design.n_in
+        old, self.rows = self.rows, [row + w for row, w in zip(self.rows, self.waiting, strict=True)]
+        d_in, d_c, s, slope = np.zeros(n_in), np.zeros(n_in), 0.0, 0.0
+        y_c = design.start if self.has_cell else 0.0
+        d_rows = [np.zeros(len(row)) for row in self.rows]
         answers = []
-        for symbol, goal in zip(symbols, goals, strict=True):
-            gate, cell, *output = self.rows
-            x = one_hot(symbol, self.design.n_in)
-            s = s + f(gate @ x) * curve(cell @ x, self.design.g)
-            y_c = curve(s, self.design.h) if self.has_cell else 0.0
-            d_in += curve(cell @ x, self.design.g) * f_slope(gate @ x) * x
-            d_c += curve_slope(cell @ x, self.design.g) * f(gate @ x) * x
+        for t, symbol in enumerate(symbols):
+            if t > 0 or not design.behind:
+                gate, cell = (old if t == 0 else self.rows)[:2]
+                x = one_hot(symbols[t - 1] if design.behind else symbol, n_in)
+                s = s + f(gate @ x) * curve(cell @ x, design.g)
+                y_c = curve(s, design.h) if self.has_cell else 0.0
+                slope = curve_slope(s, design.h)
+                d_in += curve(cell @ x, design.g) * f_slope(gate @ x) * x
+                d_c += curve_slope(cell @ x, design.g) * f(gate @ x) * x
+            n_before = len(symbols) - len(goals)
+            if t < n_before:
+                continue
+            x = one_hot(symbol, n_in)
             net_k = net_outputs(self.rows, x, y_c)
             answers.append(f(net_k))
-            e_k = one_hot(goal, self.design.n_out) - f(net_k)
-            if not self.design.plain_error:
+            e_k = one_hot(goals[t - n_before], design.n_out) - f(net_k)
+            if not design.plain_error:
                 e_k = f_slope(net_k) * e_k
-            e_s = curve_slope(s, self.design.h) * sum(row[-1] * e for row, e in zip(output, e_k, strict=True))
-            if not self.has_cell:
-                e_s = 0.0
-            d_rows = [rate * e_s * d_in, rate * e_s * d_c, *(rate * e * np.append(x, y_c) for e in e_k)]
-            if self.design.per_step:
-                self.rows = [row + d_row for row, d_row in zip(self.rows, d_rows, strict=True)]
+            e_s = slope * sum(row[-1] * e for row, e in zip(self.rows[2:], e_k, strict=True)) if self.has_cell else 0.0
+            changes = [rate * e_s * d_in, rate * e_s * d_c, *(rate * e * np.append(x, y_c) for e in e_k)]
+            if design.per_step:
+                self.rows = [row + change for row, change in zip(self.rows, changes, strict=True)]
             else:
-                waiting = [w + d_row for w, d_row in zip(waiting, d_rows, strict=True)]
-        self.rows = [row + w for row, w in zip(self.rows, waiting, strict=True)]
+                d_rows = [d_row + change for d_row, change in zip(d_rows, changes, strict=True)]
+        if design.late:
+            self.waiting = d_rows
+        else:
+            self.rows = [row + d_row for row, d_row in zip(self.rows, d_rows, strict=True)]
         return answers
 
     def settle(self, mean_error):
         """A training sequence has ended: is it time for the cell?"""
         self.errors.append(mean_error)
         n = self.design.grow_after
-        if self.has_cell or len(self.errors) % n or len(self.errors) < 2 * n:
+        if self.has_cell:
             return
-        latest, before = np.mean(self.errors[-n:]), np.mean(self.errors[-2 * n : -n])
-        if not latest < (1 - self.design.grow_below) * before:
-            self.has_cell = True
+        if self.design.by_count:
+            self.has_cell = len(self.errors) == n
+        elif len(self.errors) % n == 0 and len(self.errors) >= 2 * n:
+            latest, before = np.mean(self.errors[-n:]), np.mean(self.errors[-2 * n : -n])
+            self.has_cell = not latest < (1 - self.design.grow_below) * before
+        if self.has_cell:
             self.grown_after = len(self.errors)

@@ -141,6 +141,8 @@ class Trial:
         window, stage = self.rule["window"], self.stage
         if self.n < window or self.n - self.latest_exam < self.rule["exam_every"]:
             return False
+        if self.n not in range(0, self.n + 1, self.rule["ask_every"]):
+            return False
         recent = self.booked[-window:]
         few_wrong = stage["max_wrong"] is None or sum(one.wrong for one in recent) <= stage["max_wrong"]
         return few_wrong and self.is_below(sum(map(self.error, recent)), window, stage["mean_error"])

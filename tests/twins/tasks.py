@@ -98,14 +98,14 @@ def reber_string(below, leave=50):
             return text
 
 
-def reber_sets(below, n_training, n_test, distinct_test, leave=50):
+def reber_sets(below, n_training, n_test, distinct_test, leave=50, apart=True):
     """The training strings and the test strings of a pair."""
     training, test = [], []
     while len(training) < n_training:
         training.append(reber_string(below, leave))
     while len(test) < n_test:
         text = reber_string(below, leave)
-        if text not in training and not (distinct_test and text in test):
+        if not (apart and text in training) and not (distinct_test and text in test):
             test.append(text)
     return training, test
 
@@ -139,26 +139,31 @@ def reber(text, target):
     return inputs, targets
 
 
-def prediction_is_right(text, i, outputs):
-    """Is every output of a symbol that may follow the first ``i`` symbols above every output of one that may not?"""
+def prediction_is_right(text, i, outputs, one_is_enough=False):
+    """Is every output of a symbol that may follow the first ``i`` symbols above every output of one that may not?
+
+    Or, if ``one_is_enough``, some output of one that may follow.
+    """
     legal = may_follow(text[:i])
+    if one_is_enough:
+        return all(max(outputs[REBER.index(s)] for s in legal) > outputs[REBER.index(b)] for b in set(REBER) - legal)
     return all(outputs[REBER.index(good)] > outputs[REBER.index(bad)] for good in legal for bad in set(REBER) - legal)
 
 
 # ---------------------------------------------------------------------------------------------- experiments 2a to 2c
 
 
-def long_lag_prediction(stream, kind, p):
-    """Experiments 2a (kind "fixed") and 2b ("random"): the symbols, by name, of one sequence."""
-    edge = "xy"[stream.below(2)]
+def long_lag_prediction(stream, kind, p, edge=None):
+    """Experiments 2a (kind "fixed") and 2b ("random"): the symbols, by name, of one sequence, of x or y if given."""
+    edge = edge or "xy"[stream.below(2)]
     places = range(1, p)
     middle = places if kind == "fixed" else [1 + stream.below(p - 1) for _ in places]
     return [edge, *(f"a{i}" for i in middle), edge]
 
 
-def long_lag_trigger(stream, p, q):
-    """Experiment 2c: the symbols, by name, of one sequence."""
-    edge = "xy"[stream.below(2)]
+def long_lag_trigger(stream, p, q, edge=None):
+    """Experiment 2c: the symbols, by name, of one sequence, of x or y if given."""
+    edge = edge or "xy"[stream.below(2)]
     n = q
     while n < q + 400 and stream.below(10) != 0:
         n += 1
