@@ -61,3 +61,5 @@ class RecurrentNet(Descent):
 
     hidden: int = Field(ge=1, le=256, description="hidden units")
     biased: Literal["none", "all"] = Field(description="units that have a bias")
+    outputs_see: Literal["current", "previous"] = Field("current", description="hidden units of which time step")
+    start: Start = Field(0.0, description="activations of all units before a sequence")

@@ -54,6 +54,7 @@ LAYERED, FULL = {"net": "layered"}, {"net": "full"}
 STEP, SEQUENCE = {"update": "step"}, {"update": "sequence"}
 DIRECT, BIASED, SINGLE = {"direct": True}, {"biased": "all"}, {"precision": "float32"}
 FORCING, REMEMBERS = {"teacher_forcing": True}, {"forgets": False}
+BEHIND, HALF = {"outputs_see": "previous"}, {"start": 0.5}
 
 # Compiled, and in plain Python.
 COMPILED = {
@@ -67,6 +68,8 @@ COMPILED = {
         settings("bptt", 3, **FULL, **BIASED, **SINGLE), task("dd", 3, 2, False), width=1
     ),
     "elman": Case(settings("elman", 15, **STEP), task("ii", 7, 7), width=2),
+    "rtrl, behind, half": Case(settings("rtrl", 1, **LAYERED, **DIRECT, **STEP, **BEHIND, **HALF), task("ii", 5, 5)),
+    "bptt, behind, half": Case(settings("bptt", 3, **LAYERED, **DIRECT, **BEHIND, **HALF), task("dd", 3, 2)),
 }
 
 
@@ -100,7 +103,23 @@ def _others():
         n += 1
 
 
-NETS = COMPILED | dict(_others())
+def _behind():
+    """Outputs that see the time step before, sequences that start from 1/2, and both. In plain Python alone."""
+    ways = [("rtrl", STEP), ("rtrl", SEQUENCE), ("bptt", {}), ("elman", STEP), ("elman", SEQUENCE)]
+    sizes = [(1, 5, 5), (3, 4, 2), (2, 17, 3)]  # hidden, inputs, outputs
+    n = 0
+    for (name, way), more in product(ways, (BEHIND, HALF, BEHIND | HALF)):
+        for kind in ("dd", "ii", "id") if n % 2 else ("di", "ii", "dd"):
+            options = way | more | (DIRECT if n % 2 == 0 else {}) | (BIASED if n % 3 == 0 else {})
+            if name != "elman":
+                options |= FULL if more == HALF and kind == "dd" else LAYERED
+            interface = task(kind, *sizes[n % 3][1:], every_step=n % 4 != 3)
+            yield f"behind {n}", Case(settings(name, sizes[n % 3][0], **options), interface, (4, 1)[n % 2])
+            n += 1
+    yield "behind, remembers", Case(settings("rtrl", 2, **FULL, **STEP, **REMEMBERS, **HALF), task("dd", 3, 2))
+
+
+NETS = COMPILED | dict(_others()) | dict(_behind())
 
 
 def design(case):
@@ -117,6 +136,8 @@ def design(case):
         case.per_step,
         getattr(config, "teacher_forcing", False),
         getattr(config, "forgets", True),
+        config.outputs_see == "previous",
+        config.start,
     )
 
 
@@ -185,7 +206,8 @@ def one_update(case, steps=LONGEST):
 
 def with_rule(case, name, **options):
     """The same net, which learns otherwise."""
-    config = {**case.settings.model_dump(include={"hidden", "biased", "direct"}), **options}
+    same = {"hidden", "biased", "direct", "outputs_see", "start"}
+    config = {**case.settings.model_dump(include=same), **options}
     if name != "elman":
         config["net"] = case.net
     return case._replace(settings=settings(name, **config))
@@ -215,6 +237,7 @@ def all_results():
         if case.settings.name == "bptt":
             found[name]["by rtrl"] = one_update(with_rule(case, "rtrl", **SEQUENCE))
         if case.settings.name == "elman":
-            found[name]["one step"] = one_update(case, steps=1)
-            found[name]["one step by rtrl"] = one_update(with_rule(case, "rtrl", **SEQUENCE), steps=1)
+            steps = 2 if design(case).behind else 1  # hidden units do one
+            found[name]["one step"] = one_update(case, steps)
+            found[name]["one step by rtrl"] = one_update(with_rule(case, "rtrl", **SEQUENCE), steps)
     return found

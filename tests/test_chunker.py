@@ -40,12 +40,14 @@ def symbols(n):
 
 
 SEQUENCE, EITHER, ALONE = {"update": "sequence"}, {"judged": "either"}, {"predict_state": False}
+BEHIND, HALF = {"outputs_see": "previous"}, {"start": 0.5}
 SINGLE, OFTEN_WRONG = {"precision": "float32"}, {"failure": 0.8}  # with many symbols little is learnt so soon
 
 # Compiled, and in plain Python.
 COMPILED = {
     "2a": Case(settings(1), symbols(5)),
     "either, sequence": Case(settings(3, **EITHER, **SEQUENCE, **OFTEN_WRONG), symbols(15), width=2),
+    "behind, half": Case(settings(2, **BEHIND, **HALF), symbols(5)),
     "alone, single, 1 lane": Case(settings(2, **ALONE, **SINGLE, **OFTEN_WRONG), symbols(17), width=1),
 }
 
@@ -59,6 +61,9 @@ def _others():
         title = ", ".join(["other", *map(str, options.values())])
         config = settings(hidden, **options, **(OFTEN_WRONG if n_symbols > 5 else {}))
         yield title, Case(config, symbols(n_symbols), (4, 1, 2)[n % 3])
+    for n, ways in enumerate((BEHIND, HALF, BEHIND | SEQUENCE, HALF | SEQUENCE, BEHIND | HALF | EITHER)):
+        config = settings((1, 3, 2)[n % 3], **ways)
+        yield ", ".join(["behind", *map(str, ways.values())]), Case(config, symbols(5), (4, 1)[n % 2])
 
 
 NETS = COMPILED | dict(_others())
@@ -125,7 +130,8 @@ def alone(case, half, failure):
     lone = case._replace(settings=case.settings.model_copy(update={"predict_state": False, "failure": failure}))
     net, hidden, n = fresh_net(chunker, *lone), case.settings.hidden, case.interface.n_out
     needed = {"name": "rtrl", "net": "layered", "biased": "none", "direct": True, "hidden": hidden, "init": 0.5}
-    more = {"learning_rate": 0.5, "update": case.settings.update, "precision": case.settings.precision}
+    same = case.settings.model_dump(include={"update", "precision", "outputs_see", "start"})
+    more = {"learning_rate": 0.5, **same}
     config = rtrl.Settings(**needed, **more)
     other = rtrl.allocate(config, case.interface, case.width)
     other_rows = rtrl.weights(config, other, case.interface, 0)
@@ -181,7 +187,13 @@ def expected(name):
     case, lanes = NETS[name], []
     config, start = case.settings, fresh_net(chunker, *case)
     plan = twin.Design(
-        case.interface.n_in, config.hidden, config.failure, config.predict_state, config.update == "step"
+        case.interface.n_in,
+        config.hidden,
+        config.failure,
+        config.predict_state,
+        config.update == "step",
+        config.outputs_see == "previous",
+        config.start,
     )
     for lane, lessons in enumerate(course(case)):
         rows = as_rows(case, weights_of(case, start, lane))

@@ -97,6 +97,7 @@ BAD = [
     ("init", 0.0), ("init", 101.0), ("init", float("nan")),
     ("learning_rate", 0.0), ("learning_rate", 1001.0), ("learning_rate", float("inf")),
     ("precision", "float16"),
+    ("outputs_see", "next"), ("start", 0.25), ("start", 1),
     ("blocks", 1),
 ]  # fmt: skip
 
@@ -132,6 +133,21 @@ def test_teacher_forcing_needs_outputs_that_feed_back():
     LEARNERS["rtrl"].Settings(**NEEDED["rtrl"], teacher_forcing=True)
     with pytest.raises(ValidationError, match="teacher_forcing"):
         LEARNERS["rtrl"].Settings(**NEEDED["rtrl"] | {"net": "layered", "teacher_forcing": True})
+
+
+@pytest.mark.parametrize("name", ["rtrl", "bptt"])
+def test_outputs_that_see_the_step_before_are_those_of_a_layered_net(name):
+    """Those of a full net are recurrent units. And where a net falls behind its sequences have to begin."""
+    for net, fine in (("layered", True), ("full", False)):
+        needed = NEEDED[name] | {"net": net, "outputs_see": "previous"}
+        if fine:
+            assert LEARNERS[name].Settings(**needed).outputs_see == "previous"
+        else:
+            with pytest.raises(ValidationError, match="layered"):
+                LEARNERS[name].Settings(**needed)
+    needed = NEEDED["rtrl"] | {"net": "layered", "outputs_see": "previous", "forgets": False}
+    with pytest.raises(ValidationError, match="forgets"):
+        LEARNERS["rtrl"].Settings(**needed)
 
 
 def test_defaults():

@@ -2,8 +2,12 @@
 
 With sources z(t), which are the inputs at t, the recurrent units at t - 1 and 1 for a bias::
 
-    y_u(t) = f(net_u),   net_u = sum_m w_um z_m(t)        recurrent units u, y(0) = 0
+    y_u(t) = f(net_u),   net_u = sum_m w_um z_m(t)        recurrent units u, y(0) = 0, or 1/2
     y_k(t) = f(net_k)                                      outputs of a layered net: see `kernels.outputs`
+
+Outputs see the recurrent units of the same time step, or of the one before, as Appendix A.1 of Hochreiter & Schmidhuber
+(1997) has it, and the inputs of now in either case. Then the recurrent units run a time step behind, on inputs that
+were kept, and stand still at the first one: y(0) are constants.
 
 In a full net the outputs are the last of the recurrent units, so an input at t reaches them at t through one layer of
 weights (Williams & Zipser 1989: their y(t+1) from x(t) and y(t)). A rule is given the errors at the activations of the
@@ -57,7 +61,10 @@ class Net(NamedTuple):
     is_output: Any  # (outputs,) 1, but 0 in the padding
     source: Any  # (inputs,) what the task presents, if not by index
     symbol: Any  # () the input's index
-    before: Any  # () that of the time step before
+    before: Any  # () that which stands in x
+    kept: Any  # (inputs,) what was presented a time step ago, to units that run behind
+    kept_symbol: Any  # ()
+    opening: Any  # () 1 until such units have stood still for the first time step
     goal: Any  # () the target's index
     aimed: Any  # () that of the time step before
     target: Any  # (out,) targets that are not given by index
@@ -101,6 +108,8 @@ def allocate(
         z=column(shape.seen), back=column(shape.seen), out=out, e_k=column(n_out), wanted=column(n_out),
         is_output=column(n_out),
         source=lanes(dtype, 0 if shape.symbols else shape.n_in), symbol=lanes(whole), before=lanes(whole),
+        kept=lanes(dtype, shape.n_in if shape.behind and not shape.symbols else 0), kept_symbol=lanes(whole),
+        opening=lanes(whole),
         goal=lanes(whole), aimed=lanes(whole), target=lanes(dtype, 0 if shape.goals else shape.n_out),
         y_k=out if shape.goals else lanes(dtype, shape.n_out),
         inputs=lanes(whole), n_out=lanes(dtype),
@@ -109,6 +118,8 @@ def allocate(
     net.is_output[: shape.n_out] = 1
     net.inputs[:] = shape.n_in
     net.n_out[:] = shape.n_out
+    net.y[: shape.recurrent] = shape.start
+    net.opening[:] = 1
     if shape.biased:
         net.x[shape.sources - 1] = 1
         net.z[shape.seen - 1] = 1
@@ -155,12 +166,15 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
     )  # fmt: skip
     dense_to_outputs = shape.direct and not symbols
     number = np.dtype(precision).type
-    zero, one = number(0), number(1)
+    zero, one, start = number(0), number(1), number(shape.start)
+    behind = shape.behind
 
     @kernel
     def net_inputs_of_symbol(net, lane, n_in):
         """Of all inputs only one is 1."""
         m = np.int64(net.symbol[lane])
+        if behind:
+            m = np.int64(net.kept_symbol[lane])
         net.x[np.int64(net.before[lane]), lane] = zero
         net.x[m, lane] = one
         net.before[lane] = m
@@ -174,6 +188,8 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
     def net_inputs(net, lane, n_in):
         for m in range(n_in):
             net.x[m, lane] = net.source[m, lane]
+            if behind:
+                net.x[m, lane] = net.kept[m, lane]
         for u in range(n):
             net_u = load_run(net.w, 0, u, lane) * load_run(net.x, 0, lane)
             for m in range(RUN, net.x.shape[0], RUN):
@@ -200,7 +216,8 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
             net.away[lane] = 0
 
     @kernel
-    def step(net, lane):
+    def move(net, lane):
+        """A time step of the recurrent units."""
         if not forgets:
             go_or_come_back(net, lane)
         n_in = np.int64(net.inputs[lane])
@@ -217,6 +234,19 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
         keep(net, lane)
 
     @kernel
+    def step(net, lane):
+        if not behind:
+            move(net, lane)
+            return
+        if net.opening[lane] == 1:
+            net.opening[lane] = 0
+        else:
+            move(net, lane)
+        net.kept_symbol[lane] = net.symbol[lane]
+        for m in range(net.kept.shape[0]):
+            net.kept[m, lane] = net.source[m, lane]
+
+    @kernel
     def respond(net, lane):
         if full:
             for k in range(net.target.shape[0]):
@@ -226,7 +256,7 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
             if dense_to_outputs:
                 first = np.int64(net.inputs[lane])
                 for m in range(first):
-                    net.z[m, lane] = net.x[m, lane]
+                    net.z[m, lane] = net.source[m, lane]
             for h in range(hidden):
                 net.z[first + h, lane] = net.y[h, lane]
             layer_respond(net, lane)
@@ -264,8 +294,10 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
     def reset(net, lane):
         if forgets:
             for u in range(n):
-                net.y[u, lane] = zero
+                net.y[u, lane] = start
+                net.slope[u, lane] = zero
             rule_reset(net, lane)
+            net.opening[lane] = 1
 
     @kernel
     def finite(net, lane):

@@ -21,6 +21,8 @@ class Shape(NamedTuple):
     symbols: bool = False  # are inputs given by their index
     goals: bool = False  # are targets
     waits: bool = False  # do changes of weights wait for the end of the sequence
+    behind: bool = False  # do recurrent units run a time step behind the outputs
+    start: float = 0.0  # activations of recurrent units before a sequence
 
     @property
     def recurrent(self) -> int:

@@ -8,10 +8,10 @@ outputs of the same time step) go back through all of them (Hochreiter & Schmidh
 and the weights change, once in a sequence. The sum equals that of RTRL.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from repro.kernels.contract import Interface, Learner
 from repro.kernels.recurrent_learner import functions
@@ -29,6 +29,12 @@ class Settings(RecurrentNet):
     net: Literal["layered", "full"]
     direct: bool = Field(True, description="do the outputs of a layered net see the inputs too")
 
+    @model_validator(mode="after")
+    def _outputs_see_hidden_units(self) -> Self:
+        if self.outputs_see == "previous" and self.net == "full":
+            raise ValueError("outputs_see = 'previous' needs net = 'layered': the outputs of a full net are recurrent")
+        return self
+
 
 def refuses(settings: Settings, interface: Interface) -> str:
     """Why the learner cannot take a task; nothing if it can."""
@@ -40,6 +46,7 @@ def _shape(settings: Settings, interface: Interface) -> Shape:
     return Shape(
         interface.n_in, interface.n_out, settings.hidden, settings.net == "full", settings.direct,
         settings.biased == "all", interface.input_symbols, interface.target_symbols, waits=True,
+        behind=settings.outputs_see == "previous", start=settings.start,
     )  # fmt: skip
 
 
@@ -61,7 +68,7 @@ def _rule(shape: Shape, precision: str) -> Rule:
 
     n, biased, symbols = shape.recurrent, shape.biased, shape.symbols
     number = np.dtype(precision).type
-    zero = number(0)
+    zero, start = number(0), number(shape.start)
 
     @kernel
     def keep(net, lane):
@@ -69,7 +76,7 @@ def _rule(shape: Shape, precision: str) -> Rule:
         t = min(np.int64(net.clock[lane]), past.shape[1] - 1)  # in lanes that idle
         at_y, at_e = past.shape[0] - 2 * units, past.shape[0] - units
         if symbols:
-            past[0, t, lane] = net.symbol[lane]
+            past[0, t, lane] = net.before[lane]  # the one in x
         else:
             for m in range(0, at_y, RUN):
                 store_run(past, load_run(net.x, m, lane), m, t, lane)
@@ -82,6 +89,8 @@ def _rule(shape: Shape, precision: str) -> Rule:
     @kernel
     def learn(net, lane):
         t, at_e = np.int64(net.clock[lane]) - 1, net.past.shape[0] - net.y.shape[0]
+        if t < 0:  # outputs saw y(0), which no weight can change
+            return
         for u in range(n):
             net.past[at_e + u, t, lane] = net.e[u, lane]
 
@@ -106,9 +115,11 @@ def _rule(shape: Shape, precision: str) -> Rule:
         if symbols:
             n_in, at_y = np.int64(net.inputs[lane]), past.shape[0] - 2 * net.y.shape[0]
             dw[np.int64(past[0, t, lane]), u, lane] += step
-            if t > 0:
-                for i in range(n):
+            for i in range(n):
+                if t > 0:
                     dw[n_in + i, u, lane] += step * past[at_y + i, t - 1, lane]
+                elif start > zero:
+                    dw[n_in + i, u, lane] += step * start
             if biased:
                 dw[n_in + n, u, lane] += step
         else:

@@ -13,6 +13,9 @@ layered nets of `kernels.recurrent`, their outputs see the inputs too, without b
 4. If A fails, that is if one of the outputs that predict m(t+1) is wrong by ``failure`` or more, C learns that m(t+1)
    is what follows its own latest input.
 
+Outputs may see the hidden units of the time step before (``outputs_see``), each net's by its own count of time steps.
+A's extra outputs then predict C's hidden units as they are, which are a step of C's behind too.
+
 In tests A and C work together as in training, without learning. ``judged``: what counts is A alone, which is to have
 learnt it all in the end, or at each time step the better of both, as if one knew which to believe. There is no time
 code that would tell C how long ago its input was.
@@ -51,7 +54,7 @@ def _shapes(settings: Settings, interface: Interface) -> tuple[Shape, Shape]:
     """Those of A and C."""
     chunker = Shape(
         interface.n_in, interface.n_out, settings.hidden, direct=True, symbols=True, goals=True,
-        waits=settings.update == "sequence",
+        waits=settings.update == "sequence", behind=settings.outputs_see == "previous", start=settings.start,
     )  # fmt: skip
     return chunker._replace(n_out=interface.n_out + settings.hidden), chunker
 

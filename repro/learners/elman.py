@@ -41,6 +41,7 @@ def _shape(settings: Settings, interface: Interface) -> Shape:
         interface.n_in, interface.n_out, settings.hidden, full=False, direct=settings.direct,
         biased=settings.biased == "all", symbols=interface.input_symbols, goals=interface.target_symbols,
         waits=settings.update == "sequence" and interface.every_step,
+        behind=settings.outputs_see == "previous", start=settings.start,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ That is the exact gradient as long as weights do not change within a sequence (`
 changed at every step, they are assumed to change slowly. With ``teacher_forcing`` the outputs of a full net are
 replaced by their targets before the next time step, and their p by 0, in training sequences. Without ``forgets``
 neither activations nor p start anew with a sequence: Smith and Zipser's nets were told no string boundaries. (Tests
-start from where training is, and training goes on from there after them.)
+start from where training is, and training goes on from there after them; ``start`` is then what a trial begins with.)
 
 Numbers p of less than 1e-30 (1e-250 in double precision) count as 0: soon they would be subnormal, at which processors
 are slow.
@@ -42,6 +42,14 @@ class Settings(RecurrentNet):
     update: Literal["step", "sequence"] = Field("step", description="when weights change")
 
     @model_validator(mode="after")
+    def _outputs_see_hidden_units(self) -> Self:
+        if self.outputs_see == "previous" and self.net == "full":
+            raise ValueError("outputs_see = 'previous' needs net = 'layered': the outputs of a full net are recurrent")
+        if self.outputs_see == "previous" and not self.forgets:
+            raise ValueError("outputs_see = 'previous' needs forgets: units fall behind where a sequence begins")
+        return self
+
+    @model_validator(mode="after")
     def _forced_outputs_feed_back(self) -> Self:
         if self.teacher_forcing and self.net == "layered":
             raise ValueError("teacher_forcing needs net = 'full': the outputs of a layered net feed nothing back")
@@ -62,6 +70,7 @@ def _shape(settings: Settings, interface: Interface) -> Shape:
         interface.n_in, interface.n_out, settings.hidden, settings.net == "full", settings.direct,
         settings.biased == "all", interface.input_symbols, interface.target_symbols,
         waits=settings.update == "sequence" and interface.every_step,
+        behind=settings.outputs_see == "previous", start=settings.start,
     )  # fmt: skip
 
 

@@ -10,7 +10,8 @@ first symbol of a sequence and those that A failed to predict. At each time step
     If A has failed, C learns g. The next symbol is passed to C just if A has failed.
 
 Both are layered nets without biases whose outputs see the inputs, and learn by real-time recurrent learning; C's time
-steps are those at which it was passed something. Weights are A's rows, then C's, each net's as `twins.recurrent` has
+steps are those at which it was passed something. If outputs are ``late``, each net's see the hidden units of its own
+time step before. Weights are A's rows, then C's, each net's as `twins.recurrent` has
 them; A has an output for each symbol, then one for each hidden unit of C.
 """
 
@@ -25,6 +26,8 @@ class Design(NamedTuple):
     failure: float = 0.25
     predict_state: bool = True
     per_step: bool = True
+    late: bool = False
+    start: float = 0.0  # activations before a sequence
 
 
 def f(x):
@@ -34,22 +37,30 @@ def f(x):
 class Half:
     """One of the two nets."""
 
-    def __init__(self, hidden, rows):
+    def __init__(self, design, rows):
         """``rows``: those of the hidden units, then those of the outputs."""
-        self.hidden = hidden
+        self.hidden, self.late, self.start = design.hidden, design.late, design.start
         self.rows = [np.array(row, float) for row in rows]
         self.waiting = [np.zeros(len(row)) for row in self.rows]
         self.forget()
 
     def forget(self):
-        self.h = np.zeros(self.hidden)
+        self.h = np.full(self.hidden, self.start)
+        self.kept = None
         self.p = np.zeros((self.hidden, self.hidden, len(self.rows[0])))  # [u, i, j]: d h_u / d w_ij
         self.z_out = self.y = None
 
     def step(self, x):
         """See ``x``, and predict."""
+        seen, self.kept = (self.kept if self.late else x), x
+        if seen is not None:
+            self.move(seen)
+        self.z_out = np.concatenate([x, self.h])
+        self.y = np.array([f(row @ self.z_out) for row in self.rows[self.hidden :]])
+
+    def move(self, x):
         z = np.concatenate([x, self.h])
-        to_hidden, to_output = self.rows[: self.hidden], self.rows[self.hidden :]
+        to_hidden = self.rows[: self.hidden]
         self.h = np.array([f(row @ z) for row in to_hidden])
         old, self.p = self.p, np.zeros_like(self.p)
         for u, row in enumerate(to_hidden):
@@ -57,8 +68,6 @@ class Half:
                 self.p[u] += row[len(x) + v] * old[v]
             self.p[u, u] += z
             self.p[u] *= self.h[u] * (1 - self.h[u])
-        self.z_out = np.concatenate([x, self.h])
-        self.y = np.array([f(row @ self.z_out) for row in to_output])
 
     def learn(self, errors, rate, per_step):
         """``errors``: how far the outputs are below their targets."""
@@ -81,7 +90,7 @@ class Chunker:
     def __init__(self, design, rows):
         self.design = design
         of_a = design.hidden + design.n + design.hidden
-        self.a, self.c = Half(design.hidden, rows[:of_a]), Half(design.hidden, rows[of_a:])
+        self.a, self.c = Half(design, rows[:of_a]), Half(design, rows[of_a:])
 
     @property
     def rows(self):

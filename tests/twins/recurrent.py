@@ -1,8 +1,8 @@
 """Nets of recurrent logistic units and three learning rules in plain float64, from protocol.md, sections 4.1 to 4.4.
 
-A layered net has hidden units, which see inputs(t) and all hidden units(t-1), and output units, which see hidden(t) and
-perhaps inputs(t). A full net (Williams & Zipser 1989) has recurrent units alone, which see inputs(t) and all
-units(t-1); the last of them are the outputs. Either all units have a bias or none has.
+A layered net has hidden units, which see inputs(t) and all hidden units(t-1), and output units, which see hidden(t), or
+hidden(t-1), and perhaps inputs(t). A full net (Williams & Zipser 1989) has recurrent units alone, which see inputs(t)
+and all units(t-1); the last of them are the outputs. Either all units have a bias or none has.
 
 Weights are a list of rows, one for each unit: the recurrent ones first, each with its weights from inputs, from
 recurrent units, and its bias; then the outputs of a layered net, each with its weights from inputs, from hidden units,
@@ -30,7 +30,9 @@ class Design(NamedTuple):
     rule: str = "rtrl"  # or "bptt", "elman"
     per_step: bool = False  # weights change at every time step with a target, not at the end of the sequence
     forcing: bool = False  # in training, outputs of a full net are replaced by their targets before the next time step
-    forgets: bool = True  # do activations and derivatives start from 0 in every sequence
+    forgets: bool = True  # do activations and derivatives start anew in every sequence
+    behind: bool = False  # hidden units do the time step of t-1 when outputs do that of t
+    start: float = 0.0  # activations before a sequence
 
     @property
     def recurrent(self):
@@ -56,22 +58,35 @@ def f(x):
     return 1 / (1 + np.exp(-x))
 
 
-def time_step(design, rows, x, before):
-    """The next moment; ``before`` are the recurrent units a step ago."""
+def time_step(design, rows, x, before, x_out=None):
+    """The next moment; ``before`` are the recurrent units a step ago, ``x_out`` what the outputs see, if not ``x``.
+
+    If there is no ``x`` the recurrent units stand still.
+    """
+    x_out = x if x_out is None else x_out
     bias = [1.0] if design.biased else []
-    z = np.concatenate([x, before, bias])
-    y = np.array([f(row @ z) for row in rows[: design.recurrent]])
+    z, y = None, before
+    if x is not None:
+        z = np.concatenate([x, before, bias])
+        y = np.array([f(row @ z) for row in rows[: design.recurrent]])
     if design.full:
         return Moment(z, y, np.zeros(0), y[design.hidden :])
-    z_out = np.concatenate([x if design.direct else [], y, bias])
+    z_out = np.concatenate([x_out if design.direct else [], y, bias])
     return Moment(z, y, z_out, np.array([f(row @ z_out) for row in rows[design.recurrent :]]))
+
+
+def seen_at(design, xs, t):
+    """The input that recurrent units see when outputs are at t."""
+    if not design.behind:
+        return xs[t]
+    return xs[t - 1] if t > 0 else None
 
 
 def loss(design, rows, xs, targets):
     """1/2 sum_k (d_k - y_k)^2 of a training sequence, summed over all time steps that have a target."""
-    y, total = np.zeros(design.recurrent), 0.0
-    for x, target in zip(xs, targets, strict=True):
-        now = time_step(design, rows, x, y)
+    y, total = np.full(design.recurrent, design.start), 0.0
+    for t, target in enumerate(targets):
+        now = time_step(design, rows, seen_at(design, xs, t), y, xs[t])
         y = now.y
         if target is not None:
             total = total + 0.5 * ((target - now.y_k) ** 2).sum()
@@ -107,7 +122,7 @@ class Net:
 
     def forget(self):
         n = self.design.recurrent
-        self.y = np.zeros(n)
+        self.y = np.full(n, self.design.start)
         self.p = np.zeros((n, n, self.design.n_in + n + self.design.biased))  # [u, i, j]: d y_u / d w_ij
         self.past = []
 
@@ -122,11 +137,11 @@ class Net:
             self.left = None
         waiting = [np.zeros(len(row)) for row in self.rows]
         answers = []
-        for x, target in zip(xs, targets, strict=True):
-            self.step(x)
+        for t, target in enumerate(targets):
+            self.step(seen_at(self.design, xs, t), xs[t])
             if target is None:
                 continue
-            y_k = self.past[-1].y_k
+            y_k = self.now.y_k
             answers.append(y_k)
             d_rows = [rate * d_row for d_row in self.descent(target - y_k)]
             if self.design.per_step:
@@ -139,10 +154,12 @@ class Net:
         self.rows = [row + w for row, w in zip(self.rows, waiting, strict=True)]
         return answers
 
-    def step(self, x):
+    def step(self, x, x_out):
         """One time step, and the derivatives of all recurrent units in all of their weights."""
         n_in, n = self.design.n_in, self.design.recurrent
-        now = time_step(self.design, self.rows, x, self.y)
+        now = self.now = time_step(self.design, self.rows, x, self.y, x_out)
+        if x is None:
+            return
         p = np.zeros_like(self.p)
         for u in range(n):
             for before in range(n):
@@ -155,7 +172,7 @@ class Net:
 
     def descent(self, error):
         """What each weight changes by at learning rate 1 for the errors of this time step alone."""
-        now = self.past[-1]
+        now = self.now
         e_k, e = errors_now(self.design, self.rows, now, error)
         outwards = [e * now.z_out for e in e_k]
         if self.design.rule == "rtrl":
