@@ -125,6 +125,38 @@ CASES = {
         {**NET, "biased": "hidden", "cells_see_gates": "current", "learning_rate": 0.1},
         exams(mean(0.09), mean(0.088), error="squared"),
     ),
+    "lstm, reber, sees less, updates late": Case(
+        {**REBER, "order": "cycle", "success": "most active", "test_apart": False},
+        {**SMALL_NET, "biased": "all", "train_biases": "cells+outputs", "cells_see": "no gates", "gates_see": "inputs",
+         "start": 0.5, "update": "late", "listed_biases": "added"},
+        {**exams({**wrong(4), "max_wrong": 7}, wrong(2), tolerance=0.05), "ask_every": 2},
+    ),
+    "lstm, reber, full gradient, sees less": Case(
+        REBER,
+        {**SMALL_NET, "biased": "gates+outputs", "gradient": "full", "cells_see": "no gates", "outputs_see": "previous"},
+        exams(wrong(2), wrong(1), tolerance=0.06),
+    ),
+    "lstm, long lag, trigger, cells see inputs": Case(
+        {**TRIGGER, "order": "cycle"}, {**NET, "size": 1, "biased": "outputs", "cells_see": "inputs"},
+        exams(wrong(1), wrong(0), tolerance=0.502),
+    ),
+    "lstm, long lag, trigger, full gradient, updates late": Case(
+        TRIGGER, {**NET, "biased": "cells", "gradient": "full", "update": "late", "start": 0.5, "gates_see": "no gates"},
+        exams(wrong(1), wrong(0), tolerance=0.502),
+    ),
+    "lstm, two sequences, a step behind": Case(
+        CLASSES, {**NET, "biased": "cells+outputs", "outputs_see": "previous", "start": 0.5, "learning_rate": 1.0},
+        exams(wrong(1), wrong(0), exam_set="fixed"),
+    ),
+    "layered_lstm, long lag, error at end": Case(
+        {**VARIED, "targets": "end", "order": "cycle"},
+        {**GROWING, "grow": "count", "update": "late", "outputs_see": "previous", "start": 0.5},
+        exams(mean(0.2), mean(0.12), max_sequences=14),
+    ),
+    "layered_lstm, long lag, fixed, cell from 0": Case(
+        {**SAME, "order": "cycle"}, {**GROWING, "grow": "count", "cell_weights": "zero"},
+        {**exams(mean(0.2), mean(0.1), max_sequences=30), "ask_every": 3},
+    ),
     "layered_lstm, long lag, fixed": Case(
         {**SAME, "judged": "every step"}, GROWING,
         exams(mean(0.2), {**wrong(3), **mean(0.1)}, max_sequences=30, tolerance=0.6),
@@ -156,6 +188,17 @@ CASES = {
     "rtrl, long lag, trigger": Case(TRIGGER, {**LAYERED, "name": "rtrl"}, exams(wrong(1), wrong(0), tolerance=0.502)),
     "rtrl, two sequences": Case(
         CLASSES, {**FULL, "name": "rtrl", "error_factor": 2}, exams(wrong(1), wrong(0), exam_set="fixed")
+    ),
+    "rtrl, long lag, random, a step behind": Case(
+        VARIED, {**LAYERED, **ONE_UNIT, "name": "rtrl", "outputs_see": "previous", "start": 0.5}, PREDICTIONS
+    ),
+    "bptt, two sequences, a step behind": Case(
+        CLASSES, {**LAYERED, "name": "bptt", "outputs_see": "previous", "start": 0.5},
+        exams(wrong(1), wrong(0), exam_set="fixed"),
+    ),
+    "elman, reber, a step behind": Case(REBER, {**SIMPLE, "name": "elman", "outputs_see": "previous"}, STRINGS),
+    "chunker, long lag, fixed, a step behind": Case(
+        SAME, {**CHUNKER, "outputs_see": "previous", "start": 0.5}, exams(mean(0.2), mean(0.1), max_sequences=30)
     ),
     "bptt, adding": Case(ADDING, {**FULL, "name": "bptt", "precision": "float64"}, recent(1, 16, **EASY)),
     "bptt, temporal order": Case(ORDER, {**LAYERED, "name": "bptt"}, recent(2, 10, tolerance=0.65)),
