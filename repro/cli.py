@@ -8,6 +8,7 @@ from typing import Any, TextIO
 import click
 
 from repro import completion
+from repro.cli_readings import readings
 from repro.cli_run import run
 from repro.cli_search import race, screen
 from repro.cli_status import status
@@ -191,6 +192,7 @@ def compare(
     """
     from repro import claims, config, verdict_table
     from repro import compare as judge
+    from repro import readings as fits
     from repro.store import Store
 
     if (check or accept) and not view.usual:
@@ -203,7 +205,10 @@ def compare(
     if brief:
         click.echo(verdict_table.sentences(said, form, columns))
     else:
-        click.echo(verdict_table.render(judge.of_readings(found, reading), margins, form, columns, said))
+        carried = fits.carrying(fits.of(found, Store(results))) if view.usual else {}
+        notes = [fits.one_line(carried, row) for row in carried]
+        shown = judge.of_readings(found, reading)
+        click.echo(verdict_table.render(shown, margins, form, columns, said, list(filter(None, notes))))
     recorded = results / judge.RECORDED
     if accept:
         click.echo(f"{judge.accept(found, recorded)} verdicts recorded in {recorded}", err=True)
@@ -214,6 +219,7 @@ def compare(
         sys.exit(3 if lost else 0)
 
 
+main.add_command(readings)
 main.add_command(trials)
 main.add_command(replay)
 main.add_command(attest)
@@ -222,7 +228,8 @@ main.add_command(status)
 
 @main.command()
 @click.argument(
-    "kind", type=click.Choice(["forest", "survival", "strips", "scaling", "learning", "success", "errorflow"])
+    "kind",
+    type=click.Choice(["forest", "survival", "strips", "scaling", "learning", "success", "readings", "errorflow"]),
 )
 @click.argument("select", nargs=-1, shell_complete=completion.lines)
 @option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file: .svg, .png or .pdf.",
@@ -237,8 +244,9 @@ def plot(
 
     KIND is forest (which published values hold), survival (share of trials solved against training sequences), strips
     (every trial as a dot), scaling (Table 3), learning (error against training sequences), success (Tables 1 and 2),
-    errorflow (section 3). SELECT is what `repro table` takes; for learning also trials, ROW:NUMBER. A forest without it
-    is of all that the paper prints, and shows a reading beside `printed`, as `repro compare` does.
+    readings (which carry which rows), errorflow (section 3). SELECT is what `repro table` takes; for learning also
+    trials, ROW:NUMBER. A forest without it is of all that the paper prints, and shows a reading beside `printed`, as
+    `repro compare` does.
 
     \b
     repro plot forest

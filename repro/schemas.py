@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from repro import conditions, grid, race_view, row_list, screen_view, stored_list, table_view, trials, verdict_table
+from repro import (
+    conditions,
+    grid,
+    race_view,
+    readings_view,
+    row_list,
+    screen_view,
+    stored_list,
+    table_view,
+    trials,
+    verdict_table,
+)
 from repro.columns import KINDS
 
 
@@ -31,6 +42,7 @@ class _Trials(NamedTuple):
 SCHEMAS: dict[str, Sequence[Described]] = {
     "table": (table_view.SCHEMA, *conditions.SCHEMAS.values()),
     "compare": (verdict_table.SCHEMA, verdict_table.CLAIMS),
+    "readings": (readings_view.SCHEMA,),
     "list": (row_list.SCHEMA, stored_list.SCHEMA),
     "trials": (_Trials(),),
     "screen": (screen_view.SCHEMA,),

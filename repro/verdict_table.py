@@ -17,11 +17,13 @@ from repro.tables import order
 
 
 def render(
-    found: Sequence[Comparison], margins: Margins, form: str, columns: Sequence[str] = (), said: Sequence[Claim] = ()
-) -> str:
+    found: Sequence[Comparison], margins: Margins, form: str, columns: Sequence[str] = (),
+    said: Sequence[Claim] = (), carried: Sequence[str] = (),
+) -> str:  # fmt: skip
     """All verdicts, in one of `grid.FORMATS`: table by table, then what they mean and how many there are of each.
 
-    ``columns`` are names of `SCHEMA`; none: the usual ones. What is ``said`` of a table stands above it.
+    ``columns`` are names of `SCHEMA`; none: the usual ones. What is ``said`` of a table stands above it, by which
+    readings rows are ``carried`` below.
 
     Raises
     ------
@@ -32,6 +34,7 @@ def render(
     if form in grid.DATA:
         return SCHEMA.data(found, form, columns)
     parts = [grid.render(block, form) for block in blocks(found, columns, said)]
+    parts += [grid.paragraphs([f"{'; '.join(carried)}. `repro readings` has them all."], form)] if carried else []
     return "\n\n".join([*parts, grid.paragraphs(paragraphs(found, margins), form)])
 
 

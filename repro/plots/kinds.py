@@ -7,9 +7,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from repro import compare
+from repro import compare, readings
 from repro.config import PRINTED, Row
 from repro.plots import captions, forest, style
+from repro.plots import readings as matrix
 from repro.plots.style import PlotError
 from repro.stats import summarise
 from repro.store import Store
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 
 # By name, with what is drawn if nothing is selected; None: something must be. All but the last have a module of their
-# name with a function `figure` that takes lines; that of the first takes what `compare` makes of them.
+# name with a function `figure` that takes lines; that of the first takes what `compare` makes of them, that of readings
+# what `readings` does.
 KINDS: dict[str, tuple[str, ...] | None] = {
     "forest": ("@paper",),
     "survival": None,
@@ -29,6 +31,7 @@ KINDS: dict[str, tuple[str, ...] | None] = {
     "scaling": ("3",),
     "learning": None,
     "success": ("1", "2"),
+    "readings": ("@paper",),
     "errorflow": (),
 }
 
@@ -85,6 +88,10 @@ def draw(
     if kind == "forest":
         found = compare.of_selection(patterns, rows, store, view=view)
         return forest.figure(compare.of_readings(found, reading or ""), compare.Margins())
+    if kind == "readings":
+        if reading or not view.usual:
+            raise PlotError("readings shows all readings, with the rows' own settings: not one of them, nor others")
+        return matrix.figure(readings.of(compare.of_selection(patterns, rows, store), store))
     lines = _of_trials(patterns, rows, store, view) if kind == "learning" else selected(patterns, rows, store, view)
     return of_lines(kind, _of_reading(lines, reading) if reading else lines)
 

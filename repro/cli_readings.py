@@ -1,0 +1,33 @@
+"""The command that says which readings carry which rows."""
+
+from pathlib import Path
+
+import click
+
+from repro import completion
+from repro.options import columns_option, format_option, results_option
+
+
+@click.command()
+@click.argument("select", nargs=-1, shell_complete=completion.lines)
+@columns_option
+@results_option
+@format_option
+def readings(select: tuple[str, ...], columns: tuple[str, ...], results: Path, form: str) -> None:
+    """Say under which readings the published numbers come out, and how many were tried before one fitted.
+
+    SELECT is what `repro table` takes; without it, everything that the paper prints. A reading carries a row if its
+    success rate and all its training times are as published.
+
+    \b
+    repro readings 3
+    repro readings --format csv
+    repro plot readings
+    """
+    from repro import compare, config, readings_view
+    from repro import readings as fits
+    from repro.store import Store
+
+    store = Store(results)
+    found = compare.of_selection(select, config.load(), store)
+    click.echo(readings_view.render(fits.of(found, store), form, columns))

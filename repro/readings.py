@@ -1,0 +1,161 @@
+"""Which readings carry which rows: where the published numbers come out, and after how many attempts.
+
+A reading carries a row if no value of it that is judged is off: the success rate is EQUIVALENT or CONSISTENT, and so is
+every training time, of which a CONSISTENT one counts only if the interval of its ratio is no wider than a factor of 3
+from end to end: a wide interval agrees with everything. A training time that the paper prints as a bound says no more
+than its success rate, and is passed by.
+
+Who tries many readings finds one that fits. So beside each stands how many settings had been tried on its row, screened
+ones among them, and whether the row had a part in choosing it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from typing import Literal
+
+from repro.cell import Cell, canonical
+from repro.compare import AGREE, Comparison
+from repro.config import PRINTED, Row
+from repro.store import Store
+from repro.tables import order
+
+SEARCH = "search"  # folder of the screenings' records, in the results folder
+WIDEST = 3.0  # from end to end of the interval of a CONSISTENT ratio, as a factor
+_JUDGED = ("success rate", "success after")
+
+Standing = Literal["carries", "no difference proven", "does not carry", "cannot be judged", "not run"]
+STANDINGS: dict[Standing, str] = {
+    "carries": "success rate and all training times are as published",
+    "no difference proven": "none DIFFERS, but an interval is too wide to say that it is as published",
+    "does not carry": "some value DIFFERS",
+    "cannot be judged": "none DIFFERS, but some is NOT COMPARABLE",
+    "not run": "trials are missing",
+}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A row under a reading."""
+
+    values: tuple[Comparison, ...]  # success rate and training times, bounds aside
+    tried: int  # settings tried on the row, `printed` and this one among them
+    screened: bool  # was the row one of those that readings were chosen on
+
+    @property
+    def row(self) -> Row:
+        """The row."""
+        return self.values[0].line.row
+
+    @property
+    def reading(self) -> str:
+        """The name of the reading."""
+        return self.values[0].line.reading
+
+    @cached_property
+    def standing(self) -> Standing:
+        """Whether the reading carries the row."""
+        verdicts = {one.verdict for one in self.values}
+        if "NOT RUN" in verdicts:
+            return "not run"
+        if "DIFFERS" in verdicts:
+            return "does not carry"
+        if "NOT COMPARABLE" in verdicts:
+            return "cannot be judged"
+        return "carries" if all(map(agrees, self.values)) else "no difference proven"
+
+
+def agrees(one: Comparison) -> bool:
+    """Whether a value is as published, as far as a verdict can say and an interval is narrow enough to."""
+    if one.verdict != "CONSISTENT" or one.unit != "ratio" or one.contrast is None:
+        return one.verdict in AGREE
+    return one.contrast.low > 0 and one.contrast.high / one.contrast.low <= WIDEST
+
+
+def of(found: Iterable[Comparison], store: Store) -> list[Fit]:
+    """The rows under each reading that was compared, with the rows' own settings, in the order of the paper.
+
+    ``store`` has, in a folder beside its files, the screenings that readings were chosen by.
+
+    Raises
+    ------
+    repro.store.StoreError
+        If a file of screened trials cannot be read.
+
+    """
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for one in found:
+        bound = one.value == "success after" and one.line.published.beyond
+        if one.value in _JUDGED and not one.line.changes and not bound:
+            groups.setdefault((one.line.row.name, one.line.reading), []).append(one)
+    search = Store(store.folder / SEARCH)
+    cells = {
+        experiment: search.stored(experiment).cells
+        for experiment in dict.fromkeys(values[0].line.row.experiment for values in groups.values())
+    }
+    run: dict[str, set[str]] = {}
+    for (row, _), values in groups.items():
+        run.setdefault(row, set()).add(_settings(values[0].line.cell))
+    fits = []
+    for (name, _), values in groups.items():
+        screened = [cell for cell in cells[values[0].line.row.experiment] if cell.row == name]
+        tried = run[name] | set(map(_settings, screened))
+        fits.append(Fit(tuple(values), len(tried), bool(screened)))
+    return sorted(fits, key=lambda fit: (order(fit.values[0].line.published.table), fit.values[0].line.published.line))
+
+
+def _settings(cell: Cell) -> str:
+    """What was tried, whatever it is called and however long it was run."""
+    stop = {name: value for name, value in cell.settings["stop"].items() if name != "max_sequences"}
+    return canonical([{**cell.settings, "stop": stop}])
+
+
+def carrying(fits: Iterable[Fit]) -> dict[str, list[Fit]]:
+    """By row: the readings that carry it, `printed` first."""
+    found: dict[str, list[Fit]] = {}
+    for fit in fits:
+        if fit.standing == "carries":
+            found.setdefault(fit.row.name, []).append(fit)
+    return found
+
+
+def counts(fits: Iterable[Fit]) -> dict[str, tuple[int, int]]:
+    """By reading: how many rows it carries, and how many it was judged on."""
+    found: dict[str, tuple[int, int]] = {}
+    for fit in fits:
+        carried, judged = found.get(fit.reading, (0, 0))
+        if fit.standing in ("carries", "no difference proven", "does not carry"):
+            found[fit.reading] = carried + (fit.standing == "carries"), judged + 1
+    return dict(sorted(found.items(), key=lambda item: (-item[1][0], item[0] != PRINTED, item[0])))
+
+
+def smallest_sets(fits: Sequence[Fit], most: int = 6) -> list[tuple[tuple[str, ...], int]]:
+    """For each size the set of readings that carries most rows together, and how many; as long as that grows.
+
+    Of sets that carry as many the first in the order of `counts`.
+    """
+    rows: dict[str, set[str]] = {}
+    for name, some in carrying(fits).items():
+        for fit in some:
+            rows.setdefault(fit.reading, set()).add(name)
+    names = [name for name in counts(fits) if name in rows]
+    found: list[tuple[tuple[str, ...], int]] = []
+    for size in range(1, min(most, len(names)) + 1):
+        best = max(combinations(names, size), key=lambda some: len(set().union(*(rows[name] for name in some))))
+        n = len(set().union(*(rows[name] for name in best)))
+        if found and n <= found[-1][1]:
+            break
+        found.append((best, n))
+    return found
+
+
+def one_line(fits: Mapping[str, Sequence[Fit]], row: str) -> str:
+    """What carries a row, in a line; nothing if nothing does, or if it is as printed."""
+    some = fits.get(row, ())
+    if not some or some[0].reading == PRINTED:
+        return ""
+    names = " and ".join(f"'{fit.reading}'" for fit in some[:2])
+    more = f" and {len(some) - 2} more" if len(some) > 2 else ""
+    where = "among them on this row" if some[0].screened else "not on this row"
+    return f"{row}: carried by {names}{more}, of {some[0].tried} readings tried; they were chosen {where}"
