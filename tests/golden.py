@@ -133,7 +133,8 @@ CASES = {
     ),
     "lstm, reber, full gradient, sees less": Case(
         REBER,
-        {**SMALL_NET, "biased": "gates+outputs", "gradient": "full", "cells_see": "no gates", "outputs_see": "previous"},
+        {**SMALL_NET, "biased": "gates+outputs", "gradient": "full", "cells_see": "no gates",
+         "outputs_see": "previous"},
         exams(wrong(2), wrong(1), tolerance=0.06),
     ),
     "lstm, long lag, trigger, cells see inputs": Case(
@@ -141,7 +142,8 @@ CASES = {
         exams(wrong(1), wrong(0), tolerance=0.502),
     ),
     "lstm, long lag, trigger, full gradient, updates late": Case(
-        TRIGGER, {**NET, "biased": "cells", "gradient": "full", "update": "late", "start": 0.5, "gates_see": "no gates"},
+        TRIGGER,
+        {**NET, "biased": "cells", "gradient": "full", "update": "late", "start": 0.5, "gates_see": "no gates"},
         exams(wrong(1), wrong(0), tolerance=0.502),
     ),
     "lstm, two sequences, a step behind": Case(
