@@ -1,15 +1,17 @@
 """The search for readings: runs what results/search/plan.toml says, and writes what came of it.
 
     python scripts/search.py run [PHASE [ROW]]     what is missing, row by row, with `repro screen`
+    python scripts/search.py products              the variants of phase 2, each level of factors.toml with each
     python scripts/search.py report                results/search/README.md, of all that was tried
 
 Trials of a screening choose; they count in no table. results/search/PROTOCOL.md says what is asked and why.
 """
 
+import json
 import subprocess
 import sys
 import tomllib
-from collections import defaultdict
+from itertools import product
 from math import exp, log
 from pathlib import Path
 from statistics import fmean
@@ -28,6 +30,29 @@ def plan() -> list[dict[str, Any]]:
     """The screenings, in their order."""
     screens: list[dict[str, Any]] = tomllib.loads((FOLDER / "plan.toml").read_text(encoding="utf-8"))["screens"]
     return screens
+
+
+def products() -> None:
+    """Write the variants that factors.toml means."""
+    groups = tomllib.loads((FOLDER / "factors.toml").read_text(encoding="utf-8"))
+    for name, factors in groups.items():
+        entries = []
+        for levels in product(*(levels.items() for levels in factors.values())):
+            changes = {key: value for _, settings in levels for key, value in settings.items()}
+            words = ", ".join(level for level, _ in levels)
+            listed = ", ".join(f'"{key}" = {toml(value)}' for key, value in changes.items())
+            entries.append(f'[variants."{words}"]\nset = {{ {listed} }}')
+        text = f"# Written by `python scripts/search.py products` from factors.toml.\n\n{(2 * chr(10)).join(entries)}\n"
+        (FOLDER / "variants" / f"{name}.toml").write_text(text, encoding="utf-8")
+
+
+def toml(value: Any) -> str:
+    """A setting as TOML, in one line."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml, value))}]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml(one)}" for key, one in value.items()) + " }"
+    return json.dumps(value)
 
 
 def run(phase: int | None, row: str | None) -> None:
@@ -101,7 +126,6 @@ def report() -> str:
         "trials chose among readings: what looks good here looks better than it is, and no table counts it.",
         "",
     ]
-    best: dict[str, list[str]] = defaultdict(list)
     for screen in plan():
         found, published, percent = lines(screen, store)
         if not found:
@@ -120,7 +144,6 @@ def report() -> str:
             fate = ""
             if one.near(percent):
                 fate = "near"
-                best[screen["row"]].append(one.name)
             elif printed and one.distance * HELPS <= printed.distance:
                 fate = "helps"
             mean = f"{one.mean:,.0f}" if one.mean else "-"
@@ -136,6 +159,8 @@ def report() -> str:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["run"]:
         run(int(sys.argv[2]) if len(sys.argv) > 2 else None, sys.argv[3] if len(sys.argv) > 3 else None)
+    elif sys.argv[1:] == ["products"]:
+        products()
     elif sys.argv[1:] == ["report"]:
         (FOLDER / "README.md").write_text(report(), encoding="utf-8")
     else:
