@@ -81,6 +81,7 @@ ALLOWED = {
     },
     "bench": {"config", "crew", "kernels"},
     "conditions": {"columns", "config", "grid", "learners", "stop", "tasks"},
+    "always_on": {"config", "watching"},
     "error_flow": {"config", "watching"},
     "replay": {
         "attestation",
@@ -116,6 +117,7 @@ ALLOWED = {
         "version",
     },
     "plots": {
+        "always_on",
         "compare",
         "config",
         "contrasts",

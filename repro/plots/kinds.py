@@ -33,6 +33,7 @@ KINDS: dict[str, tuple[str, ...] | None] = {
     "success": ("1", "2"),
     "readings": ("@paper",),
     "errorflow": (),
+    "alwayson": (),
 }
 
 
@@ -75,9 +76,14 @@ def draw(
         If a results file cannot be read.
 
     """
+    if kind in ("errorflow", "alwayson") and (select or reading or not view.usual):
+        raise PlotError(f"{kind} measures nets of its own: it takes neither rows nor a reading nor settings")
+    if kind == "alwayson":
+        from repro import always_on  # likewise
+        from repro.plots import always_on as sources
+
+        return sources.figure(*always_on.measure(show))
     if kind == "errorflow":
-        if select or reading or not view.usual:
-            raise PlotError("errorflow measures nets of its own: it takes neither rows nor a reading nor settings")
         from repro import error_flow  # it runs kernels, and compiles them
         from repro.plots import error_flow as errors
 
