@@ -1,13 +1,14 @@
 """Put what the records under results/ show today into results/README.md, with its figures.
 
-And what the columns of CSV and JSON are into results/COLUMNS.md.
+And which readings carry which rows into results/readings.csv, and what the columns of CSV and JSON are into
+results/COLUMNS.md.
 
 python scripts/results.py
 """
 
 from pathlib import Path
 
-from repro import claims, compare, config, grid, schemas, tables, verdict_table
+from repro import claims, compare, config, grid, readings, readings_view, schemas, tables, verdict_table
 from repro.plots import kinds, style
 from repro.store import Store
 
@@ -22,6 +23,7 @@ This page is written by `make results`; nothing on it is put in by hand. What to
 {trials:,} trials of {rows} of {all} rows, under `printed` and other readings, root seed 0: {hours:.1f} CPU hours. The
 tables are what `repro compare --format md` prints of them, the figures what `repro plot` draws. `repro report` puts it
 all, and more, on one page."""
+MATRIX = "![Which readings carry which rows](figures/readings.svg)"
 FOREST = "![Every published value against ours, with its verdict](figures/forest.svg)"
 
 
@@ -41,6 +43,11 @@ def page() -> str:
         *verdict_table.paragraphs(found, margins),
         FOREST,
         "```\nrepro compare\nrepro plot forest\n```",
+        "## Which readings carry which rows",
+        *readings_view.paragraphs(readings.of(found, store)),
+        MATRIX,
+        "[readings.csv](readings.csv) has them all, with what was tried and the command that runs each.",
+        "```\nrepro readings\nrepro plot readings\n```",
     ]  # fmt: skip
     printed = compare.of_readings(found, "")
     for table in sorted({one.line.published.table for one in printed}, key=tables.order):
@@ -55,6 +62,13 @@ def page() -> str:
             parts.append(f"![Share of trials solved against training sequences](figures/survival-{table}.svg)")
             parts.append("\n".join(["```", *commands, f"repro compare {table}", f"repro plot survival {table}", "```"]))
     return "\n\n".join(parts) + "\n"
+
+
+def readings_table() -> str:
+    """The text of results/readings.csv."""
+    store = Store(RESULTS)
+    found = compare.of_selection((), config.load(), store)
+    return readings_view.render(readings.of(found, store), "csv") + "\n"
 
 
 COLUMNS = """# Columns of CSV and JSON
@@ -99,11 +113,12 @@ def draw() -> None:
             style.save(kinds.draw("survival", [table], rows, store), FIGURES / f"survival-{table}.svg")
         except style.PlotError:
             continue  # no trial of the table has been run
-    for kind in ("forest", "scaling"):
+    for kind in ("forest", "scaling", "readings"):
         style.save(kinds.draw(kind, (), rows, store), FIGURES / f"{kind}.svg")
 
 
 if __name__ == "__main__":
     draw()
     (RESULTS / "README.md").write_text(page(), encoding="utf-8")
+    (RESULTS / "readings.csv").write_text(readings_table(), encoding="utf-8")
     (RESULTS / "COLUMNS.md").write_text(columns_page(), encoding="utf-8")

@@ -33,6 +33,13 @@ def test_the_page_of_results_is_todays():
         assert (ROOT / "results" / figure).is_file()
 
 
+def test_the_table_of_readings_is_todays():
+    script = runpy.run_path(str(ROOT / "scripts" / "results.py"))
+    assert script["readings_table"]() == (ROOT / "results" / "readings.csv").read_text(encoding="utf-8"), (
+        "run `make results`"
+    )
+
+
 def test_a_quick_run_has_as_many_trials_as_it_shows():
     n = sum(trials for row in config.load().values() for trials in row.quick.values())
     assert f"{n} trials done ({n} run now, " in README
