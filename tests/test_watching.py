@@ -68,7 +68,8 @@ def test_lstm_is_seen_as_the_twin_has_it(plain, task, twin):
         assert seen.targets[-1] == pytest.approx(target)
         design = lstm.Design(xs.shape[1], seen.outputs.shape[1], 2, 2)
         moments = lstm.forward(design, seen.weights, xs)
-        assert seen.outputs == pytest.approx(np.array([lstm.outputs(design, seen.weights, now) for now in moments]))
+        outputs = [lstm.outputs(design, seen.weights, y_c) for y_c in lstm.shown(design, seen.weights, moments)]
+        assert seen.outputs == pytest.approx(np.array(outputs))
         y, s = np.array([now.y for now in moments]), np.array([now.s.ravel() for now in moments])
         assert list(seen.units) == ["input gate", "output gate", "internal state", "cell output"]
         for name, values in zip(seen.units, (y[:, :2], y[:, 2:4], s, y[:, 4:]), strict=True):
