@@ -105,7 +105,10 @@ def _task(task: Any) -> _Task:
         case reber.Settings():
             p = _shortest_string()
             note = f"the lag is the length of the shortest string; its two symbols that agree are {p - 3} steps apart"
-            right = "right is a string whose legal successors are the most active outputs, at every symbol"
+            right = {
+                "all legal": "right is a string whose legal successors are the most active outputs, at every symbol",
+                "most active": "right is a string at whose every symbol the most active output is a legal successor",
+            }[task.success]
             return _Task(p, p, "t1", note, str(task.test_strings), task.training_strings + task.test_strings, right)
         case long_lag.Settings(kind="trigger"):
             least = task.q or 0
@@ -248,6 +251,8 @@ def _notes_11(setup: Setup) -> list[str]:
         )
     elif stopping.startswith(("ST1", "ST2", "text")):
         notes.append("; ".join(f"{stage.name}: {_in_words(stage, stop)}" for stage in stop.stages))
+    if stop.ask_every > 1:
+        notes.append(f"the stop rule is asked every {stop.ask_every:,} training sequences")
     if task.right:
         notes.append(task.right + (f", within {_number(stop.tolerance)}" if stop.tolerance else ""))
     return notes

@@ -88,6 +88,7 @@ class Rule:
     stages: tuple[str, ...]
     tested: tuple[int, ...]  # sequences in the test of each
     most: int  # training sequences
+    asked_every: int  # training sequences from one asking of the rule to the next
     looked_at: str  # by a last look
     n_look: int  # sequences of it, if so many were trained on
 
@@ -101,6 +102,7 @@ class Rule:
             tuple(stage["name"] for stage in stop["stages"]),
             tuple(test or exam for test in tests),  # an exam stands for a test
             stop["max_sequences"],
+            stop["ask_every"],
             *(("exam", exam) if exam else ("training", stop["window"])),
         )
 
@@ -132,6 +134,8 @@ def check(record: Record, rule: Rule) -> None:
         if not 0 <= stage.sequences - before <= stage.steps - before_steps:
             raise RecordError(_SHRINKS)
         before, before_steps = stage.sequences, stage.steps
+        if before % rule.asked_every:
+            raise RecordError(f"{name} is passed after {before:,} sequences, and asked every {rule.asked_every:,}")
         if stage.test_sequences != asked or stage.test_wrong > asked or not asked:
             _check_test(stage, asked)
     if not 0 <= sequences - before <= record.steps - before_steps:

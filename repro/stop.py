@@ -22,6 +22,7 @@ class Stop(Settings):
     """When a trial ends, and how it is tested.
 
     An exam that passes a stage without a test of its own is handed on to the next stage, which asks about it alone.
+    The rule is asked when the number of training sequences is a multiple of ``ask_every``; the limit holds at any.
     """
 
     window: int = Field(1, ge=1, le=1_000_000, description="how many training sequences are the most recent ones")

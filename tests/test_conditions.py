@@ -234,6 +234,11 @@ def test_notes_follow_the_settings_too(tmp_path):
     notes = conditions.conditions(11, rows).notes
     st1 = "ST1: of 256 test sequences fewer than 3 wrong"
     assert f"3a: {st1}; ST2: of 256 test sequences none wrong and mean absolute error below .07." in notes
+    rows = changed(tmp_path, "1.toml", ('name = "reber"', 'name = "reber"\nsuccess = "most active"'))
+    right = "1: right is a string at whose every symbol the most active output is a legal successor."
+    assert right in conditions.conditions(11, rows).notes
+    rows = changed(tmp_path, "6a.toml", ("[stop]", "[stop]\nask_every = 2000"))
+    assert "6a: the stop rule is asked every 2,000 training sequences." in conditions.conditions(11, rows).notes
     rows = changed(tmp_path, "4.toml", ("window = 2000", "window = 9"))
     words = "of the 9 most recent training sequences none wrong and mean absolute error below .01"
     assert f"4: ST3(.01): {words}." in conditions.conditions(11, rows).notes

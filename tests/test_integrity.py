@@ -199,6 +199,16 @@ def test_where_nothing_is_tested_there_is_no_error(tmp_path):
         assert not write(tmp_path, changed(record, "stages.0.mean_squared_error", 0.1)).read("5")
 
 
+def test_a_stage_is_passed_when_it_is_asked(tmp_path):
+    cell = config.load()[ROW].cell(overrides={"stop.ask_every": 1000})
+    record = json.loads(json.dumps(old_form(invented(cell, 0, PASSED))))
+    assert len(write(tmp_path, record).read("5")) == 1
+    later = changed(record, "stages.0.sequences", 500_500)
+    with pytest.warns(UncountedWarning, match="n_seq=140 is passed after 500,500 sequences, and asked every 1,000"):
+        assert not write(tmp_path, later).read("5")
+    assert len(write(tmp_path, changed(data(), "stages.0.sequences", 500_500)).read("5")) == 1
+
+
 # ------------------------------------------------------------------------------------------------------------ any edit
 
 FREE = {  # what can be edited to another value that a trial could have left

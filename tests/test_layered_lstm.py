@@ -181,9 +181,22 @@ def one_update(case):
     return {"before": before, "after": weights_of(case, net, 0)}
 
 
+def next_lesson(case):
+    return random_lessons(np.random.default_rng(22), case.interface, 1, 1.0, (LONGEST, LONGEST + 1))[0]
+
+
+def next_update(case):
+    """Weights of lane 0 after a second sequence, at whose first time step the change by the first one comes."""
+    net, lessons = fresh_net(layered_lstm, *case, seed=5), [single_lesson(case), next_lesson(case)]
+    silent = lessons[0]._replace(rate=0.0)
+    give(layered_lstm, case.settings, case.interface, net, [[*lessons, silent], *[[silent]] * (case.width - 1)])
+    return {"after": weights_of(case, net, 0)}
+
+
 def all_results():
     """All that the tests ask of all nets."""
-    return {name: {"taught": taught(case), "update": one_update(case)} for name, case in NETS.items()}
+    asked = {"taught": taught, "update": one_update, "next": next_update}
+    return {name: {what: answer(case) for what, answer in asked.items()} for name, case in NETS.items()}
 
 
 @pytest.fixture(scope="module")
@@ -272,6 +285,7 @@ def test_errors_are_as_defined(plain, name):
 def test_jitted_and_plain_python_agree_bit_for_bit(plain, name):
     check_same_bits(taught(COMPILED[name]), plain[name]["taught"])
     check_same_bits(one_update(COMPILED[name]), plain[name]["update"])
+    check_same_bits(next_update(COMPILED[name]), plain[name]["next"])
 
 
 @pytest.mark.parametrize("name", [name for name in NETS if name not in DOUBLE])
@@ -297,6 +311,24 @@ def test_update_is_the_gradient_of_the_sequence(plain, name):
     for unit, (new, row, slope) in enumerate(zip(after, rows, slopes, strict=True)):
         assert np.abs(new - row + slope).max() < 1e-12, f"unit {unit}"
         assert np.abs(slope).max() > 1e-6 or (idle and unit < 2), f"unit {unit} has nothing to learn"
+
+
+@pytest.mark.parametrize("name", [name for name in EXACT if NETS[name].settings.update == "late"])
+def test_update_is_the_gradient_also_if_a_change_comes_meanwhile(plain, name):
+    """The first time step is still that of the weights before."""
+    case, found = NETS[name], plain[name]
+    start, rows = (as_rows(case, found["update"][when]) for when in ("before", "after"))
+    after, lesson = as_rows(case, found["next"]["after"]), next_lesson(case)
+    change = [row - old for row, old in zip(rows, start, strict=True)]
+    slopes, at_once = (
+        gradient(lambda moved, late=late: twin.loss(design(case), moved, lesson.x, lesson.targets, late), rows)
+        for late in (change, None)
+    )
+    for unit, (new, row, slope) in enumerate(zip(after, rows, slopes, strict=True)):
+        assert np.abs(new - row + slope).max() < 1e-12, f"unit {unit}"
+    idle = case.settings.cell_weights == "zero"  # then the first change is none of gate and cell
+    if case.settings.outputs_see == "current" and not idle:  # the control; a cell that stands still asks no weights
+        assert max(np.abs(one - other).max() for one, other in zip(slopes, at_once, strict=True)) > 1e-6
 
 
 def test_imaginary_differences_are_real_ones():
@@ -499,6 +531,18 @@ def test_weights_are_drawn_in_order_from_a_symmetric_range():
     assert not net.w_out[..., 0].any()
 
 
+def test_output_weights_from_the_cell_may_start_at_0():
+    """All others are the same, and so is what is drawn after them."""
+    drawn, zero = [], []
+    for rows, cell_weights in ((drawn, "drawn"), (zero, "zero")):
+        config, numbers = settings(cell_weights=cell_weights), np.random.default_rng(3)
+        net = layered_lstm.allocate(config, symbols(5), 2)
+        layered_lstm.initialise(config, net, symbols(5), 1, numbers.random)
+        rows += [row.tolist() for row in layered_lstm.weights(config, net, symbols(5), 1)] + [[numbers.random()]]
+    assert all(weight != 0 for row in drawn for weight in row)
+    assert zero == [*drawn[:2], *([*row[:-1], 0.0] for row in drawn[2:-1]), drawn[-1]]
+
+
 def test_tasks_that_do_not_fit_are_refused():
     config, fits = settings(), symbols(5)
     assert layered_lstm.refuses(config, fits) == ""
@@ -526,6 +570,10 @@ GOOD = {"name": "layered_lstm", "grow_after": 100, "init": 0.1, "learning_rate":
         ("output_error", "none"),
         ("error_factor", 3),
         ("update", "epoch"),
+        ("outputs_see", "next"),
+        ("start", 0.25),
+        ("grow", "never"),
+        ("cell_weights", "one"),
         ("grow_after", -1),
         ("grow_after", 1.5),
         ("grow_after", None),
@@ -562,3 +610,5 @@ def test_squashing_ranges_go_upwards(field):
 def test_the_paper_is_the_default():
     config = layered_lstm.Settings(**GOOD)
     assert (config.g, config.h, config.output_error, config.error_factor) == ((0, 1), "identity", "derivative", 1)
+    assert (config.update, config.outputs_see, config.start) == ("step", "current", 0)
+    assert (config.grow, config.grow_below, config.cell_weights) == ("stagnation", 0.01, "drawn")

@@ -2,14 +2,17 @@
 
 import numpy as np
 import pytest
+from conftest import made_cell, result
 from pydantic import ValidationError
 from sequences import many, play, play_kernel, share_deviation, without_jit
 from twins import chi_square_deviation
 from twins import tasks as twin
 from twins.random import Stream
 
+from repro import crew
 from repro.kernels import random
 from repro.tasks import long_lag
+from repro.trial import Record
 
 
 def lagging(kind, p, q=None, **more):
@@ -77,6 +80,28 @@ def test_a_new_trial_starts_with_x():
     state.turn[:] = 1
     long_lag.enter(settings, state, 2)
     assert state.turn.tolist() == [1, 1, 0, 1]
+
+
+@pytest.mark.parametrize("learner", [
+    {"name": "layered_lstm", "grow_after": 3, "grow": "count", "update": "late", "outputs_see": "previous"},
+    {"name": "elman", "hidden": 2, "biased": "all"},
+])  # fmt: skip
+def test_trials_in_turn_are_those_side_by_side(plain, learner):
+    """Turns start anew with a trial, and nothing of the one before is left; also where the end has the only target."""
+    stop = {
+        "max_sequences": 7,
+        "tolerance": 0.1,
+        "test_sequences": 0,
+        "stages": ({"name": "never", "mean_error": 1e-9},),
+    }
+    task = {"name": "long_lag", "kind": "random", "p": 5, "targets": "end", "order": "cycle"}
+    cell = made_cell(task, {**learner, "init": 0.5, "learning_rate": 2.0}, stop)
+    side_by_side, in_turn = (
+        {event.trial: result(event) for event in crew.run(cell, range(3), width) if isinstance(event, Record)}
+        for width in (4, 1)
+    )
+    assert side_by_side == in_turn
+    assert len({record["weights_digest"] for record in in_turn.values()}) == 3
 
 
 @pytest.mark.parametrize("kind", ["fixed", "random"])

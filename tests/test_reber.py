@@ -356,9 +356,7 @@ def judging(precision, **more):
     return judged
 
 
-@pytest.mark.parametrize(
-    ("precision", "success"), [("float32", "all legal"), ("float64", "all legal"), ("float64", "most active")]
-)
+@pytest.mark.parametrize(("precision", "success"), list(product(("float32", "float64"), ("all legal", "most active"))))
 def test_judge_asks_for_the_legal_successors_to_be_the_most_active(precision, success, monkeypatch):
     """All of them, or one, strictly: a tie is wrong. Outputs are of any size. In double precision without the JIT."""
     if precision == "float64":

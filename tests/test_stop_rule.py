@@ -506,6 +506,25 @@ def test_what_is_due_at_the_limit_still_happens():
     assert life(rule, simple([0.5, 0.5, 0.5, 0.0], [0.0])) == ("limit", "T0 T1 T2 T3 t0 t1.")
 
 
+def test_the_rule_is_asked_after_every_so_many_training_sequences():
+    """The limit is looked at always. An exam comes when the rule is asked, and enough sequences after the last one."""
+    right = simple([0.5, 0.0], [0.0])
+    stages = {"max_wrong": 0}, {"max_wrong": 0}
+    assert life(rule_of(*stages), right) == ("solved", "T0 T1 T2 T3")
+    assert life(rule_of(*stages, ask_every=3), right) == ("solved", "T0 T1 T2 T3 T4 T5")
+    assert life(rule_of(*stages, ask_every=3, max_sequences=5), right) == ("limit", "T0 T1 T2 T3 T4")
+    assert life(rule_of(*stages, ask_every=3, max_sequences=6), right) == ("solved", "T0 T1 T2 T3 T4 T5")
+    exam = {"exam_max_wrong": 0}
+    more = {"exam_sequences": 1, "exam_every": 3, "ask_every": 2}
+    script = simple([0.0], [0.5, 0.5, 0.0])
+    assert life(rule_of(exam, **more, max_sequences=9), script) == (
+        "limit", "T0 T1 T2 T3 t0. T4 T5 T6 T7 t1. T8 t2."
+    )  # fmt: skip
+    assert life(rule_of(exam, **more, max_sequences=12), script) == (
+        "solved", "T0 T1 T2 T3 t0. T4 T5 T6 T7 t1. T8 T9 T10 T11 t2."
+    )  # fmt: skip
+
+
 def test_weights_are_checked_now_and_then():
     """Every 1000 training sequences, at the limit, and before anything is passed."""
     rule = rule_of({"max_wrong": 0}, window=3000, max_sequences=2500)

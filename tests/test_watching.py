@@ -68,7 +68,8 @@ def test_lstm_is_seen_as_the_twin_has_it(plain, task, twin):
         assert seen.targets[-1] == pytest.approx(target)
         design = lstm.Design(xs.shape[1], seen.outputs.shape[1], 2, 2)
         moments = lstm.forward(design, seen.weights, xs)
-        assert seen.outputs == pytest.approx(np.array([lstm.outputs(design, seen.weights, now) for now in moments]))
+        outputs = [lstm.outputs(design, seen.weights, y_c) for y_c in lstm.shown(design, seen.weights, moments)]
+        assert seen.outputs == pytest.approx(np.array(outputs))
         y, s = np.array([now.y for now in moments]), np.array([now.s.ravel() for now in moments])
         assert list(seen.units) == ["input gate", "output gate", "internal state", "cell output"]
         for name, values in zip(seen.units, (y[:, :2], y[:, 2:4], s, y[:, 4:]), strict=True):
@@ -127,20 +128,26 @@ def test_the_chunker_shows_both_nets_and_passes_on_what_the_automatizer_missed(p
     assert of_c == pytest.approx(np.array([states[1][k][1] for k in latest]))
 
 
-def test_a_layered_net_shows_its_cell_when_it_has_one(plain):
-    learner = {"name": "layered_lstm", **DOUBLE, "grow_after": 2, "grow_below": 0.9}
+@pytest.mark.parametrize("start", [None, 0.0, 0.5])
+def test_a_layered_net_shows_its_cell_when_it_has_one(plain, start):
+    """With a ``start`` it runs a time step behind, and stands still at the first one."""
+    behind = {} if start is None else {"outputs_see": "previous", "start": start}
+    learner = {"name": "layered_lstm", **DOUBLE, "grow_after": 2, "grow_below": 0.9, **behind}
     cell = made_cell(LONG_LAG, learner, STOP)
     assert ended(cell, 0).facts == {"cell_added_after": 4}
     assert watching.watch(cell, 0, train=False).units == {}
     seen = watching.watch(cell, 0)
     gate, state, rows = [], [], seen.weights
-    for x in seen.inputs:
+    for x in seen.inputs[: -1 if behind else None]:
         gate.append(lstm.f(rows[0] @ x))
         state.append((state[-1] if state else 0.0) + gate[-1] * lstm.f(rows[1] @ x))
-    outputs = [lstm.f(layered_lstm.net_outputs(rows, x, s)) for x, s in zip(seen.inputs, state, strict=True)]
+    shown = state
+    if behind:
+        gate, state, shown = [start, *gate], [0.0, *state], [start, *state]
+    outputs = [lstm.f(layered_lstm.net_outputs(rows, x, y_c)) for x, y_c in zip(seen.inputs, shown, strict=True)]
     assert seen.outputs == pytest.approx(np.array(outputs))
     assert list(seen.units) == ["input gate", "internal state", "cell output"]
-    for values, expected in zip(seen.units.values(), (gate, state, state), strict=True):
+    for values, expected in zip(seen.units.values(), (gate, state, shown), strict=True):
         assert values == pytest.approx(np.array(expected)[:, None])
 
 

@@ -14,17 +14,19 @@ logistic function::
 
 As cell and gate see no hidden unit, nothing is truncated: this is the exact gradient of the errors at t.
 
-Weights change at every time step, or by the sum of the changes at the end of the sequence, or when the first time step
-of the next one has been done (``update``). If the last time step alone has a target, that is the only error. With
-``outputs_see = "previous"`` the outputs see the cell of the time step before, and the input of this one, as Appendix
-A.1 has it: cell and gate run a time step behind, on the symbol that was kept, and stand still at the first one.
-``start`` is what the cell's output is until then; it has no effect otherwise, as cell and gate see inputs alone.
+Weights change at every time step, or by the sum of the changes at the end of the sequence, or when cell and gate have
+done the first time step of the next one, whatever that is for: its outputs see the new weights (``update``). If the
+last time step alone has a target, that is the only error. With ``outputs_see = "previous"`` the outputs see the cell of
+the time step before, and the input of this one, as Appendix A.1 has it: cell and gate run a time step behind, on the
+symbol that was kept, and stand still at the first one. ``start`` is what the cell's output is until then; it has no
+effect otherwise, as cell and gate see inputs alone.
 
 "Has stopped decreasing": of two blocks of ``grow_after`` training sequences, one after the other, the mean error of the
 second is not below that of the first by at least the fraction ``grow_below`` of it. (The paper gives no criterion.)
 Until then the cell's output counts as 0 and its weights do not learn. The training sequences before count like all
-others. Or the cell comes after a fixed number of them (``grow``). The output weights from the new cell are as they were
-drawn, or 0 (``cell_weights``).
+others. Or the cell comes after ``grow_after`` of them, and ``grow_below`` is not asked (``grow``). The output weights
+from the new cell are as they were drawn, or 0 (``cell_weights``); they are drawn even so, and the other weights are the
+same.
 
 The wide axis is the output unit, and one trial comes after the other: with 101 outputs a trial fills the vectors by
 itself, and of 10,504 weights a time step touches the 101 of one input, side by side in memory.
@@ -55,7 +57,9 @@ class Settings(Descent):
     grow_after: int = Field(
         ge=0, le=1_000_000, description="training sequences of each mean error, or until the cell; 0: from the start"
     )
-    grow_below: float = Field(0.01, ge=0, lt=1, description="fraction by which the error decreases at least")
+    grow_below: float = Field(
+        0.01, ge=0, lt=1, description="fraction by which the error decreases at least, of stagnation"
+    )
     cell_weights: Literal["drawn", "zero"] = Field("drawn", description="output weights from the new cell")
 
 
@@ -171,6 +175,8 @@ def watch(settings: Settings, net: Net, interface: Interface, lane: int) -> dict
     if settings.grow_after > 0 and net.grown[lane] == 0:
         return {}
     gate = 0.5 + 0.5 * np.tanh(0.5 * net.net_in[lane : lane + 1])
+    if settings.outputs_see == "previous" and net.s[lane] == 0 and net.slope[lane] == 0:  # gate and cell stand still
+        gate[:] = settings.start
     return {"input gate": gate, "internal state": net.s[lane : lane + 1], "cell output": net.y_c[lane : lane + 1]}
 
 

@@ -14,7 +14,7 @@ Symbols are numbered in the order given here. Inputs are given by their number, 
 targets too, so that a time step costs the same whatever their number.
 
 Readings where the text is silent: distractors are a_1 to a_p also where p < q; the two outputs are one-hot; ``judged``
-says whether every time step decides if a sequence is right ("always"), or only the last one. After 400 more distractors
+says whether every time step decides if a sequence is right, or only the last one. After 400 more distractors
 e comes for sure (probability 5e-19), so that every sequence has a longest length. In training x and y are drawn, or
 take turns, x first (``order``); in tests they are drawn.
 

@@ -8,15 +8,15 @@ alone, so a string takes one time step less than it has symbols.
 A trial learns from a fixed set of training strings, one of which is drawn for each presentation, and is tested on all
 of them and on the test strings, which are not among them. Both sets are drawn once for each pair; trial n has pair
 n mod ``pairs``. A time step is right if every symbol that may follow is more active than every one that may not, or if
-the most active one may follow (``success``).
-Learners that learn by epochs are shown the training strings in their order, again and again (``order``).
+the most active one may follow (``success``). Learners that learn by epochs are shown the training strings in their
+order, again and again (``order``).
 
 Smith and Zipser (1989) made short strings more probable, in a way that is not known here. ``leave`` does so: in each of
 the four states in which a string may go round, the probability of the way out that leads on to its end.
 
 Readings where the text is silent: neither set is freed of duplicates (``distinct_test`` frees the test set). Test
-strings may be training strings too, if they are not kept apart (``test_apart``). Strings of
-more than 127 symbols are drawn again (probability 1e-16), so that every string has a longest length.
+strings may be training strings too, if they are not kept apart (``test_apart``). Strings of more than 127 symbols are
+drawn again (probability 1e-16), so that every string has a longest length.
 
 From the random stream of its pair each string takes: T (0) or P (1), then one number below 2 for each choice of the
 inner grammar, the first way out listed below being 0; or, if ``leave`` is not 50, one below 100 for each choice but the
