@@ -179,7 +179,7 @@ def _net(net: Any) -> tuple[list[str], list[str]]:
     match net:
         case lstm.Settings():
             biases = [_gate_bias(net, bias) for bias in (net.output_gate_bias, net.input_gate_bias)]
-            return [str(net.blocks), str(net.size)], ["F", *biases, _BIASED[net.biased]]
+            return [str(net.blocks), str(net.size)], ["F", *biases, _BIASED.get(net.biased, net.biased)]
         case layered_lstm.Settings():  # one cell and its input gate between inputs and outputs
             return ["1", "1"], ["B", "no og", "none", "none"]
     raise ConfigError(f"Table 10 has no notation for the net '{net.name}'.")
