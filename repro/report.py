@@ -11,10 +11,22 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from repro import claims, conditions, files, grid, table_notes, table_view, tables, verdict_table
+from repro import (
+    claims,
+    conditions,
+    files,
+    grid,
+    readings,
+    readings_view,
+    table_notes,
+    table_view,
+    tables,
+    verdict_table,
+)
 from repro.compare import VERDICTS, Comparison, Margins, Verdict, compare, counts, of_readings
 from repro.config import PRINTED, Row
 from repro.plots import forest, kinds, style
+from repro.plots import readings as matrix
 from repro.store import Store
 from repro.tables import Line
 from repro.trial import Record
@@ -80,6 +92,7 @@ def render(
     show("verdicts")
     found = compare(lines, margins)
     every = sorted({line.published.table for line in lines}, key=tables.order)
+    fits = readings.of(found, store)
     flow = kinds.draw("errorflow", (), rows, store, show=show) if error_flow else None
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
                                      lstrip_blocks=True)  # fmt: skip
@@ -96,6 +109,8 @@ def render(
         counts=counts(found),
         forest=Markup(style.svg(forest.figure(of_readings(found, ""), margins), "forest")) if records else "",
         meaning=verdict_table.paragraphs(found, margins),
+        matrix=Markup(style.svg(matrix.figure(fits), "readings")) if records else "",
+        readings=readings_view.paragraphs(fits),
         parts=parts,
         n_trials=len(records),
         n_rows=len({record.row for record in records}),

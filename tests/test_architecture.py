@@ -108,6 +108,8 @@ ALLOWED = {
         "files",
         "grid",
         "plots",
+        "readings",
+        "readings_view",
         "store",
         "table_notes",
         "table_view",

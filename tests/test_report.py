@@ -128,8 +128,8 @@ def test_the_answer_is_near_the_top(text):
 
 
 def test_figures_are_inline_and_their_ids_are_their_own(page):
-    # the forest; survival and strips of Tables 1, 7 and 9, success rates of Table 1, scaling of Table 3
-    assert page.tags["svg"] == 1 + 3 * 2 + 1 + 1
+    # the forest; readings; survival and strips of Tables 1, 7 and 9, success rates of Table 1, scaling of Table 3
+    assert page.tags["svg"] == 1 + 1 + 3 * 2 + 1 + 1
     assert [one for one, n in page.ids.items() if n > 1] == []
     assert page.used <= set(page.ids)
     assert page.unbalanced == []
