@@ -70,6 +70,7 @@ COMPILED = {
     "elman": Case(settings("elman", 15, **STEP), task("ii", 7, 7), width=2),
     "rtrl, behind, half": Case(settings("rtrl", 1, **LAYERED, **DIRECT, **STEP, **BEHIND, **HALF), task("ii", 5, 5)),
     "bptt, behind, half": Case(settings("bptt", 3, **LAYERED, **DIRECT, **BEHIND, **HALF), task("dd", 3, 2)),
+    "elman, behind": Case(settings("elman", 3, **BIASED, **STEP, **BEHIND), task("dd", 3, 2), width=2),
 }
 
 
@@ -104,19 +105,29 @@ def _others():
 
 
 def _behind():
-    """Outputs that see the time step before, sequences that start from 1/2, and both. In plain Python alone."""
+    """Outputs that see the time step before, sequences that start from 1/2, and both. In plain Python alone.
+
+    All ways to learn, with each of these, all kinds of tasks; the other options so that each meets each.
+    """
     ways = [("rtrl", STEP), ("rtrl", SEQUENCE), ("bptt", {}), ("elman", STEP), ("elman", SEQUENCE)]
     sizes = [(1, 5, 5), (3, 4, 2), (2, 17, 3)]  # hidden, inputs, outputs
-    n = 0
-    for (name, way), more in product(ways, (BEHIND, HALF, BEHIND | HALF)):
-        for kind in ("dd", "ii", "id") if n % 2 else ("di", "ii", "dd"):
-            options = way | more | (DIRECT if n % 2 == 0 else {}) | (BIASED if n % 3 == 0 else {})
-            if name != "elman":
-                options |= FULL if more == HALF and kind == "dd" else LAYERED
-            interface = task(kind, *sizes[n % 3][1:], every_step=n % 4 != 3)
-            yield f"behind {n}", Case(settings(name, sizes[n % 3][0], **options), interface, (4, 1)[n % 2])
-            n += 1
-    yield "behind, remembers", Case(settings("rtrl", 2, **FULL, **STEP, **REMEMBERS, **HALF), task("dd", 3, 2))
+    factors = ways, (BEHIND, HALF, BEHIND | HALF), ("dd", "di", "id", "ii")
+    for (a, (name, way)), (b, more), (c, kind) in product(*map(enumerate, factors)):
+        options = way | more | ({}, DIRECT, BIASED, DIRECT | BIASED)[(a + b + c) % 4]
+        if name != "elman":
+            options |= LAYERED
+        hidden, n_in, n_out = sizes[(b + c) % 3]
+        interface = task(kind, n_in, n_out, every_step=(2 * a + b + c) % 5 != 0)
+        title = ", ".join(["behind", name, *map(str, options.values()), kind])
+        yield title, Case(settings(name, hidden, **options), interface, (4, 1)[(a + c) % 2])
+    for n, ((name, way), kind) in enumerate(product(ways[:3], ("dd", "id"))):
+        options = way | FULL | HALF | (BIASED if n % 2 else {}) | (FORCING if n in (0, 3) else {})
+        title = ", ".join(["half", name, *map(str, options.values()), kind])
+        yield title, Case(settings(name, 1 + n % 3, **options), task(kind, 3, 2), (4, 1)[n % 2])
+    for net, kind in ((FULL, "dd"), (FULL | FORCING, "id"), (LAYERED, "ii")):
+        options = STEP | REMEMBERS | HALF | net
+        title = ", ".join(["half", *map(str, options.values()), kind])
+        yield title, Case(settings("rtrl", 2, **options), task(kind, 3, 2))
 
 
 NETS = COMPILED | dict(_others()) | dict(_behind())
@@ -213,6 +224,26 @@ def with_rule(case, name, **options):
     return case._replace(settings=settings(name, **config))
 
 
+def a_step_later(case):
+    """Answers to a sequence and hidden units' weights after it, of the net whose outputs see the time step before; and
+    of the ordinary one with the same weights, to which they come a time step sooner. A test has gone before.
+
+    Outputs see hidden units alone, and weights change at the end: then that is all the difference there is.
+    """
+    found = {}
+    for key, seen in (("behind", "previous"), ("ordinary", "current")):
+        options = {"direct": False, "outputs_see": seen} | (SEQUENCE if case.settings.name != "bptt" else {})
+        other = Case(case.settings.model_copy(update=options), case.interface._replace(every_step=True), width=1)
+        net, lesson = new_net(other, seed=6), single_lesson(other)
+        if key == "ordinary":
+            lesson = lesson._replace(x=lesson.x[:-1], targets=lesson.targets[1:])
+        rows = case.learner.weights(other.settings, net, other.interface, 0)[: case.settings.hidden]
+        found[f"start {key}"] = np.concatenate(rows)
+        found[key] = teach(other, net, [[lesson._replace(rate=0.0), lesson]])[0].answers[len(lesson.x) :]
+        found[f"weights {key}"] = np.concatenate(rows)
+    return found
+
+
 def errors_with_bad_weights(case):
     """The mean |error| at the end of a sequence, if the weights of a unit are NaN: of the first and the last unit."""
     lesson = single_lesson(case, 2)._replace(rate=0.0)
@@ -234,6 +265,8 @@ def all_results():
             "not seen": weights_not_seen(case.learner, case.settings, case.interface, new_net(case), 0, most=60),
             "bad errors": errors_with_bad_weights(case),
         }
+        if design(case).behind:
+            found[name]["a step later"] = a_step_later(case)
         if case.settings.name == "bptt":
             found[name]["by rtrl"] = one_update(with_rule(case, "rtrl", **SEQUENCE))
         if case.settings.name == "elman":

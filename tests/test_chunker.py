@@ -61,7 +61,8 @@ def _others():
         title = ", ".join(["other", *map(str, options.values())])
         config = settings(hidden, **options, **(OFTEN_WRONG if n_symbols > 5 else {}))
         yield title, Case(config, symbols(n_symbols), (4, 1, 2)[n % 3])
-    for n, ways in enumerate((BEHIND, HALF, BEHIND | SEQUENCE, HALF | SEQUENCE, BEHIND | HALF | EITHER)):
+    more = (BEHIND | HALF | EITHER, BEHIND | ALONE, BEHIND | HALF | SEQUENCE | ALONE)
+    for n, ways in enumerate((BEHIND, HALF, BEHIND | SEQUENCE, HALF | SEQUENCE, *more)):
         config = settings((1, 3, 2)[n % 3], **ways)
         yield ", ".join(["behind", *map(str, ways.values())]), Case(config, symbols(5), (4, 1)[n % 2])
 
@@ -471,6 +472,9 @@ GOOD = {"name": "chunker", "hidden": 1, "failure": 0.25, "init": 0.1, "learning_
         ("predict_state", 1),
         ("judged", "chunker"),
         ("update", "epoch"),
+        ("outputs_see", "next"),
+        ("start", 1),
+        ("start", 0.25),
         ("error_factor", 3),
         ("init", 0.0),
         ("init", 101.0),
@@ -495,4 +499,4 @@ def test_missing_settings_are_named(field):
 def test_defaults():
     config = chunker.Settings(**GOOD)
     assert (config.predict_state, config.judged, config.update, config.error_factor) == (True, "automatizer", "step", 1)
-    assert config.precision == "float32"
+    assert (config.precision, config.outputs_see, config.start) == ("float32", "current", 0.0)

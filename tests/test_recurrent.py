@@ -33,6 +33,7 @@ SIDE_BY_SIDE = [name for name, case in COMPILED.items() if case.width > 1]
 EXACT = [name for name in DOUBLE if is_exact(NETS[name])]
 ELMAN = [name for name in DOUBLE if NETS[name].settings.name == "elman"]
 BPTT = [name for name in DOUBLE if NETS[name].settings.name == "bptt"]
+A_STEP_BEHIND = [name for name in NETS if design(NETS[name]).behind]
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +182,39 @@ def test_elman_is_bptt_cut_after_one_step(plain, name):
     for change, same in zip(one, other, strict=True):
         assert np.abs(change - same).max() < 1e-14
         assert np.abs(change).max() > 1e-6
+
+
+@pytest.mark.parametrize("name", A_STEP_BEHIND)
+def test_outputs_that_see_the_step_before_answer_and_teach_a_step_later(plain, name):
+    """An ordinary net has the same answers a time step sooner, and what they teach the hidden units is the same."""
+    found = plain[name]["a step later"]
+    assert len(found["behind"]) == LONGEST
+    assert found["behind"][1:].tobytes() == found["ordinary"].tobytes()
+    assert found["start behind"].tobytes() == found["start ordinary"].tobytes()
+    assert found["weights behind"].tobytes() == found["weights ordinary"].tobytes()
+    assert np.abs(found["weights behind"] - found["start behind"]).max() > 1e-4
+
+
+def test_outputs_that_see_the_step_before_by_hand():
+    """A hidden unit that starts from 1/2, then is 3/4 and 1/2: outputs see it, and the symbol of now."""
+    case = COMPILED["rtrl, behind, half"]
+    net, ln_3 = new_net(case), np.log(3)
+    hidden, output, *others = case.learner.weights(case.settings, net, case.interface, 0)
+    x = np.array([2, 4, 0])
+    hidden[...] = [9, 9, ln_3 - 1, 9, -1.5, 2]  # from symbols 0 to 4, then from itself: f(ln 3), f(0)
+    output[...] = [-2 - ln_3, 9, -2, 9, ln_3 - 3, 4]  # f(-2 + 4/2), f(ln 3 - 3 + 4 * 3/4), f(-2 - ln 3 + 4/2)
+    for row in others:
+        row[...] = 0
+    test, one_step = Lesson(x, np.array([0, 1, 2])), Lesson(x[:1], np.array([0]), 1.0)
+    before = hidden.tobytes()
+    answers = teach(case, net, [[test, test]] + [[test]] * 3)[0].answers
+    assert np.abs(answers[:, 0] - [0.5, 0.75, 0.25] * 2).max() < 1e-14
+    assert (answers[:, 1:] == 0.5).all()
+    teach(case, net, [[one_step]] + [[test]] * 3)
+    assert hidden.tobytes() == before  # what the outputs saw was a constant
+    change = np.array([0, 0, 1, 0, 0, 0.5]) / 8  # of what was seen, at 1/2 * 1/2 * (1 - 1/2)
+    assert np.abs(output - [-2 - ln_3, 9, -2, 9, ln_3 - 3, 4] - change).max() < 1e-14
+    assert np.abs(others[0] + change).max() < 1e-14
 
 
 def test_imaginary_differences_are_real_ones():

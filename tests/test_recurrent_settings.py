@@ -1,5 +1,7 @@
 """What nets of recurrent logistic units are made of: weights, how they start, and what is refused."""
 
+import json
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -97,7 +99,8 @@ BAD = [
     ("init", 0.0), ("init", 101.0), ("init", float("nan")),
     ("learning_rate", 0.0), ("learning_rate", 1001.0), ("learning_rate", float("inf")),
     ("precision", "float16"),
-    ("outputs_see", "next"), ("start", 0.25), ("start", 1),
+    ("outputs_see", "next"), ("outputs_see", None),
+    ("start", 0.25), ("start", 1), ("start", -0.5), ("start", True), ("start", "0.5"), ("start", None),
     ("blocks", 1),
 ]  # fmt: skip
 
@@ -150,11 +153,21 @@ def test_outputs_that_see_the_step_before_are_those_of_a_layered_net(name):
         LEARNERS["rtrl"].Settings(**needed)
 
 
+@pytest.mark.parametrize("name", NEEDED)
+def test_sequences_start_from_0_or_a_half(name):
+    """As TOML and JSON have them: 0 is the number 0.0, and the same net."""
+    for text, start in (("0", 0.0), ("0.0", 0.0), ("0.5", 0.5)):
+        config = LEARNERS[name].Settings.model_validate(NEEDED[name] | {"start": json.loads(text)})
+        assert (config.start, type(config.start)) == (start, float)
+        assert (config == LEARNERS[name].Settings(**NEEDED[name])) == (start == 0)
+
+
 def test_defaults():
     """Experiment 2a's nets have direct weights from inputs to outputs, Elman's have none."""
     configs = {name: LEARNERS[name].Settings(**needed) for name, needed in NEEDED.items()}
     for config in configs.values():
         assert (config.error_factor, config.precision) == (1, "float32")
         assert config.direct == (config.name != "elman")
+        assert (config.outputs_see, config.start) == ("current", 0.0)
     assert (configs["rtrl"].update, configs["elman"].update) == ("step", "step")
     assert (configs["rtrl"].teacher_forcing, configs["rtrl"].forgets) == (False, True)

@@ -1,11 +1,12 @@
 """Back-propagation through time, the exact gradient over whole sequences, for the nets of `learners.rtrl`.
 
-Time steps are kept until the sequence ends. Then the errors e_u(t) at the activations of the recurrent units (from the
-outputs of the same time step) go back through all of them (Hochreiter & Schmidhuber 1997, section 3.1)::
+Time steps are kept until the sequence ends. Then the errors e_u(t) at the activations of the recurrent units, from the
+outputs that saw them, go back through all of them (Hochreiter & Schmidhuber 1997, section 3.1)::
 
     delta_u(t) = f'(net_u(t)) (e_u(t) + sum_i w_iu delta_i(t+1))        dw_um = lr sum_t delta_u(t) z_m(t)
 
-and the weights change, once in a sequence. The sum equals that of RTRL.
+and the weights change, once in a sequence. The sum equals that of RTRL. Errors at y(0), which outputs see first if they
+see the time step before (``outputs_see``), go nowhere: that is a constant.
 """
 
 from typing import Literal, Self

@@ -14,7 +14,8 @@ layered nets of `kernels.recurrent`, their outputs see the inputs too, without b
    is what follows its own latest input.
 
 Outputs may see the hidden units of the time step before (``outputs_see``), each net's by its own count of time steps.
-A's extra outputs then predict C's hidden units as they are, which are a step of C's behind too.
+The targets of A's extra outputs are C's hidden units as they are then, as ever: with that setting they are a step of
+C's behind too, and at the first time step of a sequence they are what both nets start from (``start``).
 
 In tests A and C work together as in training, without learning. ``judged``: what counts is A alone, which is to have
 learnt it all in the end, or at each time step the better of both, as if one knew which to believe. There is no time

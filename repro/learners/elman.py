@@ -7,7 +7,8 @@ time that is cut after one step. Activations and errors are those of `kernels.re
     delta_h(t) = f'(net_h(t)) sum_k w_kh e_k(t)        dw_hm = lr delta_h(t) z_m(t)
 
 Weights change at every time step with a target, or at the end of the sequence. With ``direct`` the outputs see the
-inputs too, as those of 2a and 2b do.
+inputs too, as those of 2a and 2b do. If they see the hidden units of the time step before (``outputs_see``), e_k(t + 1)
+takes the place of e_k(t); at the first time step hidden units learn nothing.
 """
 
 from typing import Literal

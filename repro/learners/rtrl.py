@@ -38,7 +38,7 @@ class Settings(RecurrentNet):
     net: Literal["layered", "full"]
     direct: bool = Field(True, description="do the outputs of a layered net see the inputs too")
     teacher_forcing: bool = Field(False, description="do the targets take the place of a full net's outputs")
-    forgets: bool = Field(True, description="does each sequence start from activations of 0")
+    forgets: bool = Field(True, description="does each sequence start anew, from activations of start")
     update: Literal["step", "sequence"] = Field("step", description="when weights change")
 
     @model_validator(mode="after")
