@@ -1,9 +1,9 @@
 """Which readings carry which rows: where the published numbers come out, and after how many attempts.
 
 A reading carries a row if no value of it that is judged is off: the success rate is EQUIVALENT or CONSISTENT, and so is
-every training time, of which a CONSISTENT one counts only if the interval of its ratio is no wider than a factor of 3
-from end to end: a wide interval agrees with everything. A training time that the paper prints as a bound says no more
-than its success rate, and is passed by.
+every training time, of which a CONSISTENT one counts only if the interval of its ratio has 1 in it and is no wider than
+a factor of 3 from end to end: a wide interval agrees with everything. A training time that the paper prints as a bound
+says no more than its success rate, and is passed by.
 
 Who tries many readings finds one that fits. So beside each stands how many settings had been tried on its row, screened
 ones among them, and whether the row had a part in choosing it.
@@ -28,7 +28,7 @@ _JUDGED = ("success rate", "success after")
 Standing = Literal["carries", "no difference proven", "does not carry", "cannot be judged", "not run"]
 STANDINGS: dict[Standing, str] = {
     "carries": "success rate and all training times are as published",
-    "no difference proven": "none DIFFERS, but an interval is too wide to say that it is as published",
+    "no difference proven": "none DIFFERS, but an interval is too wide, or leaves equality out when taken alone",
     "does not carry": "some value DIFFERS",
     "cannot be judged": "none DIFFERS, but some is NOT COMPARABLE",
     "not run": "trials are missing",
@@ -70,7 +70,8 @@ def agrees(one: Comparison) -> bool:
     """Whether a value is as published, as far as a verdict can say and an interval is narrow enough to."""
     if one.verdict != "CONSISTENT" or one.unit != "ratio" or one.contrast is None:
         return one.verdict in AGREE
-    return one.contrast.low > 0 and one.contrast.high / one.contrast.low <= WIDEST
+    low, high = one.contrast.low, one.contrast.high
+    return 0 < low <= 1 <= high <= WIDEST * low
 
 
 def of(found: Iterable[Comparison], store: Store) -> list[Fit]:

@@ -52,9 +52,10 @@ def paragraphs(fits: Sequence[Fit]) -> list[str]:
     """What the words mean, and what follows for readings."""
     told = [
         "; ".join(f"{standing}: {about}" for standing, about in STANDINGS.items())
-        + ". A training time is as published if it is EQUIVALENT, or CONSISTENT with an interval no wider than a "
-        f"factor of {WIDEST:g}. 'Tried' are the settings that have been tried on a row, screened ones included; who "
-        "tries many finds one that fits. Rows that readings were chosen on flatter these readings; others do not."
+        + ". A training time is as published if it is EQUIVALENT, or CONSISTENT with an interval that has 1 in it and "
+        f"is no wider than a factor of {WIDEST:g}. 'Tried' are the settings that have been tried on a row, screened "
+        "ones included; who tries many finds one that fits. Rows that readings were chosen on flatter these readings; "
+        "others do not."
     ]
     numbers = readings.counts(fits)
     if numbers:

@@ -69,6 +69,8 @@ def test_a_consistent_time_counts_if_its_interval_is_narrow(store):
     wide = changed(time, contrast=changed(time.contrast, low=0.6, high=1.81))
     assert (readings.agrees(narrow), readings.agrees(wide)) == (True, False)
     assert not readings.agrees(changed(narrow, verdict="DIFFERS"))
+    for low, high in ((1.01, 2.0), (0.5, 0.99)):  # taken alone it would count as different
+        assert not readings.agrees(changed(time, contrast=changed(time.contrast, low=low, high=high)))
     assert readings.agrees(changed(wide, verdict="EQUIVALENT"))
 
 
