@@ -53,6 +53,11 @@ class Fit:
         """The name of the reading."""
         return self.values[0].line.reading
 
+    @property
+    def run(self) -> bool:
+        """Have all of its trials run."""
+        return self.standing != "not run"
+
     @cached_property
     def standing(self) -> Standing:
         """Whether the reading carries the row."""

@@ -109,7 +109,7 @@ def render(
         counts=counts(found),
         forest=Markup(style.svg(forest.figure(of_readings(found, ""), margins), "forest")) if records else "",
         meaning=verdict_table.paragraphs(found, margins),
-        matrix=Markup(style.svg(matrix.figure(fits), "readings")) if records else "",
+        matrix=Markup(style.svg(matrix.figure(fits), "readings")) if any(fit.run for fit in fits) else "",
         readings=readings_view.paragraphs(fits),
         parts=parts,
         n_trials=len(records),

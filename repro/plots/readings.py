@@ -45,7 +45,7 @@ def figure(fits: Sequence[Fit]) -> "Figure":
         If no reading was run on any of the rows.
 
     """
-    run = [fit for fit in fits if fit.standing != "not run"]
+    run = [fit for fit in fits if fit.run]
     if not run:
         raise style.PlotError("nothing to draw: no row has run; `repro run` runs them")
     rows = list(dict.fromkeys(fit.row.name for fit in fits))
