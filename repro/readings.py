@@ -163,5 +163,5 @@ def one_line(fits: Mapping[str, Sequence[Fit]], row: str) -> str:
         return ""
     names = " and ".join(f"'{fit.reading}'" for fit in some[:2])
     more = f" and {len(some) - 2} more" if len(some) > 2 else ""
-    where = "among them on this row" if some[0].screened else "not on this row"
-    return f"{row}: carried by {names}{more}, of {some[0].tried} readings tried; they were chosen {where}"
+    where = f"of {some[0].tried} readings tried here" if some[0].screened else "chosen on other rows"
+    return f"{row} is carried by {names}{more}, {where}"

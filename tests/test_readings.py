@@ -135,8 +135,13 @@ def test_the_command_tells_all_and_what_follows(store):
 def test_compare_names_the_reading_that_carries_a_row(store):
     screened(store, "6a/lstm", {"learner.cells_see": "inputs"})
     text = " ".join(run(store, "compare", "9").split())
-    assert "6a/lstm: carried by 'plain-error', of 3 readings tried; they were chosen among them on this row" in text
-    assert "6b/lstm: carried" not in text
+    assert "6a/lstm is carried by 'plain-error', of 3 readings tried here. `repro readings` has them all." in text
+    assert "6b/lstm is carried" not in text
+
+
+def test_compare_says_where_the_readings_were_chosen(store):
+    text = " ".join(run(store, "compare", "9").split())
+    assert "6a/lstm is carried by 'plain-error', chosen on other rows." in text
 
 
 def test_the_matrix_has_a_square_for_each_reading_that_was_run(store):
