@@ -144,11 +144,11 @@ def courses(question: Question, show: Callable[[str], object] = lambda _: None) 
 
     row, found = config.load()[question.row], []
     quantity = QUANTITIES[question.of]
+    short = _NO_LOOK if row.cell().settings["stop"]["exam_sequences"] else {}
     for net in question.nets:
         values = []
         for n in question.sequences:
             show(f"{question.row}, {net.label}, after {n:,} sequences")
-            short = _NO_LOOK if row.cell().settings["stop"]["exam_sequences"] else {}
             cell = row.cell(overrides={**net.changes, **_ENDLESS, **short, "stop.max_sequences": max(n, 1)})
             seen = []
             for trial in range(question.trials):

@@ -190,7 +190,7 @@ def compare(
     repro compare 6a/lstm --by learning_rate
     repro compare --check
     """
-    from repro import claims, config, verdict_table
+    from repro import claims, config, grid, verdict_table
     from repro import compare as judge
     from repro import readings as fits
     from repro.store import Store
@@ -199,16 +199,15 @@ def compare(
         raise config.ConfigError("verdicts are recorded of the rows' own settings: not with --set, --seed or --by")
     if brief and not view.usual:
         raise config.ConfigError("sentences are of the rows' own settings: not with --set, --seed or --by")
-    margins = judge.Margins(margin, points / 100)
-    found = judge.of_selection(select, config.load(), Store(results), margins, view)
+    margins, store = judge.Margins(margin, points / 100), Store(results)
+    found = judge.of_selection(select, config.load(), store, margins, view)
     said = claims.of(found)
     if brief:
         click.echo(verdict_table.sentences(said, form, columns))
     else:
-        carried = fits.carrying(fits.of(found, Store(results))) if view.usual else {}
-        notes = [fits.one_line(carried, row) for row in carried]
+        carried = fits.sentences(fits.of(found, store)) if view.usual and form not in grid.DATA else []
         shown = judge.of_readings(found, reading)
-        click.echo(verdict_table.render(shown, margins, form, columns, said, list(filter(None, notes))))
+        click.echo(verdict_table.render(shown, margins, form, columns, said, carried))
     recorded = results / judge.RECORDED
     if accept:
         click.echo(f"{judge.accept(found, recorded)} verdicts recorded in {recorded}", err=True)

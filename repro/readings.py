@@ -9,7 +9,7 @@ Who tries many readings finds one that fits. So beside each stands how many sett
 ones among them, and whether the row had a part in choosing it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -102,16 +102,16 @@ def of(found: Iterable[Comparison], store: Store) -> list[Fit]:
     }
     run: dict[str, set[str]] = {}
     for (row, _), values in groups.items():
-        run.setdefault(row, set()).add(_settings(values[0].line.cell))
+        run.setdefault(row, set()).add(unlimited(values[0].line.cell))
     fits = []
     for (name, _), values in groups.items():
         screened = [cell for cell in cells[values[0].line.row.experiment] if cell.row == name]
-        tried = run[name] | set(map(_settings, screened))
+        tried = run[name] | set(map(unlimited, screened))
         fits.append(Fit(tuple(values), len(tried), bool(screened)))
     return sorted(fits, key=lambda fit: (order(fit.values[0].line.published.table), fit.values[0].line.published.line))
 
 
-def _settings(cell: Cell) -> str:
+def unlimited(cell: Cell) -> str:
     """What was tried, whatever it is called and however long it was run."""
     stop = {name: value for name, value in cell.settings["stop"].items() if name != "max_sequences"}
     return canonical([{**cell.settings, "stop": stop}])
@@ -156,12 +156,13 @@ def smallest_sets(fits: Sequence[Fit], most: int = 6) -> list[tuple[tuple[str, .
     return found
 
 
-def one_line(fits: Mapping[str, Sequence[Fit]], row: str) -> str:
-    """What carries a row, in a line; nothing if nothing does, or if it is as printed."""
-    some = fits.get(row, ())
-    if not some or some[0].reading == PRINTED:
-        return ""
-    names = " and ".join(f"'{fit.reading}'" for fit in some[:2])
-    more = f" and {len(some) - 2} more" if len(some) > 2 else ""
-    where = f"of {some[0].tried} readings tried here" if some[0].screened else "chosen on other rows"
-    return f"{row} is carried by {names}{more}, {where}"
+def sentences(fits: Iterable[Fit]) -> list[str]:
+    """For each row that a reading carries, and `printed` does not: which, and of how many."""
+    told = []
+    for row, some in carrying(fits).items():
+        if some[0].reading != PRINTED:
+            names = " and ".join(f"'{fit.reading}'" for fit in some[:2])
+            more = f" and {len(some) - 2} more" if len(some) > 2 else ""
+            where = f"of {some[0].tried} readings tried here" if some[0].screened else "chosen on other rows"
+            told.append(f"{row} is carried by {names}{more}, {where}")
+    return told

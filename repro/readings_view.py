@@ -9,6 +9,7 @@ from repro.compare import Comparison
 from repro.config import PRINTED
 from repro.readings import STANDINGS, WIDEST, Fit
 from repro.table_notes import title_of
+from repro.verdict_table import contrast
 
 
 class _Line(NamedTuple):
@@ -69,18 +70,7 @@ def paragraphs(fits: Sequence[Fit]) -> list[str]:
 
 
 def _ratio(line: _Line) -> str:
-    c = line.one.contrast
-    if c is None or line.one.unit != "ratio":
-        return "-"
-    return f"x {c.value:.2f} [{c.low:.2f}, {c.high:.2f}]"
-
-
-def _published(line: _Line) -> float | None:
-    return line.one.published_mean if line.one.value == "success after" else None
-
-
-def _ours(line: _Line) -> float | None:
-    return line.one.our_mean if line.one.value == "success after" else None
+    return contrast(line.one) if line.one.unit == "ratio" else "-"
 
 
 SCHEMA = Schema[_Line](
@@ -92,9 +82,13 @@ SCHEMA = Schema[_Line](
         Column("reading", str, "", "how the paper is read; printed: literally", lambda line: line.fit.reading),
         Column("note", str, "", "the same in words", lambda line: line.fit.row.readings[line.fit.reading].note),
         Column(
-            "sequences_published", float, "sequences", "training until success, in the paper: a mean", _published
+            "sequences_published", float, "sequences", "training until success, in the paper: a mean",
+            lambda line: line.one.published_mean,
         ),
-        Column("sequences", float, "sequences", "training until success, ours: mean of the trials that succeed", _ours),
+        Column(
+            "sequences", float, "sequences", "training until success, ours: mean of the trials that succeed",
+            lambda line: line.one.our_mean,
+        ),
         Column("ratio", float, "", "of ours to the published one", lambda line: _end(line, "value")),
         Column("ratio_low", float, "", "lower end of its 95 % interval", lambda line: _end(line, "low")),
         Column("ratio_high", float, "", "upper end of its 95 % interval", lambda line: _end(line, "high")),
@@ -114,8 +108,8 @@ SCHEMA = Schema[_Line](
         "row": View("row", key=True, above=True),
         "stage": View("stage", needed=lambda some: len({line.one.key[2] for line in some}) > 1, key=True),
         "reading": View("reading", key=True),
-        "sequences_published": View("paper", lambda line: whole(_published(line)), group="success after:"),
-        "sequences": View("ours", lambda line: whole(_ours(line)), group="success after:"),
+        "sequences_published": View("paper", lambda line: whole(line.one.published_mean), group="success after:"),
+        "sequences": View("ours", lambda line: whole(line.one.our_mean), group="success after:"),
         "ratio": View("ours/paper [95 %]", _ratio, align="right"),
         "solved": View("solved", lambda line: _solved(line) if line.one.line.measured.n else "-"),
         "standing": View("", lambda line: line.fit.standing),

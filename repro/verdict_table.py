@@ -103,7 +103,8 @@ def _block(found: Sequence[Comparison], columns: Sequence[str]) -> grid.Block:
     return replace(block, body=[[name, *cells[1:]] for name, cells in zip(names, block.body, strict=True)])
 
 
-def _contrast(one: Comparison) -> str:
+def contrast(one: Comparison) -> str:
+    """The ratio or difference with its interval, for people; a dash where there is none."""
     c = one.contrast
     if c is None:
         return "-"
@@ -121,7 +122,7 @@ def _notes(names: Sequence[str], found: Sequence[Comparison]) -> list[str]:
         reasons = [f"{one.verdict}: {one.why}"] if one.why else []
         for other in one.readings:
             reading = f"'{other.line.reading}' ({other.line.row.readings[other.line.reading].note})"
-            reasons.append(f"under the reading {reading} it is {other.verdict}: {other.ours}, {_contrast(other)}")
+            reasons.append(f"under the reading {reading} it is {other.verdict}: {other.ours}, {contrast(other)}")
         for reason in reasons:
             about.setdefault(reason, {}).setdefault(name, []).append(one.value)
     notes = [
@@ -235,7 +236,7 @@ SCHEMA = Schema[Comparison](
         "value": View("value", key=True),
         "published": View("paper", align="right"),
         "ours": View("ours", align="right"),
-        "estimate": View("ratio or difference\n[95 %]", _contrast, align="right"),
+        "estimate": View("ratio or difference\n[95 %]", contrast, align="right"),
         "p_holm": View("p\n(Holm)", _p),
         "verdict": View("verdict"),
     },

@@ -11,26 +11,26 @@ import json
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
-from math import exp, log
 from pathlib import Path
-from statistics import fmean, median
+from statistics import median
 from typing import Any, NamedTuple
 
-from repro import config, sweep, tables
-from repro.cell import Cell
+from repro import config, readings, screen, sweep, tables
+from repro.columns import whole
 from repro.store import Store
-from repro.trial import Record
 
-FOLDER = Path(__file__).parent.parent / "results" / "search"
+FOLDER = Path(__file__).parent.parent / "results" / readings.SEARCH
 MOST_OFF, NEAR, HELPS = 20, 1.5, 1.25  # percentage points, factor, factor: see PROTOCOL.md
 SEEDS = {1: 1, 2: 2}  # root seed of each phase
 
 
 def plan() -> list[dict[str, Any]]:
     """The screenings, in their order."""
-    screens: list[dict[str, Any]] = tomllib.loads((FOLDER / "plan.toml").read_text(encoding="utf-8"))["screens"]
-    return screens
+    entries: list[dict[str, Any]] = tomllib.loads((FOLDER / "plan.toml").read_text(encoding="utf-8"))["screens"]
+    return entries
 
 
 def products() -> None:
@@ -58,15 +58,15 @@ def toml(value: Any) -> str:
 
 def run(phase: int | None, row: str | None) -> None:
     """Run what is missing, one process for each row."""
-    for screen in plan():
-        if phase in (None, screen["phase"]) and row in (None, screen["row"]):
+    for entry in plan():
+        if phase in (None, entry["phase"]) and row in (None, entry["row"]):
             command = [
-                sys.executable, "-m", "repro", "screen", screen["row"],
-                "--sweep", str(FOLDER / "variants" / screen["variants"]), "--trials", str(screen["trials"]),
-                "--keep", "10000", "--max-sequences", str(screen["limit"]), "--seed", str(SEEDS[screen["phase"]]),
+                sys.executable, "-m", "repro", "screen", entry["row"],
+                "--sweep", str(FOLDER / "variants" / entry["variants"]), "--trials", str(entry["trials"]),
+                "--keep", "10000", "--max-sequences", str(entry["limit"]), "--seed", str(SEEDS[entry["phase"]]),
                 "--results", str(FOLDER), "-j", "1", "--format", "md",
             ]  # fmt: skip
-            print(f"phase {screen['phase']}: {screen['row']}", flush=True)
+            print(f"phase {entry['phase']}: {entry['row']}", flush=True)
             subprocess.run(command, check=True)
 
 
@@ -75,47 +75,55 @@ class Line(NamedTuple):
 
     name: str
     note: str
-    n_changed: int
-    n_trials: int
-    n_solved: int
-    mean: float | None  # of the training sequences of the successes
-    restricted: float  # failures counting as the limit
-    ratio: float | None  # of the mean to the published one
-    distance: float  # of the restricted mean from it, as a factor
-    cell: Cell
+    one: screen.Standing
 
-    def near(self, percent: float) -> bool:
+    @property
+    def n_solved(self) -> int:
+        """How many of its trials succeeded."""
+        return len(self.one.times)
+
+    @property
+    def n_trials(self) -> int:
+        """How many it has."""
+        return len(self.one.records)
+
+    @property
+    def distance(self) -> float:
+        """The factor by which the restricted mean is off the published one."""
+        return off(self.one.restricted_mean or 0.0, self.one.published or 0.0)
+
+    @property
+    def near(self) -> bool:
         """Is it near the published success rate and mean; see PROTOCOL.md."""
-        return (
-            self.ratio is not None
-            and max(self.ratio, 1 / self.ratio) <= NEAR
-            and abs(100 * self.n_solved / self.n_trials - percent) <= MOST_OFF
-        )
+        mean, published = self.one.mean, self.one.published
+        if mean is None or published is None or off(mean, published) > NEAR:
+            return False
+        return abs(100 * self.n_solved / self.n_trials - percent(self.one.item.row)) <= MOST_OFF
 
 
-def lines(screen: dict[str, Any], store: Store) -> tuple[list[Line], float, float]:
-    """What came of the variants of a screening; the published mean and success rate."""
-    row = config.load()[screen["row"]]
-    line = [line for line in row.published if line.sequences and not line.beyond][-1]
-    assert line.sequences
-    percent = 100.0 if line.success in (None, "some") else float(line.success)
+def off(mean: float, published: float) -> float:
+    """How far a mean is from the published one, as a factor of at least 1."""
+    return max(mean / published, published / mean)
+
+
+def percent(row: config.Row) -> float:
+    """The published success rate: all, where the paper mentions no failure."""
+    success = [line.success for line in row.published if line.sequences and not line.beyond][-1]
+    return 100.0 if success in (None, "some") else float(success)
+
+
+def lines(entry: dict[str, Any], store: Store) -> list[Line]:
+    """What came of the variants of a screening that have all their trials, the nearest first."""
+    row, variants = config.load()[entry["row"]], sweep.read(FOLDER / "variants" / entry["variants"])
     stored, found = store.stored(row.experiment), []
-    for one in sweep.read(FOLDER / "variants" / screen["variants"]):
-        limited = {**one.changes, "stop.max_sequences": screen["limit"]}
-        cell = row.cell(one.reading or config.PRINTED, limited, SEEDS[screen["phase"]])
-        trials: dict[int, Record] = {record.trial: record for record in stored.records(cell.key)}
-        if len(trials) < screen["trials"]:
-            continue
-        records = [trials[number] for number in range(screen["trials"])]
-        times = [record.sequences for record in records if record.outcome == "solved"]
-        restricted = fmean([*times, *[screen["limit"]] * (len(records) - len(times))])
-        mean = fmean(times) if times else None
-        ratio = mean / line.sequences if mean else None
-        away = exp(abs(log(restricted / line.sequences)))
-        found.append(
-            Line(one.name, one.note, len(one.changes), len(records), len(times), mean, restricted, ratio, away, cell)
-        )
-    return sorted(found, key=lambda one: one.distance), line.sequences, percent
+    for variant in variants:
+        limited = {"stop.max_sequences": entry["limit"]}, SEEDS[entry["phase"]]
+        (one,) = screen.begin(row, [variant], None, limited, ({}, 0))
+        trials = {record.trial: record for record in stored.records(one.item.cell.key)}
+        if len(trials) >= entry["trials"]:
+            records = tuple(trials[number] for number in range(entry["trials"]))
+            found.append(Line(variant.name, variant.note, replace(one, records=records)))
+    return sorted(found, key=lambda line: line.distance)
 
 
 def report() -> str:
@@ -128,37 +136,35 @@ def report() -> str:
         "trials chose among readings: what looks good here looks better than it is, and no table counts it.",
         "",
     ]
-    for screen in plan():
-        found, published, percent = lines(screen, store)
+    came = [(entry, lines(entry, store)) for entry in plan()]
+    for entry, found in came:
         if not found:
             continue
-        printed = next((one for one in found if one.name == "printed"), None)
+        row = config.load()[entry["row"]]
+        printed = next((line for line in found if line.name == "printed"), None)
         parts += [
-            f"## Phase {screen['phase']}: {screen['row']}",
+            f"## Phase {entry['phase']}: {entry['row']}",
             "",
-            f"Published: {published:,}, {percent:.0f} %. {len(found)} variants, {screen['trials']} trials each, up to "
-            f"{screen['limit']:,} sequences, root seed {SEEDS[screen['phase']]}.",
+            f"Published: {found[0].one.published:,}, {percent(row):.0f} %. {len(found)} variants, "
+            f"{entry['trials']} trials each, up to {entry['limit']:,} sequences, root seed {SEEDS[entry['phase']]}.",
             "",
             "| variant | | solved | mean of these | ours/paper | mean of all, to limit | |",
             "|---|---|---|---|---|---|---|",
         ]
-        for one in found:
-            fate = ""
-            if one.near(percent):
-                fate = "near"
-            elif printed and one.distance * HELPS <= printed.distance:
+        for line in found:
+            fate = "near" if line.near else ""
+            if printed and not line.near and line.distance * HELPS <= printed.distance:
                 fate = "helps"
-            mean = f"{one.mean:,.0f}" if one.mean else "-"
-            ratio = f"x {one.ratio:.2f}" if one.ratio else "-"
+            ratio = f"x {line.one.ratio:.2f}" if line.one.ratio else "-"
             parts.append(
-                f"| {one.name} | {one.note} | {one.n_solved} of {one.n_trials} | {mean} | {ratio} | "
-                f"{one.restricted:,.0f} | {fate} |"
+                f"| {line.name} | {line.note} | {line.n_solved} of {line.n_trials} | {whole(line.one.mean)} | "
+                f"{ratio} | {whole(line.one.restricted_mean)} | {fate} |"
             )
         parts.append("")
-    return "\n".join([*parts, *flattery(store)])
+    return "\n".join([*parts, *flattery(came)])
 
 
-def flattery(store: Store) -> list[str]:
+def flattery(came: Sequence[tuple[dict[str, Any], Sequence[Line]]]) -> list[str]:
     """By how much choice flatters: readings that were near in a screening, and judged by other trials."""
     rows, results = config.load(), Store(FOLDER.parent)
     parts = [
@@ -171,36 +177,36 @@ def flattery(store: Store) -> list[str]:
         "|---|---|---|---|---|---|",
     ]
     pairs = []
-    for screen in plan():
-        found, published, percent = lines(screen, store)
-        judged = {line.reading: line.measured for line in tables.selected([screen["row"]], rows, results)}
-        for one in found:
-            for reading, measured in judged.items():
-                same = unlimited(rows[screen["row"]].cell(reading)) == unlimited(one.cell)
-                if reading == config.PRINTED or not same or not one.near(percent) or not measured.sequences:
-                    continue
-                then, now = one.mean or 0.0, measured.sequences.value
-                far = [exp(abs(log(mean / published))) for mean in (then, now)]
-                pairs.append(far)
-                parts.append(
-                    f"| {screen['row']} | {reading} | {one.n_solved} of {one.n_trials}, {then:,.0f} | "
-                    f"{measured.n_solved} of {measured.n}, {now:,.0f} | {far[0]:.2f} | {far[1]:.2f} |"
-                )
+    for entry, found in came:
+        judged = {
+            readings.unlimited(line.cell): line
+            for line in tables.selected([entry["row"]], rows, results)
+            if line.reading != config.PRINTED and line.measured.sequences
+        }
+        for line in found:
+            same = judged.get(readings.unlimited(line.one.item.cell))
+            if not line.near or same is None:
+                continue
+            then, now, published = line.one.mean, same.measured.sequences, line.one.published
+            assert then
+            assert now
+            assert published
+            far = off(then, published), off(now.value, published)
+            pairs.append(far)
+            parts.append(
+                f"| {entry['row']} | {same.reading} | {line.n_solved} of {line.n_trials}, {whole(then)} | "
+                f"{same.measured.n_solved} of {same.measured.n}, {whole(now.value)} | {far[0]:.2f} | {far[1]:.2f} |"
+            )
     if pairs:
-        then, now = (median(far[k] for far in pairs) for k in (0, 1))
-        parts += ["", f"Median of {len(pairs)}: {then:.2f} when they were chosen, {now:.2f} when they were judged."]
+        chosen, again = (median(far[k] for far in pairs) for k in (0, 1))
+        parts += ["", f"Median of {len(pairs)}: {chosen:.2f} when they were chosen, {again:.2f} when they were judged."]
     return [*parts, ""]
 
 
-def unlimited(cell: Cell) -> dict[str, Any]:
-    """Settings without the limit."""
-    stop = {name: value for name, value in cell.settings["stop"].items() if name != "max_sequences"}
-    return {**cell.settings, "stop": stop}
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["run"]:
-        run(int(sys.argv[2]) if len(sys.argv) > 2 else None, sys.argv[3] if len(sys.argv) > 3 else None)
+    arguments = sys.argv[2:]
+    if sys.argv[1:2] == ["run"] and len(arguments) < 3 and (not arguments or arguments[0] in map(str, SEEDS)):
+        run(int(arguments[0]) if arguments else None, arguments[1] if arguments[1:] else None)
     elif sys.argv[1:] == ["products"]:
         products()
     elif sys.argv[1:] == ["report"]:

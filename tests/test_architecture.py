@@ -65,7 +65,7 @@ ALLOWED = {
     "compare": {"config", "contrasts", "errors", "files", "schema", "store", "tables", "trial", "views"},
     "claims": {"compare", "config", "tables"},
     "readings": {"cell", "compare", "config", "store", "tables"},
-    "readings_view": {"columns", "compare", "config", "grid", "readings", "table_notes"},
+    "readings_view": {"columns", "compare", "config", "grid", "readings", "table_notes", "verdict_table"},
     "cli_readings": {"compare", "completion", "config", "options", "readings", "readings_view", "store"},
     "verdict_table": {
         "claims",
