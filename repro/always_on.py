@@ -8,56 +8,34 @@ the partial derivative of the internal state by the weight from one grows with e
 while that by the weight from an input symbol has a term only where the symbol came. So over a long time lag an update
 at the end of a sequence moves the weights from sources that are always on most, and these then move the state at every
 step. What follows is measured: derivatives against time, and what becomes of internal states with training.
-
-Nets are those of the campaign's rows, under readings, in trials that never stop; controls differ in one setting.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-_ENDLESS = {"stop.window": 1_000_000}  # no trial is asked before its limit: it goes on, whatever it learns
-_NO_LOOK = {"stop.exam_sequences": 1}  # and where there are exams the last look is short
+from repro.courses import Course, Net, Question, courses, spread
 
-
-@dataclass(frozen=True)
-class Net:
-    """Nets to be trained: a row, and what of it is not as printed."""
-
-    label: str
-    changes: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of nets as they learn."""
-
-    title: str
-    row: str
-    what: str  # the quantity, in words
-    of: str  # its name: a key of `QUANTITIES`
-    nets: tuple[Net, ...]
-    sequences: tuple[int, ...]  # training sequences after which they are looked at
-    trials: int = 5
-    tests: int = 4  # test sequences on which
-
-
-@dataclass(frozen=True)
-class Course:
-    """A quantity against training sequences, or time steps."""
-
-    label: str
-    x: np.ndarray  # (n,)
-    value: np.ndarray  # (n, 3) least, median and largest over trials, and test sequences or cells
-
+if TYPE_CHECKING:
+    from repro.watching import Watched
 
 FRESH = ("2c/lstm/q=200,p=200", 10)  # the row whose fresh nets' derivatives are measured, and of how many trials
 
+
+def _at_end(seen: "Watched") -> float:
+    """The largest internal state at the last time step."""
+    return float(np.abs(seen.units["internal state"][-1]).max())
+
+
+def _most(seen: "Watched") -> float:
+    """The largest internal state at any."""
+    return float(np.abs(seen.units["internal state"]).max())
+
+
 QUESTIONS = (
     Question(
-        "2c, q = p = 200", "2c/lstm/q=200,p=200", "largest |internal state| at the trigger", "state",
+        "2c, q = p = 200", "2c/lstm/q=200,p=200", "largest |internal state| at the trigger", _at_end,
         (
             Net("as printed"),
             Net("gates see inputs alone (control)", {"learner.gates_see": "inputs"}),
@@ -66,7 +44,7 @@ QUESTIONS = (
         (0, 100, 300, 1000, 3000, 10_000),
     ),
     Question(
-        "4, T = 500, linear output", "4/lstm/T=500", "largest |internal state| at the end", "state",
+        "4, T = 500, linear output", "4/lstm/T=500", "largest |internal state| at the end", _at_end,
         (
             Net("biases learn", {"learner.output": "linear"}),
             Net("cells without biases (control)", {"learner.output": "linear", "learner.biased": "gates+outputs"}),
@@ -78,7 +56,7 @@ QUESTIONS = (
         (0, 100, 300, 1000, 3000, 10_000),
     ),
     Question(
-        "1, 3x2, rate .5", "1/lstm/3x2,lr=0.5", "largest |internal state| in a string", "most",
+        "1, 3x2, rate .5", "1/lstm/3x2,lr=0.5", "largest |internal state| in a string", _most,
         (
             Net("as printed"),
             Net("cells see no gates (control)", {"learner.cells_see": "no gates"}),
@@ -87,11 +65,6 @@ QUESTIONS = (
         (0, 30, 100, 300, 1000, 3000),
     ),
 )  # fmt: skip
-
-QUANTITIES: dict[str, Callable[[Mapping[str, np.ndarray]], float]] = {
-    "state": lambda units: float(np.abs(units["internal state"][-1]).max()),
-    "most": lambda units: float(np.abs(units["internal state"]).max()),
-}
 
 
 def derivatives(inputs: np.ndarray, units: Mapping[str, np.ndarray], g: tuple[float, float]) -> dict[str, np.ndarray]:
@@ -133,37 +106,9 @@ def growth(show: Callable[[str], object] = lambda _: None) -> list[Course]:
     shortest = min(len(values) for values in found["gate"])
     labels = {"gate": "from a gate", "second": "from x or y, the symbol to be kept", "once": "from a distractor"}
     return [
-        Course(label, np.arange(1, shortest + 1), _spread(np.hstack([one[:shortest] for one in found[source]])))
+        Course(label, np.arange(1, shortest + 1), spread(np.hstack([one[:shortest] for one in found[source]])))
         for source, label in labels.items()
     ]
-
-
-def courses(question: Question, show: Callable[[str], object] = lambda _: None) -> list[Course]:
-    """A question's answer, for each of its nets."""
-    from repro import config, watching
-
-    row, found = config.load()[question.row], []
-    quantity = QUANTITIES[question.of]
-    short = _NO_LOOK if row.cell().settings["stop"]["exam_sequences"] else {}
-    for net in question.nets:
-        values = []
-        for n in question.sequences:
-            show(f"{question.row}, {net.label}, after {n:,} sequences")
-            cell = row.cell(overrides={**net.changes, **_ENDLESS, **short, "stop.max_sequences": max(n, 1)})
-            seen = []
-            for trial in range(question.trials):
-                rerun = watching.Rerun(cell, trial)
-                if n:
-                    rerun.train()
-                seen += [quantity(rerun.watch(number).units) for number in range(question.tests)]
-            values.append(seen)
-        found.append(Course(net.label, np.array(question.sequences), _spread(np.array(values))))
-    return found
-
-
-def _spread(values: np.ndarray) -> np.ndarray:
-    """Least, median and largest of each row."""
-    return np.stack([values.min(axis=1), np.median(values, axis=1), values.max(axis=1)], axis=1)
 
 
 def measure(

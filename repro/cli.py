@@ -229,7 +229,18 @@ main.add_command(status)
 @click.argument(
     "kind",
     type=click.Choice(
-        ["forest", "survival", "strips", "scaling", "learning", "success", "readings", "errorflow", "alwayson"]
+        [
+            "forest",
+            "survival",
+            "strips",
+            "scaling",
+            "learning",
+            "success",
+            "readings",
+            "errorflow",
+            "alwayson",
+            "outputcurve",
+        ]
     ),
 )
 @click.argument("select", nargs=-1, shell_complete=completion.lines)
@@ -245,9 +256,9 @@ def plot(
 
     KIND is forest (which published values hold), survival (share of trials solved against training sequences), strips
     (every trial as a dot), scaling (Table 3), learning (error against training sequences), success (Tables 1 and 2),
-    readings (which carry which rows), errorflow (section 3), alwayson (why some readings do). SELECT is what `repro
-    table` takes; for learning also trials, ROW:NUMBER. A forest without it is of all that the paper prints, and shows a
-    reading beside `printed`, as `repro compare` does.
+    readings (which carry which rows), errorflow (section 3), alwayson and outputcurve (why some readings do). SELECT is
+    what `repro table` takes; for learning also trials, ROW:NUMBER. A forest without it is of all that the paper prints,
+    and shows a reading beside `printed`, as `repro compare` does.
 
     \b
     repro plot forest

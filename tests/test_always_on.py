@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from twins import lstm as twin
 
-from repro import always_on, config, watching
+from repro import always_on, config, courses
 from repro.plots import always_on as figures
 from repro.plots import kinds, style
 
@@ -60,46 +60,23 @@ def test_what_is_always_on_grows_and_what_came_once_does_not(net):
     assert np.allclose(np.cumsum(found["once"], axis=0), found["bias"], rtol=1e-14)
 
 
-def test_a_course_is_that_of_the_rows_nets():
-    """As drawn, and after so many sequences, whatever it has learnt by then."""
-    asked = always_on.Question(
-        "a question", "1/lstm/3x2,lr=0.5", "largest |internal state| in a string", "most",
-        (always_on.Net("as printed"),), (0, 3), trials=2, tests=2,
-    )  # fmt: skip
-    told = []
-    (course,) = always_on.courses(asked, told.append)
-    assert (course.label, course.x.tolist()) == ("as printed", [0, 3])
-    assert told == [f"1/lstm/3x2,lr=0.5, as printed, after {n} sequences" for n in (0, 3)]
-    row = config.load()["1/lstm/3x2,lr=0.5"]
-    cell = row.cell(overrides={"stop.window": 1_000_000, "stop.exam_sequences": 1, "stop.max_sequences": 3})
-    states = []
-    for trial in (0, 1):
-        rerun = watching.Rerun(cell, trial)
-        record = rerun.train()
-        assert (record.outcome, record.sequences) == ("limit", 3)
-        states += [np.abs(rerun.watch(number).units["internal state"]).max() for number in (0, 1)]
-    assert course.value[1].tolist() == [min(states), np.median(states), max(states)]
-    assert (course.value[0] != course.value[1]).all()
-
-
 def test_every_question_is_about_settings_that_there_are():
     rows = config.load()
     for question in always_on.QUESTIONS:
-        assert question.of in always_on.QUANTITIES
         for one in question.nets:
-            rows[question.row].cell(overrides={**one.changes, **always_on._ENDLESS})
+            courses.endless(rows[question.row], one, 10)
         assert "control" in question.nets[1].label
     assert always_on.FRESH[0] in rows
 
 
 def test_the_figure_has_a_panel_for_each_question():
     value = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 8.0]])
-    growth = [always_on.Course(name, np.array([1, 2]), value) for name in ("a", "b", "c")]
+    growth = [courses.Course(name, np.array([1, 2]), value) for name in ("a", "b", "c")]
     answers = [
-        (question, [always_on.Course(one.label, np.array([0, 100]), value) for one in question.nets])
+        (question, [courses.Course(one.label, np.array([0, 100]), value) for one in question.nets])
         for question in always_on.QUESTIONS
     ]
-    figure = figures.figure(growth, answers)
+    figure = figures.figure((growth, answers))
     assert len(figure.axes) == 4
     assert [line.get_label() for line in figure.axes[1].lines] == [one.label for one in always_on.QUESTIONS[0].nets]
     assert figure.axes[2].lines[0].get_ydata().tolist() == [2, 4]

@@ -348,7 +348,7 @@ def test_the_kinds_are_those_of_the_command():
     assert list(choices) == list(kinds.KINDS)
     for kind in kinds.KINDS:
         assert kind in cli.plot.help
-        if kind not in ("errorflow", "alwayson"):  # they measure nets, and draw what they find
+        if kind not in kinds.OF_OWN_NETS:  # they measure nets, and draw what they find
             assert callable(import_module(f"repro.plots.{kind}").figure)
 
 

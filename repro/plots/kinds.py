@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# By name, with what is drawn if nothing is selected; None: something must be. All but the last have a module of their
-# name with a function `figure` that takes lines; that of the first takes what `compare` makes of them, that of readings
-# what `readings` does.
+# By name, with what is drawn if nothing is selected; None: something must be. All but the last three, which measure
+# nets of their own, have a module of their name with a function `figure` that takes lines; that of the first takes what
+# `compare` makes of them, that of readings what `readings` does.
 KINDS: dict[str, tuple[str, ...] | None] = {
     "forest": ("@paper",),
     "survival": None,
@@ -34,7 +34,13 @@ KINDS: dict[str, tuple[str, ...] | None] = {
     "readings": ("@paper",),
     "errorflow": (),
     "alwayson": (),
+    "outputcurve": (),
 }
+OF_OWN_NETS = {
+    "errorflow": "error_flow",
+    "alwayson": "always_on",
+    "outputcurve": "output_curve",
+}  # modules, in repro and in plots
 
 
 def write(
@@ -76,18 +82,10 @@ def draw(
         If a results file cannot be read.
 
     """
-    if kind in ("errorflow", "alwayson") and (select or reading or not view.usual):
-        raise PlotError(f"{kind} measures nets of its own: it takes neither rows nor a reading nor settings")
-    if kind == "alwayson":
-        from repro import always_on  # likewise
-        from repro.plots import always_on as sources
-
-        return sources.figure(*always_on.measure(show))
-    if kind == "errorflow":
-        from repro import error_flow  # it runs kernels, and compiles them
-        from repro.plots import error_flow as errors
-
-        return errors.figure(error_flow.measure(show))
+    if kind in OF_OWN_NETS:
+        if select or reading or not view.usual:
+            raise PlotError(f"{kind} measures nets of its own: it takes neither rows nor a reading nor settings")
+        return _of_own_nets(kind, show)
     patterns = select or KINDS[kind]
     if not patterns:
         raise PlotError(f"say what to draw, such as `repro plot {kind} 9` for Table 9, or `repro plot {kind} 6a/lstm`")
@@ -100,6 +98,14 @@ def draw(
         return matrix.figure(readings.of(compare.of_selection(patterns, rows, store), store))
     lines = _of_trials(patterns, rows, store, view) if kind == "learning" else selected(patterns, rows, store, view)
     return of_lines(kind, _of_reading(lines, reading) if reading else lines)
+
+
+def _of_own_nets(kind: str, show: Callable[[str], object]) -> "Figure":
+    """A figure of what a module measures, which runs kernels and compiles them."""
+    module = OF_OWN_NETS[kind]
+    measured = import_module(f"repro.{module}").measure(show)
+    figure: Figure = import_module(f"repro.plots.{module}").figure(measured)
+    return figure
 
 
 def of_lines(kind: str, lines: Sequence[Line]) -> "Figure":
