@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 
 from repro import attestation, engine
 from repro.attestation import PREFIX, Attestation, Ledger, fingerprint
-from repro.campaign import Engine, source_of
+from repro.campaign import Engine
 from repro.cell import Cell
 from repro.provenance import versions
 from repro.store import Store
 from repro.trial import Record
+from repro.validity import source_of
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from repro.options import (
 )
 
 if TYPE_CHECKING:
-    from repro.campaign import Plan
+    from repro.planning import Plan
     from repro.store import Store
 
 
@@ -63,15 +63,15 @@ def run(
     repro run 6a/lstm --grid learning_rate=0.1,0.5,1 --grid size=1,2
     repro run '2c/*' --sweep variants.toml
     """
-    from repro import campaign, config, selection
+    from repro import config, planning, selection, wanted
     from repro.store import Store
 
-    items = campaign.items(
+    items = wanted.items(
         selection.select(select, config.load()), reading=reading, trials=trials, seed=seed,
         overrides=selection.changes(overrides, max_sequences), variants=variants,
     )  # fmt: skip
     store = Store(results)
-    plan = campaign.plan(items, store, trace)
+    plan = planning.plan(items, store, trace)
     if dry_run:
         say_cost(plan, store, jobs if engine_name == "local" else 1, lanes, measure=measure, form=form)
         return
@@ -108,7 +108,7 @@ def carry_out(plan: "Plan", store: "Store", jobs: int, *, inline: bool = False, 
         click.echo(cost.said(cost.estimate(plan, store, n_workers, lanes)), err=True)
     for experiment in {item.cell.experiment for item in plan.items if plan.missing[item.cell.key]}:
         store.check_writable(experiment)
-    work = plan.jobs(n_workers, lanes)
+    work = campaign.jobs(plan, n_workers, lanes)
     how = engine.inline if inline else (lambda todo: engine.local(todo, jobs))
     return _show(plan, campaign.execute(work, how, store, screened=plan.screened), store.folder)
 

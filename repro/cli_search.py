@@ -21,9 +21,9 @@ from repro.options import (
 )
 
 if TYPE_CHECKING:
-    from repro.campaign import Item
     from repro.screen import Rule, Standing
     from repro.store import Store
+    from repro.wanted import Item
 
 
 @click.command()
@@ -58,7 +58,7 @@ def screen(
     repro screen 2c/lstm/q=50 --grid cells_see_gates=previous,current --max-sequences 150000
     repro screen '2c/*' --sweep variants.toml --confirm
     """
-    from repro import campaign, config, screen_view, selection
+    from repro import config, planning, screen_view, selection
     from repro import screen as screening
     from repro.store import Store
 
@@ -73,7 +73,7 @@ def screen(
         todo.append((row, rule, standings))
     if dry_run:
         first = [item for _, rule, standings in todo for item in _round(standings, 1, rule)]
-        say_cost(campaign.plan(first, store, screened=True), store, jobs, None, measure=False, form=form)
+        say_cost(planning.plan(first, store, screened=True), store, jobs, None, measure=False, form=form)
         return
     tables, crashed = [], 0
     for row, rule, standings in todo:
@@ -82,7 +82,7 @@ def screen(
         crashed += lost
     confirmed = [one.again for *_, ended in tables for one in screening.survivors(ended)] if confirm else []
     if confirmed:
-        crashed += carry_out(campaign.plan(confirmed, store), store, jobs)
+        crashed += carry_out(planning.plan(confirmed, store), store, jobs)
     click.echo(screen_view.render(tables, confirmed, store, form, columns))
     sys.exit(1 if crashed else 0)
 
@@ -96,14 +96,14 @@ def _round(standings: list["Standing"], n_rounds: int, rule: "Rule") -> list["It
 
 def _screened(standings: list["Standing"], rule: "Rule", store: "Store", jobs: int) -> tuple[list["Standing"], int]:
     """Play the rounds of a row; the standings at the end, and how many trials crashed."""
-    from repro import campaign, screen
+    from repro import planning, screen
 
     n_rounds = crashed = 0
     while not screen.over(standings, rule, n_rounds):
         n_rounds += 1
         items = _round(standings, n_rounds, rule)
-        crashed += carry_out(campaign.plan(items, store, screened=True), store, jobs)
-        done = campaign.plan(items, store, screened=True).done
+        crashed += carry_out(planning.plan(items, store, screened=True), store, jobs)
+        done = planning.plan(items, store, screened=True).done
         standings = screen.after(standings, done, rule, n_rounds)
         if crashed:  # who lost trials cannot be ranked: the same command goes on
             break
@@ -132,22 +132,22 @@ def race(
     repro race 6a/elman 6a/lstm
     repro race 6a/lstm '6a/lstm learning_rate=0.1' -o race.svg
     """
-    from repro import campaign, config, race_view
+    from repro import config, planning, race_view, wanted
     from repro import race as racing
     from repro.store import Store
 
     rows, store = config.load(), Store(results)
     contestants = [racing.contestant(text, rows) for text in (first, second)]
-    items = [campaign.Item(one.row, one.cell(), trials or one.row.trials, one.changes) for one in contestants]
+    items = [wanted.Item(one.row, one.cell(), trials or one.row.trials, one.changes) for one in contestants]
     racing.check_fair(*(item.cell for item in items))
     if output:
         from repro.plots import style
 
         style.check_writable(output)
-    crashed = carry_out(campaign.plan(items, store), store, jobs)
+    crashed = carry_out(planning.plan(items, store), store, jobs)
     if crashed:
         sys.exit(1)
-    done = campaign.plan(items, store).done
+    done = planning.plan(items, store).done
     *names, common = racing.names(*contestants)
     sides = [(name, item.cell, done[item.cell.key]) for name, item in zip(names, items, strict=True)]
     result = racing.judge(sides[0], sides[1], common)

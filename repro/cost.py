@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from repro import engine, grid
-from repro.campaign import Item, Plan
+from repro import campaign, engine, grid
 from repro.heartbeat import duration
 from repro.pace import Library, crew_time, tested_by, wide
+from repro.planning import Plan
 from repro.store import Store
 from repro.trial import Record
+from repro.wanted import Item
 
 _MEASURED_S = 1.0  # CPU seconds
 
@@ -67,14 +68,14 @@ def estimate(
     """
     library = Library(store, measured)
     jobs: dict[str, list[engine.Job]] = {}
-    for job in plan.jobs(n_workers, lanes):
+    for job in campaign.jobs(plan, n_workers, lanes):
         jobs.setdefault(job.cell.key, []).append(job)
     costs, took = [], {}
     for item in plan.items:
         cost, times = _cost(item, jobs.get(item.cell.key, []), library)
         costs.append(cost)
         took[item.cell.key] = times
-    order = [took[job.cell.key][jobs[job.cell.key].index(job)] for job in plan.jobs(n_workers, lanes)]
+    order = [took[job.cell.key][jobs[job.cell.key].index(job)] for job in campaign.jobs(plan, n_workers, lanes)]
     wall_s, most_wall_s = (_wall([times[k] for times in order], n_workers) for k in (0, 1))
     return Estimate(tuple(costs), n_workers, wall_s, most_wall_s)
 

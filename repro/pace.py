@@ -20,11 +20,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from repro.campaign import Item
 from repro.cell import Cell, canonical
 from repro.config import interface_of
 from repro.store import Store, Stored, StoreError
 from repro.trial import Record
+from repro.wanted import Item
 
 Settings = Mapping[str, Mapping[str, Any]]
 

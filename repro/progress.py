@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repro import engine
-from repro.campaign import Item, Plan
 from repro.heartbeat import Heartbeat, compiling, duration
+from repro.planning import Plan
 from repro.status import Part
 from repro.trial import Record
+from repro.wanted import Item
 
 if TYPE_CHECKING:  # rich is imported only where there is a terminal
     from rich.table import Table

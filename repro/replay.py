@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 from repro import views
 from repro.attestation import ranges
-from repro.campaign import source_of
 from repro.cell import Cell
 from repro.config import PRINTED, Row, load
 from repro.errors import ReproError
 from repro.selection import changes, one
 from repro.store import Store
 from repro.trial import Record
+from repro.validity import source_of
 
 
 class ReplayError(ReproError):

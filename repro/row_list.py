@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from repro import campaign, grid, views
+from repro import grid, planning, validity, views, wanted
 from repro.columns import Column, Schema, View
 from repro.config import Row
 from repro.store import Store
@@ -12,7 +12,7 @@ from repro.store import Store
 class Entry(NamedTuple):
     """A row, and its trials under the reading `printed`."""
 
-    item: campaign.Item
+    item: wanted.Item
     n_done: int
     n_crashed: int
     crashes: str  # how many crashed, and what runs them again; nothing if none did
@@ -27,9 +27,9 @@ def entries(rows: Iterable[Row], store: Store) -> list[Entry]:
         If a results file cannot be read.
 
     """
-    plan = campaign.plan(campaign.items([(row, None) for row in rows]), store)
+    plan = planning.plan(wanted.items([(row, None) for row in rows]), store)
     return [
-        Entry(item, len(plan.done[key]), len(lost), campaign.crashes(views.run(item.cell, item.row), lost))
+        Entry(item, len(plan.done[key]), len(lost), validity.crashes(views.run(item.cell, item.row), lost))
         for item in plan.items
         for key, lost in [(item.cell.key, plan.lost[item.cell.key])]
     ]

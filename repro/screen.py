@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from repro import campaign
-from repro.campaign import Item
+from repro import wanted
 from repro.config import Row
 from repro.sweep import Variant
 from repro.trial import Record
+from repro.wanted import Item
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def begin(
     found: dict[str, Standing] = {}
     for variant in variants:
         (one,), (two,) = (
-            campaign.items([(row, None)], reading=reading, seed=seed, overrides=changes, variants=[variant])
+            wanted.items([(row, None)], reading=reading, seed=seed, overrides=changes, variants=[variant])
             for changes, seed in (screened, again)
         )
         found.setdefault(one.cell.key, Standing(one, two))

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from repro import grid, table_view, tables
-from repro.campaign import Item
 from repro.columns import Column, Schema, View
 from repro.config import Row
 from repro.screen import Rule, Standing, ranked, survivors
 from repro.selection import words
 from repro.store import Store
 from repro.views import View as Settings
+from repro.wanted import Item
 
 Screening = tuple[Row, Rule, Sequence[Standing]]
 

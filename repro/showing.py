@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from repro.attestation import Ledger, origin
-from repro.campaign import source_of
 from repro.config import Row
 from repro.trial import LOOKED_AT, Record
+from repro.validity import source_of
 
 
 def row(row: Row, reading: str, overrides: Mapping[str, Any]) -> list[tuple[str, str]]:

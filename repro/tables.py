@@ -7,7 +7,6 @@ from typing import Any
 
 from repro import attestation, views
 from repro.attestation import Ledger
-from repro.campaign import crashes, current, lost, source_of, stale
 from repro.cell import Cell
 from repro.config import PRINTED, ConfigError, Row
 from repro.schema import Published
@@ -15,6 +14,7 @@ from repro.selection import select, words
 from repro.stats import Summary, summarise
 from repro.store import Store
 from repro.trial import Record
+from repro.validity import crashes, current, lost, source_of, stale
 from repro.views import USUAL, View
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from repro import attestation, views
 from repro.attestation import Ledger
-from repro.campaign import current
 from repro.cell import Cell
 from repro.config import ConfigError, Row, load
 from repro.selection import select, text, words
 from repro.store import Store
 from repro.trial import LastLook, Record, StageRecord
+from repro.validity import current
 from repro.views import View
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from repro import jsonl
-from repro.campaign import source_of
 from repro.cell import Cell, canonical
 from repro.engine import crashed
 from repro.trial import Record, StageRecord
+from repro.validity import source_of
 
 _STEPS = 100  # of a sequence
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from conftest import small_cell
 from msgspec.structs import replace
 
-from repro import attest, attestation, campaign, crew, engine, source
+from repro import attest, attestation, crew, engine, source, validity
 from repro.attestation import Attestation, AttestationError, Ledger
 from repro.cli import main
 from repro.store import Store
@@ -56,7 +56,7 @@ def counted(store: Store) -> list[int]:
     """The trials that count."""
     cell = small_cell()
     ledger = attestation.read(store.folder)
-    return [record.trial for record in campaign.current(cell, N, store.read(cell.experiment), ledger)]
+    return [record.trial for record in validity.current(cell, N, store.read(cell.experiment), ledger)]
 
 
 def line_of_then(store: Store, **changes: str) -> None:
@@ -273,9 +273,9 @@ def test_a_changed_source_is_asked_for_its_bits(tmp_path, made, file, old, new, 
     assert done.returncode == 0, done.stderr
     folder = edited(tmp_path / "copy", file, old, new)
     show = (
-        "from pathlib import Path\nfrom repro import attestation, campaign\nfrom repro.store import Store\n"
+        "from pathlib import Path\nfrom repro import attestation, validity\nfrom repro.store import Store\n"
         f"folder = Path({str(results)!r})\nrecords = Store(folder).read('4')\ncell = records[0].condition.cell\n"
-        f"print(len(campaign.current(cell, {N}, records, attestation.read(folder))))"
+        f"print(len(validity.current(cell, {N}, records, attestation.read(folder))))"
     )
 
     def n_counted() -> int:
@@ -316,7 +316,7 @@ def test_every_stored_record_counts():
     results = source.PACKAGE.parent / "results"
     ledger, lacking = attestation.read(results), set()
     for condition in attest.conditions(Store(results)):
-        today = campaign.source_of(condition.cell)
+        today = validity.source_of(condition.cell)
         lacking |= {
             condition.name
             for trial, records in condition.records.items()

@@ -3,13 +3,13 @@
 import pytest
 from conftest import small_cell
 
-from repro import campaign, config, crew, selection
+from repro import campaign, config, crew, planning, selection, wanted
 from repro.store import Store
 
 
 def jobs(tmp_path, n_workers, *patterns, **more):
-    items = campaign.items(selection.select(patterns, config.load()), **more)
-    return campaign.plan(items, Store(tmp_path)).jobs(n_workers)
+    items = wanted.items(selection.select(patterns, config.load()), **more)
+    return campaign.jobs(planning.plan(items, Store(tmp_path)), n_workers)
 
 
 def test_few_rows_are_split_among_the_workers(tmp_path):

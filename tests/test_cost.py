@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from invented import invented, stage
 
-from repro import campaign, config, cost, crew, pace
+from repro import config, cost, crew, pace, planning, wanted
 from repro.cli import main
 from repro.pace import crew_time
 from repro.store import Store
@@ -21,7 +21,7 @@ def nothing_comes_along(monkeypatch, tmp_path):
 
 
 def planned(store, row=ROW, trials=20, seed=1, **overrides):
-    return campaign.plan(campaign.items([(row, None)], trials=trials, seed=seed, overrides=overrides), store)
+    return planning.plan(wanted.items([(row, None)], trials=trials, seed=seed, overrides=overrides), store)
 
 
 def estimated(tmp_path, records, n_workers=1, **more):
@@ -157,7 +157,7 @@ def test_what_nothing_tells_is_not_known(tmp_path):
 def test_what_is_measured_runs_for_a_second_and_is_not_stored(plain, monkeypatch):
     from conftest import small_cell
 
-    item = campaign.Item(ROW, small_cell("6a/lstm"), 3, {})
+    item = wanted.Item(ROW, small_cell("6a/lstm"), 3, {})
     monkeypatch.setattr(cost, "_MEASURED_S", 0.01)
     (record,) = cost.measure([item])
     assert record.row == "6a/lstm"

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from invented import invented, stage
 
-from repro import campaign, compare, config, engine, report, stats, table_view, tables
+from repro import compare, config, engine, planning, report, stats, table_view, tables, wanted
 from repro.cli import main
 from repro.engine import crashed
 from repro.plots import captions, kinds, learning, style
@@ -158,8 +158,8 @@ def test_a_trial_that_crashed_has_no_curve_and_that_is_said(tmp_path):
 def test_a_crash_while_tracing_leaves_the_record_that_counts(tmp_path):
     store, row = Store(tmp_path), config.load()["6a/lstm"]
     fill(store, "solved crashed", "crashed")
-    items = campaign.items([(row, None)], trials=2)
-    plan = campaign.plan(items, store, trace=True)
+    items = wanted.items([(row, None)], trials=2)
+    plan = planning.plan(items, store, trace=True)
     assert (plan.missing, plan.lost) == ({row.cell().key: (0, 1)}, {row.cell().key: (1,)})
 
 

@@ -14,9 +14,10 @@ from conftest import small_cell
 from test_store import record
 
 from repro import config, engine, progress
-from repro.campaign import Item, Plan
 from repro.heartbeat import Heartbeat
+from repro.planning import Plan
 from repro.status import Part
+from repro.wanted import Item
 
 CELL = small_cell("6a/lstm", **{"stop.max_sequences": 1000})
 ITEM = Item(config.load()["6a/lstm"], CELL, 4, {})

@@ -4,7 +4,7 @@ from math import inf
 
 from invented import invented, stage
 
-from repro import campaign, config, screen, sweep
+from repro import config, screen, sweep, wanted
 from repro.screen import Rule, Standing
 
 ROW = config.load()["6a/lstm"]
@@ -12,7 +12,7 @@ ROW = config.load()["6a/lstm"]
 
 def standings(n: int) -> list[Standing]:
     points = sweep.grid([f"learning_rate={','.join(str((k + 1) / 100) for k in range(n))}"])
-    return [Standing(item, item) for item in campaign.items([(ROW, None)], variants=points, seed=1)]
+    return [Standing(item, item) for item in wanted.items([(ROW, None)], variants=points, seed=1)]
 
 
 def play(ends: list[list[float]], rule: Rule) -> list[list[Standing]]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro import campaign, config, sweep
+from repro import config, planning, sweep, wanted
 from repro.config import ConfigError
 from repro.selection import parse_value, select, text
 from repro.store import Store
@@ -92,8 +92,8 @@ def test_a_file_has_named_variants_and_all_that_is_wrong_is_said(tmp_path):
 
 
 def planned(tmp_path, variants, *patterns, **more):
-    items = campaign.items(select(patterns, config.load()), variants=variants, **more)
-    return [(item.label, item.cell.key, item.n_trials) for item in campaign.plan(items, Store(tmp_path)).items]
+    items = wanted.items(select(patterns, config.load()), variants=variants, **more)
+    return [(item.label, item.cell.key, item.n_trials) for item in planning.plan(items, Store(tmp_path)).items]
 
 
 def test_a_sweep_runs_the_cells_that_set_and_reading_would_run(tmp_path):

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from conftest import made_cell, result
 from sequences import without_jit
 
-from repro import campaign, config, crew, engine, jsonl
+from repro import campaign, config, crew, engine, jsonl, planning, wanted
 from repro.cli import main
 from repro.kernels import trace
 from repro.kernels.contract import Learner
@@ -240,9 +240,9 @@ def test_only_trials_without_trace_are_run_for_one(tmp_path):
     store, changes = Store(tmp_path), {**CHANGES, "stop.max_sequences": 3}
 
     def missing(traced):
-        items = campaign.items([(config.load()["4/lstm/T=100"], None)], trials=4, overrides=changes)
-        plan = campaign.plan(items, store, traced)
-        assert all(job.trace == traced for job in plan.jobs(2))
+        items = wanted.items([(config.load()["4/lstm/T=100"], None)], trials=4, overrides=changes)
+        plan = planning.plan(items, store, traced)
+        assert all(job.trace == traced for job in campaign.jobs(plan, 2))
         return plan.missing[items[0].cell.key]
 
     assert missing(False) == missing(True) == (0, 1, 2, 3)

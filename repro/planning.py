@@ -1,0 +1,55 @@
+"""What there is to do: which trials of some items are stored, and which are missing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from repro import attestation
+from repro.store import Store
+from repro.trial import Record
+from repro.validity import current, lost, stale
+from repro.wanted import Item
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do: for each item the records that exist, and the numbers of the trials that are missing."""
+
+    items: tuple[Item, ...]
+    done: Mapping[str, tuple[Record, ...]]  # by the cell's key
+    missing: Mapping[str, tuple[int, ...]]
+    lost: Mapping[str, tuple[int, ...]]  # of the missing ones those that crashed
+    trace: bool = False  # is a learning trace kept of those
+    screened: bool = False  # are they of a screening
+    n_stale: int = 0  # trials to run although they are stored: by a source that is not attested to give today's bits
+
+    @property
+    def n_missing(self) -> int:
+        """Trials to run."""
+        return sum(map(len, self.missing.values()))
+
+
+def plan(items: Sequence[Item], store: Store, trace: bool = False, *, screened: bool = False) -> Plan:
+    """Find what is missing in the store; with ``trace``, trials without a learning trace are.
+
+    What is ``screened`` may have been stored by a screening, and is marked as such when it is run.
+
+    Raises
+    ------
+    repro.store.StoreError
+        If a results file cannot be read.
+    repro.attestation.AttestationError
+        If the attestations beside them cannot be read.
+
+    """
+    files = {name: store.stored(name) for name in dict.fromkeys(item.cell.experiment for item in items)}
+    ledger = attestation.read(store.folder)
+    done, missing, crashed, n_stale = {}, {}, {}, 0
+    for item in items:
+        stored = files[item.cell.experiment].records(item.cell.key)
+        found = current(item.cell, item.n_trials, stored, ledger, screened=screened)
+        done[item.cell.key] = tuple(r for r in found if r.trace is not None or not trace)
+        have = {r.trial for r in done[item.cell.key]}
+        missing[item.cell.key] = tuple(n for n in range(item.n_trials) if n not in have)
+        crashed[item.cell.key] = lost(item.n_trials, stored, found)
+        n_stale += len(stale(item.n_trials, stored, found))
+    return Plan(tuple(items), done, missing, crashed, trace, screened, n_stale)

@@ -1,0 +1,69 @@
+"""What a command is about: rows under readings, with how many trials each shall have."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from repro.cell import Cell
+from repro.config import PRINTED, Row
+from repro.sweep import Variant
+
+
+@dataclass(frozen=True)
+class Item:
+    """A row under a reading, with how many trials it shall have."""
+
+    row: Row
+    cell: Cell
+    n_trials: int
+    overrides: Mapping[str, Any]
+    variant: str = ""  # what a sweep calls it
+
+    @property
+    def label(self) -> str:
+        """The row's name, and whatever it is that differs from the printed reading."""
+        if self.variant:
+            return f"{self.cell.row} ({self.variant})"
+        reading = [] if self.cell.reading == PRINTED else [self.cell.reading]
+        special = reading + [f"{key}={value}" for key, value in self.overrides.items()]
+        return f"{self.cell.row} ({', '.join(special)})" if special else self.cell.row
+
+
+def items(
+    selected: Sequence[tuple[Row, Mapping[str, int] | None]],
+    *,
+    reading: str | None = None,
+    trials: int | None = None,
+    seed: int = 0,
+    overrides: Mapping[str, Any] | None = None,
+    variants: Sequence[Variant] = (Variant(),),
+) -> tuple[Item, ...]:
+    """Items for the selected rows; a reading or a number of trials that is asked for goes before the selection's own.
+
+    With ``variants``, each of them of each row. Rows that a reading is not about are left out, with a warning; so is,
+    without a word, what two variants have in common.
+
+    Raises
+    ------
+    repro.config.ConfigError
+        If no row has such a reading, or a setting does not fit.
+
+    """
+    found: dict[str, Item] = {}
+    without: dict[str, list[str]] = {}
+    for variant in variants:
+        changes = {**(overrides or {}), **variant.changes}
+        wanted = variant.reading or reading
+        for row, quick in selected:
+            if wanted and wanted not in row.readings:
+                without.setdefault(wanted, []).append(row.name)
+                continue
+            for name, n in ({wanted: row.trials} if wanted else quick or {PRINTED: row.trials}).items():
+                item = Item(row, row.cell(name, changes, seed), trials or n, changes, variant.name)
+                found.setdefault(item.cell.key, item)
+    for name, names in without.items():
+        if len(names) == len(selected):
+            selected[0][0].setup(name)  # says that there is no such reading, and which there are
+        warnings.warn(f"reading '{name}' is not about {', '.join(names)}: left out", stacklevel=2)
+    return tuple(found.values())
