@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from repro.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from repro.trials import frame as frame
+    from repro.presentation.trials import frame as frame
 
 
 def __getattr__(name: str) -> Any:
     if name == "frame":  # only where it is asked for, as it needs most of the package
-        from repro.trials import frame
+        from repro.presentation.trials import frame
 
         return frame
     raise AttributeError(f"module 'repro' has no attribute '{name}'")

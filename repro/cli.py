@@ -70,7 +70,8 @@ def list_(
     repro list
     repro list --stored 6a
     """
-    from repro import config, grid, matrix, row_list, selection, stored_list
+    from repro import config, matrix, selection
+    from repro.presentation import grid, row_list, stored_list
     from repro.store import Store
 
     known = config.load()
@@ -108,7 +109,8 @@ def show(row: str, reading: str | None, overrides: tuple[str, ...], seed: int, r
     repro show 4/lstm/T=100 --reading linear
     repro show 6a/lstm:3
     """
-    from repro import attestation, config, grid, replay, selection, showing
+    from repro import attestation, config, replay, selection
+    from repro.presentation import grid, showing
     from repro.store import Store
 
     if ":" in row:
@@ -145,7 +147,8 @@ def table(select: tuple[str, ...], view: Any, columns: tuple[str, ...], results:
     repro table 1 --columns row,success_rate,sequences
     repro table 6a/lstm --by learning_rate
     """
-    from repro import conditions, config, table_view, tables
+    from repro import config, tables
+    from repro.presentation import conditions, table_view
     from repro.store import Store
 
     rows = config.load()
@@ -190,9 +193,10 @@ def compare(
     repro compare 6a/lstm --by learning_rate
     repro compare --check
     """
-    from repro import claims, config, grid, verdict_table
+    from repro import claims, config
     from repro import compare as judge
     from repro import readings as fits
+    from repro.presentation import grid, verdict_table
     from repro.store import Store
 
     if (check or accept) and not view.usual:
@@ -267,7 +271,7 @@ def plot(
     repro plot survival 6a/lstm --by learning_rate
     """
     from repro import config, progress
-    from repro.plots import kinds
+    from repro.presentation.plots import kinds
     from repro.store import Store
 
     with progress.Steps("plot") as shown:
@@ -289,7 +293,7 @@ def report(output: Path, error_flow: bool, results: Path) -> None:
     """
     from repro import compare as judge
     from repro import config, progress
-    from repro import report as pages
+    from repro.presentation import report as pages
     from repro.store import Store
 
     with progress.Steps("report", results) as shown:
@@ -312,7 +316,8 @@ def bench(learner: str, select: tuple[str, ...], lanes: int | None, form: str) -
     do not change, of the last row.
     """
     from repro import bench as speed
-    from repro import config, grid, progress, selection
+    from repro import config, progress, selection
+    from repro.presentation import grid
 
     rows = [row for row, _ in selection.select(select or speed.ROWS, config.load()) if row.learner == learner]
     if not rows:

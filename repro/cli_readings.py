@@ -24,8 +24,9 @@ def readings(select: tuple[str, ...], columns: tuple[str, ...], results: Path, f
     repro readings --format csv
     repro plot readings
     """
-    from repro import compare, config, readings_view
+    from repro import compare, config
     from repro import readings as fits
+    from repro.presentation import readings_view
     from repro.store import Store
 
     store = Store(results)

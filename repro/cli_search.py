@@ -58,8 +58,9 @@ def screen(
     repro screen 2c/lstm/q=50 --grid cells_see_gates=previous,current --max-sequences 150000
     repro screen '2c/*' --sweep variants.toml --confirm
     """
-    from repro import config, planning, screen_view, selection
+    from repro import config, planning, selection
     from repro import screen as screening
+    from repro.presentation import screen_view
     from repro.store import Store
 
     if seed == confirm_seed:
@@ -132,8 +133,9 @@ def race(
     repro race 6a/elman 6a/lstm
     repro race 6a/lstm '6a/lstm learning_rate=0.1' -o race.svg
     """
-    from repro import config, planning, race_view, wanted
+    from repro import config, planning, wanted
     from repro import race as racing
+    from repro.presentation import race_view
     from repro.store import Store
 
     rows, store = config.load(), Store(results)
@@ -141,7 +143,7 @@ def race(
     items = [wanted.Item(one.row, one.cell(), trials or one.row.trials, one.changes) for one in contestants]
     racing.check_fair(*(item.cell for item in items))
     if output:
-        from repro.plots import style
+        from repro.presentation.plots import style
 
         style.check_writable(output)
     crashed = carry_out(planning.plan(items, store), store, jobs)
@@ -153,7 +155,7 @@ def race(
     result = racing.judge(sides[0], sides[1], common)
     click.echo(race_view.render(result, form, columns))
     if output:
-        from repro.plots import race as figures
+        from repro.presentation.plots import race as figures
 
         style.save(figures.figure(result), output)
         click.echo(output, err=True)

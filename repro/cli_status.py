@@ -25,7 +25,8 @@ def status(results: Path, form: str) -> None:
     repro status
     repro status --format json
     """
-    from repro import grid, status
+    from repro import status
+    from repro.presentation import grid
 
     works = status.read(results)
     if form != "text":
@@ -40,8 +41,8 @@ def status(results: Path, form: str) -> None:
 
 def _said(work: "Work") -> str:
     """A work, in words and a table."""
-    from repro import grid
     from repro.heartbeat import duration
+    from repro.presentation import grid
 
     def left(seconds: float | None, most: bool) -> str:
         return "" if seconds is None else f"{'up to' if most else 'about'} {duration(seconds)}"

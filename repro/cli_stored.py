@@ -38,8 +38,9 @@ def trials(select: tuple[str, ...], view: "View", columns: tuple[str, ...], resu
     repro trials --format csv > trials.csv
     repro trials 6a/lstm --by learning_rate
     """
-    from repro import config, grid, written
-    from repro import trials as stored
+    from repro import config
+    from repro.presentation import grid, written
+    from repro.presentation import trials as stored
     from repro.store import Store
 
     gc.disable()  # of a million lines none is garbage: looking for some takes a tenth of the time

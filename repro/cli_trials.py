@@ -39,10 +39,11 @@ def replay(
     repro replay 6a/lstm:3 --reading plain-error --watch -o gates.svg
     repro replay 6a/lstm:3 --watch --wrong
     """
-    from repro import grid, progress, watching
+    from repro import progress, watching
     from repro import replay as again
-    from repro.plots import style
-    from repro.plots import watch as figures
+    from repro.presentation import grid
+    from repro.presentation.plots import style
+    from repro.presentation.plots import watch as figures
     from repro.store import Store
 
     if output and not watch:
@@ -113,7 +114,8 @@ def attest(select: tuple[str, ...], whole: int, jobs: int, check: bool, results:
     repro attest --check
     """
     from repro import attest as attesting
-    from repro import attestation, config, engine, grid, progress, selection
+    from repro import attestation, config, engine, progress, selection
+    from repro.presentation import grid
     from repro.store import Store
 
     rows = [row.name for row, _ in selection.select(select, config.load())] if select else None

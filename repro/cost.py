@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from repro import campaign, engine, grid
+from repro import campaign, engine
 from repro.heartbeat import duration
 from repro.pace import Library, crew_time, tested_by, wide
 from repro.planning import Plan
+from repro.presentation import grid
 from repro.store import Store
 from repro.trial import Record
 from repro.wanted import Item
@@ -134,7 +135,7 @@ def _wall(times: Iterable[float], n_workers: int) -> float:
 
 
 def render(plan: Plan, found: Estimate, form: str) -> str:
-    """An estimate in any of `repro.grid.FORMATS`: a line for each item, and as text a sentence on all; null: not known.
+    """An estimate in any format: a line for each item, and as text a sentence on all; null: not known.
 
     As JSON it is an object with the lines, ``rows``, and sums. Figures are of CPU or wall time, in seconds.
     """

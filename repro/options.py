@@ -52,7 +52,7 @@ def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
 
 
 def _form_here(ctx: click.Context, param: click.Parameter, form: str) -> str:
-    from repro import grid
+    from repro.presentation import grid
 
     return grid.form_here(form)
 
@@ -60,7 +60,7 @@ def _form_here(ctx: click.Context, param: click.Parameter, form: str) -> str:
 def _column_names(ctx: click.Context, param: click.Parameter, names: str | None) -> tuple[str, ...]:
     """The names, split; if it is help that is wanted, that is all there will be."""
     if names == "help":
-        from repro import grid, schemas
+        from repro.presentation import grid, schemas
 
         click.echo(schemas.told(ctx.command.name or "", grid.form_here("text")))
         ctx.exit()

@@ -211,7 +211,7 @@ class _Number(float):
 
 
 def table(watched: Watched, form: str) -> tuple[list[str], list[list[Any]]]:
-    """Headings and rows, a row for each time step, with three decimals; ``form`` is one of `repro.grid.FORMATS`.
+    """Headings and rows, a row for each time step, with three decimals; ``form`` is that of `presentation.grid`.
 
     Of what is one-hot, or too wide, the most active one stands for all. Nothing stands where there is no number.
     """

@@ -8,8 +8,9 @@ python scripts/results.py
 
 from pathlib import Path
 
-from repro import claims, compare, config, grid, readings, readings_view, schemas, tables, verdict_table
-from repro.plots import kinds, style
+from repro import claims, compare, config, readings, tables
+from repro.presentation import grid, readings_view, schemas, verdict_table
+from repro.presentation.plots import kinds, style
 from repro.store import Store
 
 RESULTS = Path(__file__).parents[1] / "results"

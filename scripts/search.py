@@ -19,7 +19,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from repro import config, readings, screen, sweep, tables
-from repro.columns import whole
+from repro.presentation.columns import whole
 from repro.store import Store
 
 FOLDER = Path(__file__).parent.parent / "results" / readings.SEARCH

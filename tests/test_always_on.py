@@ -5,8 +5,8 @@ import pytest
 from twins import lstm as twin
 
 from repro import always_on, config, courses
-from repro.plots import always_on as figures
-from repro.plots import kinds, style
+from repro.presentation.plots import always_on as figures
+from repro.presentation.plots import kinds, style
 
 DESIGN = twin.Design(n_in=4, n_out=1, blocks=2, size=2, biased="all", g=(-2.0, 2.0))
 T = 7

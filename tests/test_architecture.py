@@ -34,8 +34,6 @@ CORRIDOR = {
     "running": "attest bench campaign crew engine heartbeat kernel_cache status",
     "looking": "always_on courses error_flow output_curve replay watching",
     "analysis": "claims compare contrasts pace race readings screen stats tables",
-    "presentation": "columns conditions grid plots race_view readings_view report row_list schemas screen_view showing "
-    "stored_list table_notes table_view terminal trials verdict_table written",
     "commands": "__main__ cli cli_readings cli_run cli_search cli_status cli_stored cli_trials completion cost options "
     "progress",
 }

@@ -8,7 +8,8 @@ import pytest
 from invented import stage
 from test_tables import fill
 
-from repro import compare, config, verdict_table
+from repro import compare, config
+from repro.presentation import verdict_table
 from repro.store import Store
 
 PASSED = "ST3(.1)"

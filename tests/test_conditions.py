@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from repro import cli, conditions, config
-from repro.grid import DATA, FORMATS
+from repro import cli, config
+from repro.presentation import conditions
+from repro.presentation.grid import DATA, FORMATS
 from repro.tasks import reber
 
 HERE = Path(__file__).parent

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from repro import always_on, config, courses, output_curve, watching
-from repro.plots import kinds, style
-from repro.plots import output_curve as figures
+from repro.presentation.plots import kinds, style
+from repro.presentation.plots import output_curve as figures
 
 
 def test_a_course_is_that_of_the_rows_nets():

@@ -10,10 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 from invented import invented, stage
 
-from repro import compare, config, engine, planning, report, stats, table_view, tables, wanted
+from repro import compare, config, engine, planning, stats, tables, wanted
 from repro.cli import main
 from repro.engine import crashed
-from repro.plots import captions, kinds, learning, style
+from repro.presentation import report, table_view
+from repro.presentation.plots import captions, kinds, learning, style
 from repro.store import Store
 
 HOW = ("-j", "1", "--lanes", "1")  # so that the kernel is compiled once

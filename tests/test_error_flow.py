@@ -14,8 +14,8 @@ from twins import lstm, recurrent
 
 from repro import config, crew, error_flow
 from repro.error_flow import Flow, flows_of
-from repro.plots import style
-from repro.plots.error_flow import figure
+from repro.presentation.plots import style
+from repro.presentation.plots.error_flow import figure
 from repro.store import Store
 
 STEP = 1e-30

@@ -8,7 +8,7 @@ from test_compare import AS_PUBLISHED, times
 from test_tables import fill
 
 from repro import compare, config
-from repro.plots import forest, kinds, style
+from repro.presentation.plots import forest, kinds, style
 from repro.store import Store
 
 ROWS, MARGINS = config.load(), compare.Margins()

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented import invented, old_form, stage
 
-from repro import config, table_view, tables
+from repro import config, tables
 from repro.engine import crashed
+from repro.presentation import table_view
 from repro.store import Store, StoreError, UncountedWarning
 
 RESULTS = Path(__file__).parents[1] / "results"

@@ -15,7 +15,7 @@ from invented import invented, stage
 
 from repro import cli, config, tables
 from repro.errors import ReproError
-from repro.plots import captions, kinds, learning, scaling, strips, style, success, survival
+from repro.presentation.plots import captions, kinds, learning, scaling, strips, style, success, survival
 from repro.stats import success_rate
 from repro.store import Store
 
@@ -349,7 +349,7 @@ def test_the_kinds_are_those_of_the_command():
     for kind in kinds.KINDS:
         assert kind in cli.plot.help
         if kind not in kinds.OF_OWN_NETS:  # they measure nets, and draw what they find
-            assert callable(import_module(f"repro.plots.{kind}").figure)
+            assert callable(import_module(f"repro.presentation.plots.{kind}").figure)
 
 
 @pytest.mark.parametrize(("kind", "place"), [("scaling", "Table 3"), ("success", "Tables 1 and 2")])
@@ -385,7 +385,7 @@ def test_one_reading_alone(store):
 def test_error_flow_is_measured(store, monkeypatch):
     flows = []
     monkeypatch.setattr("repro.error_flow.measure", lambda show: flows)
-    monkeypatch.setattr("repro.plots.error_flow.figure", lambda given: ("drawn", given is flows))
+    monkeypatch.setattr("repro.presentation.plots.error_flow.figure", lambda given: ("drawn", given is flows))
     assert kinds.draw("errorflow", [], ROWS, store) == ("drawn", True)
     with pytest.raises(style.PlotError, match="takes neither rows nor a reading"):
         kinds.draw("errorflow", ["9"], ROWS, store)
@@ -397,7 +397,7 @@ _DRAW = """
 import sys
 from pathlib import Path
 from repro import config
-from repro.plots import captions, kinds, style
+from repro.presentation.plots import captions, kinds, style
 from repro.store import Store
 what = {"forest": "9", "survival": "8", "strips": "9", "scaling": "2c/*,p=50", "learning": "5/*", "success": "8"}
 for kind, what in what.items():

@@ -13,7 +13,7 @@ from test_tables import fill
 
 from repro import compare, config, readings
 from repro.cli import main
-from repro.plots import kinds, style
+from repro.presentation.plots import kinds, style
 from repro.store import Store
 
 ROWS = config.load()

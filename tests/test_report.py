@@ -13,8 +13,9 @@ from invented import stage
 from test_compare import AS_PUBLISHED, times
 from test_tables import fill
 
-from repro import claims, compare, config, report, tables, verdict_table
+from repro import claims, compare, config, tables
 from repro.cli import main
+from repro.presentation import report, verdict_table
 from repro.store import Store
 
 VOID = {"meta", "br", "img", "input", "link", "hr"}

@@ -13,9 +13,10 @@ import pytest
 from test_compare import AS_PUBLISHED, times
 from test_tables import fill, lines
 
-from repro import compare, config, grid, row_list, table_view, terminal, verdict_table
+from repro import compare, config
+from repro.presentation import grid, row_list, table_view, terminal, verdict_table
+from repro.presentation.terminal import Column
 from repro.store import Store
-from repro.terminal import Column
 
 
 @pytest.fixture(scope="module")

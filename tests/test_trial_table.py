@@ -114,7 +114,7 @@ def test_a_view_takes_the_settings_that_it_means(store):
 
 def test_trials_of_rows_that_are_no_more_are_there_too(store, monkeypatch):
     rows = {name: row for name, row in config.load().items() if name != ROW}
-    monkeypatch.setattr("repro.trials.load", lambda: rows)
+    monkeypatch.setattr("repro.presentation.trials.load", lambda: rows)
     table = frame(store)
     assert (table["row"] == ROW).sum() == 7
     assert "learning_rate=0.5" in table["settings"].iloc[1]
@@ -128,7 +128,7 @@ def test_many_are_for_programs(tmp_path):
 
 
 def test_columns_are_chosen_and_each_is_described(store):
-    from repro import trials
+    from repro.presentation import trials
 
     assert run(store, "5", "--columns", "trial,stage_2_sequences", "--format", "csv") == (
         "trial,stage_2_sequences\n0,900000\n"

@@ -14,9 +14,10 @@ from twins import cascade, chunker, guessing, layered_lstm, lstm, recurrent
 from twins import tasks as twin_tasks
 from twins.random import Stream
 
-from repro import crew, grid, watching
-from repro.plots import style
-from repro.plots.watch import watch as figure
+from repro import crew, watching
+from repro.presentation import grid
+from repro.presentation.plots import style
+from repro.presentation.plots.watch import watch as figure
 
 STOP = {
     "window": 4,

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count, groupby, product
 from typing import Any, NamedTuple
 
-from repro import grid
-from repro.columns import Column, Schema, View
 from repro.config import PRINTED, ConfigError, Row, Setup, interface_of
-from repro.grid import Block
 from repro.learners import layered_lstm, lstm
+from repro.presentation import grid
+from repro.presentation.columns import Column, Schema, View
+from repro.presentation.grid import Block
 from repro.stop import Stage, Stop
 from repro.tasks import adding, long_lag, reber, temporal_order, two_sequence
 
@@ -75,7 +75,7 @@ def render(table: int, rows: Mapping[str, Row], form: str, names: Sequence[str] 
     ------
     repro.config.ConfigError
         As `conditions` does.
-    repro.columns.ColumnsError
+    repro.presentation.columns.ColumnsError
         If there is no such column.
 
     """

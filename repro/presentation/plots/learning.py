@@ -5,7 +5,7 @@ from math import isfinite, nan
 from typing import TYPE_CHECKING
 
 from repro.config import PRINTED
-from repro.plots import captions, style
+from repro.presentation.plots import captions, style
 from repro.tables import Line
 from repro.trial import Record
 
@@ -27,7 +27,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
 
     Raises
     ------
-    repro.plots.style.PlotError
+    repro.presentation.plots.style.PlotError
         If no record has a trace.
 
     """

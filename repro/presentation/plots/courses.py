@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from repro.courses import Course, Question
-from repro.plots import style
+from repro.presentation.plots import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from repro.courses import Course, Question
 from repro.output_curve import BOUNDS, LEARNT
-from repro.plots import courses as panels
-from repro.plots import style
+from repro.presentation.plots import courses as panels
+from repro.presentation.plots import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import Any, Generic, TypeVar
 
-from repro import grid
 from repro.errors import ReproError
+from repro.presentation import grid
 
 T = TypeVar("T")  # what a line is about
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from repro.plots import captions, style
+from repro.presentation.plots import captions, style
 from repro.stats import Estimate, success_rate
 from repro.tables import Line
 
@@ -22,7 +22,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
 
     Raises
     ------
-    repro.plots.style.PlotError
+    repro.presentation.plots.style.PlotError
         If none of the lines has records.
 
     """

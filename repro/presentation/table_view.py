@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from repro import grid
-from repro.columns import Column, Schema, View, whole
+from repro.presentation import grid
+from repro.presentation.columns import Column, Schema, View, whole
+from repro.presentation.table_notes import notes, title_of
 from repro.schema import Published
 from repro.selection import words
 from repro.stats import Estimate, Nearness, Summary, Survival
-from repro.table_notes import notes, title_of
 from repro.tables import Line, order
 
 # -------------------------------------------------------------------------------------------------------- for programs
@@ -263,7 +263,7 @@ def render(lines: Sequence[Line], form: str, names: Sequence[str] = ()) -> str:
 
     Raises
     ------
-    repro.columns.ColumnsError
+    repro.presentation.columns.ColumnsError
         If there is no such column.
 
     """

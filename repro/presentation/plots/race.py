@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from repro.plots import style, survival
+from repro.presentation.plots import style, survival
 from repro.race import Result, words_of
 from repro.stats import success_rate
 

@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from repro import grid
 from repro.claims import STATUSES, Claim
-from repro.columns import Column, Schema, View
 from repro.compare import VERDICTS, Comparison, Margins, Verdict, counts, published_solved
 from repro.config import PRINTED
 from repro.contrasts import Contrast
+from repro.presentation import grid
+from repro.presentation.columns import Column, Schema, View
+from repro.presentation.table_notes import origins, title_of
 from repro.schema import Published
 from repro.selection import words
-from repro.table_notes import origins, title_of
 from repro.tables import order
 
 
@@ -27,7 +27,7 @@ def render(
 
     Raises
     ------
-    repro.columns.ColumnsError
+    repro.presentation.columns.ColumnsError
         If there is no such column.
 
     """
@@ -43,7 +43,7 @@ def sentences(said: Sequence[Claim], form: str, columns: Sequence[str] = ()) -> 
 
     Raises
     ------
-    repro.columns.ColumnsError
+    repro.presentation.columns.ColumnsError
         If there is no such column.
 
     """

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from repro import grid, readings
-from repro.columns import Column, Schema, View, whole
+from repro import readings
 from repro.compare import Comparison
 from repro.config import PRINTED
+from repro.presentation import grid
+from repro.presentation.columns import Column, Schema, View, whole
+from repro.presentation.table_notes import title_of
+from repro.presentation.verdict_table import contrast
 from repro.readings import STANDINGS, WIDEST, Fit
-from repro.table_notes import title_of
-from repro.verdict_table import contrast
 
 
 class _Line(NamedTuple):
@@ -35,7 +36,7 @@ def render(fits: Sequence[Fit], form: str, names: Sequence[str] = ()) -> str:
 
     Raises
     ------
-    repro.columns.ColumnsError
+    repro.presentation.columns.ColumnsError
         If there is no such column.
 
     """

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from repro import grid, planning, validity, views, wanted
-from repro.columns import Column, Schema, View
+from repro import planning, validity, views, wanted
 from repro.config import Row
+from repro.presentation import grid
+from repro.presentation.columns import Column, Schema, View
 from repro.store import Store
 
 
@@ -40,7 +41,7 @@ def render(found: Sequence[Entry], form: str, names: Sequence[str] = ()) -> str:
 
     Raises
     ------
-    repro.columns.ColumnsError
+    repro.presentation.columns.ColumnsError
         If there is no such column.
 
     """

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from repro.courses import Course, Question
-from repro.plots import courses as panels
-from repro.plots import style
+from repro.presentation.plots import courses as panels
+from repro.presentation.plots import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

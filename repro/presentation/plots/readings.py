@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from repro.plots import style
+from repro.presentation.plots import style
 from repro.readings import STANDINGS, Fit, Standing, counts, smallest_sets
 from repro.tables import order
 
@@ -41,7 +41,7 @@ def figure(fits: Sequence[Fit]) -> "Figure":
 
     Raises
     ------
-    repro.plots.style.PlotError
+    repro.presentation.plots.style.PlotError
         If no reading was run on any of the rows.
 
     """

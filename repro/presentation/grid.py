@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from repro import terminal
+from repro.presentation import terminal
 
 _WIDTH = 120  # of paragraphs as text
 FORMATS = ("text", "md", "csv", "latex", "html", "json")

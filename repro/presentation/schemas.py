@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from repro import (
+from repro.presentation import (
     conditions,
     grid,
     race_view,
@@ -15,7 +15,7 @@ from repro import (
     trials,
     verdict_table,
 )
-from repro.columns import KINDS
+from repro.presentation.columns import KINDS
 
 
 class Described(Protocol):

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from repro import grid, table_view, tables
-from repro.columns import Column, Schema, View
+from repro import tables
 from repro.config import Row
+from repro.presentation import grid, table_view
+from repro.presentation.columns import Column, Schema, View
 from repro.screen import Rule, Standing, ranked, survivors
 from repro.selection import words
 from repro.store import Store
@@ -83,7 +84,7 @@ def render(
 
     Raises
     ------
-    repro.columns.ColumnsError
+    repro.presentation.columns.ColumnsError
         If there is no column of one of the names.
 
     """

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from repro.plots import style
+from repro.presentation.plots import style
 from repro.watching import Watched, is_one_hot
 
 if TYPE_CHECKING:  # Matplotlib takes half a second: only where something is drawn

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from repro.plots import captions, style
+from repro.presentation.plots import captions, style
 from repro.tables import Line
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
 
     Raises
     ------
-    repro.plots.style.PlotError
+    repro.presentation.plots.style.PlotError
         If a line is not of experiment 2c, or there is none.
 
     """

@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from repro import grid
-from repro.columns import Column, Schema, View, whole
+from repro.presentation import grid
+from repro.presentation.columns import Column, Schema, View, whole
 from repro.race import Result, Side, words_of
 from repro.stats import success_rate
 
@@ -61,7 +61,7 @@ def render(result: Result, form: str, names: Sequence[str] = ()) -> str:
 
     Raises
     ------
-    repro.columns.ColumnsError
+    repro.presentation.columns.ColumnsError
         If there is no column of one of the names.
 
     """

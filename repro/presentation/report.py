@@ -11,22 +11,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from repro import (
-    claims,
-    conditions,
-    files,
-    grid,
-    readings,
-    readings_view,
-    table_notes,
-    table_view,
-    tables,
-    verdict_table,
-)
+from repro import claims, files, readings, tables
 from repro.compare import VERDICTS, Comparison, Margins, Verdict, compare, counts, of_readings
 from repro.config import PRINTED, Row
-from repro.plots import forest, kinds, style
-from repro.plots import readings as matrix
+from repro.presentation import conditions, grid, readings_view, table_notes, table_view, verdict_table
+from repro.presentation.plots import forest, kinds, style
+from repro.presentation.plots import readings as matrix
 from repro.store import Store
 from repro.tables import Line
 from repro.trial import Record
@@ -96,7 +86,7 @@ def render(
     flow = kinds.draw("errorflow", (), rows, store, show=show) if error_flow else None
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
                                      lstrip_blocks=True)  # fmt: skip
-    template = environment.from_string(resources.files("repro").joinpath("report.html.j2").read_text("utf-8"))
+    template = environment.from_string(resources.files("repro.presentation").joinpath("report.html.j2").read_text("utf-8"))
     records = _records(lines)
     parts = []
     for n, table in enumerate(every, 1):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from repro.plots import captions, style
+from repro.presentation.plots import captions, style
 from repro.tables import Line
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
 
     Raises
     ------
-    repro.plots.style.PlotError
+    repro.presentation.plots.style.PlotError
         If none of the lines has records.
 
     """

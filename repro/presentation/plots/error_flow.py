@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from repro.error_flow import Flow
-from repro.plots import style
+from repro.presentation.plots import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

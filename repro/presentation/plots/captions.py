@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from repro.config import PRINTED
-from repro.plots import style
-from repro.plots.style import PlotError
+from repro.presentation.plots import style
+from repro.presentation.plots.style import PlotError
 from repro.tables import Line
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from repro.compare import implied
 from repro.contrasts import count_of
-from repro.plots import captions, style
+from repro.presentation.plots import captions, style
 from repro.stats import Estimate, success_rate
 from repro.tables import Line
 
@@ -28,7 +28,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
 
     Raises
     ------
-    repro.plots.style.PlotError
+    repro.presentation.plots.style.PlotError
         If none of the lines has records.
 
     """

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from repro import compare, readings
 from repro.config import PRINTED, Row
-from repro.plots import captions, forest, style
-from repro.plots import readings as matrix
-from repro.plots.style import PlotError
+from repro.presentation.plots import captions, forest, style
+from repro.presentation.plots import readings as matrix
+from repro.presentation.plots.style import PlotError
 from repro.stats import summarise
 from repro.store import Store
 from repro.tables import Line, selected
@@ -74,7 +74,7 @@ def draw(
 
     Raises
     ------
-    repro.plots.style.PlotError
+    repro.presentation.plots.style.PlotError
         If there is nothing to draw; it says what to run.
     repro.config.ConfigError
         If a pattern means nothing.
@@ -104,7 +104,7 @@ def _of_own_nets(kind: str, show: Callable[[str], object]) -> "Figure":
     """A figure of what a module measures, which runs kernels and compiles them."""
     module = OF_OWN_NETS[kind]
     measured = import_module(f"repro.{module}").measure(show)
-    figure: Figure = import_module(f"repro.plots.{module}").figure(measured)
+    figure: Figure = import_module(f"repro.presentation.plots.{module}").figure(measured)
     return figure
 
 
@@ -113,11 +113,11 @@ def of_lines(kind: str, lines: Sequence[Line]) -> "Figure":
 
     Raises
     ------
-    repro.plots.style.PlotError
+    repro.presentation.plots.style.PlotError
         If there is nothing to draw.
 
     """
-    figure: Figure = import_module(f"repro.plots.{kind}").figure(lines)
+    figure: Figure = import_module(f"repro.presentation.plots.{kind}").figure(lines)
     return figure
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from repro.compare import VERDICTS, Comparison, Margins, Unit, Verdict, counts, implied
 from repro.config import PRINTED
-from repro.plots import captions, style
-from repro.table_notes import title_of
+from repro.presentation.plots import captions, style
+from repro.presentation.table_notes import title_of
 from repro.tables import order
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def figure(found: Sequence[Comparison], margins: Margins) -> "Figure":
 
     Raises
     ------
-    repro.plots.style.PlotError
+    repro.presentation.plots.style.PlotError
         If the paper prints nothing of the rows, or none of them has records.
 
     """

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from repro import grid, views
+from repro import views
 from repro.cell import Cell
-from repro.columns import Column, Schema, View
 from repro.config import Row
+from repro.presentation import grid
+from repro.presentation.columns import Column, Schema, View
+from repro.presentation.trials import stored
 from repro.selection import words
 from repro.store import Store
 from repro.trial import Record
-from repro.trials import stored
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def render(found: Sequence[Entry], form: str, names: Sequence[str] = ()) -> str:
 
     Raises
     ------
-    repro.columns.ColumnsError
+    repro.presentation.columns.ColumnsError
         If there is no such column.
 
     """

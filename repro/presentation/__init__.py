@@ -1,0 +1,1 @@
+"""How results are shown: columns and formats, tables, lists, figures, the report."""
