@@ -1,6 +1,6 @@
 """``python -m repro`` is ``repro``."""
 
-from repro.cli import main
+from repro.commands.main import main
 
 if __name__ == "__main__":
     main(prog_name="repro")

@@ -34,8 +34,7 @@ CORRIDOR = {
     "running": "attest bench campaign crew engine heartbeat kernel_cache status",
     "looking": "always_on courses error_flow output_curve replay watching",
     "analysis": "claims compare contrasts pace race readings screen stats tables",
-    "commands": "__main__ cli cli_readings cli_run cli_search cli_status cli_stored cli_trials completion cost options "
-    "progress",
+    "commands": "__main__",
 }
 ROOM_OF = {name: room for room, names in CORRIDOR.items() for name in names.split()}
 

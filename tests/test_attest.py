@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from repro import attest, attestation, crew, engine, source, validity
 from repro.attestation import Attestation, AttestationError, Ledger
-from repro.cli import main
+from repro.commands.main import main
 from repro.store import Store
 from repro.trial import Record
 

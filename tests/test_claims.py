@@ -10,7 +10,7 @@ from test_compare import AS_PUBLISHED, PASSED, times
 from test_tables import fill
 
 from repro import claims, compare, config, tables
-from repro.cli import main
+from repro.commands.main import main
 from repro.contrasts import Contrast
 from repro.presentation import grid, verdict_table
 from repro.store import Store

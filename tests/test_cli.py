@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.file_proxy import FileProxy
 from test_tables import fill
 
-from repro import cli, config
-from repro.cli import main
+from repro import config
+from repro.commands import main as cli
+from repro.commands.main import main
 from repro.store import Store
 
 QUICK = [f"{key}={json.dumps(value)}" for key, value in SMALL.items() if key != "stop.stages"]
@@ -217,7 +218,7 @@ def test_help_has_its_examples_line_by_line(command):
 )
 def test_reading_commands_import_nothing_heavy(arguments, heavy):
     code = (
-        "import sys; from repro.cli import main\n"
+        "import sys; from repro.commands.main import main\n"
         f"try: main({arguments!r})\n"
         "except SystemExit: pass\n"
         "print(sorted({'numba', 'llvmlite', 'pandas', 'matplotlib', 'scipy', 'rich'} & set(sys.modules)))"

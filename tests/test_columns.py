@@ -15,7 +15,7 @@ from invented import stage
 from test_compare import AS_PUBLISHED, times
 from test_tables import fill
 
-from repro.cli import main
+from repro.commands.main import main
 from repro.presentation import conditions, row_list, schemas, stored_list, table_view, verdict_table
 from repro.presentation.columns import Schema
 from repro.store import Store

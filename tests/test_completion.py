@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from click.shell_completion import ShellComplete
 
-from repro import completion, config
-from repro.cli import main
+from repro import config
+from repro.commands import completion
+from repro.commands.main import main
 
 BASH = shutil.which("bash")
 
@@ -124,7 +125,7 @@ def test_bash(line, replies):
 
 def test_completion_loads_nothing_heavy():
     code = (
-        "import sys\nfrom click.shell_completion import ShellComplete\nfrom repro.cli import main\n"
+        "import sys\nfrom click.shell_completion import ShellComplete\nfrom repro.commands.main import main\n"
         "shell = ShellComplete(main, {}, 'repro', '')\nassert shell.get_completions(['run'], '4/lstm')\n"
         "assert not {'pydantic', 'numpy', 'numba', 'rich', 'pandas'} & set(sys.modules), sorted(sys.modules)\n"
         "assert shell.get_completions(['run', '6a/lstm', '--set'], 'learner.l')\n"

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from repro import cli, config
+from repro import config
+from repro.commands import main as cli
 from repro.presentation import conditions
 from repro.presentation.grid import DATA, FORMATS
 from repro.tasks import reber
@@ -361,7 +362,7 @@ def test_formats_for_programs_have_one_such_table_at_a_time(form):
 
 def test_nothing_heavy_is_imported():
     code = (
-        "import sys; from repro.cli import main\n"
+        "import sys; from repro.commands.main import main\n"
         "try: main(['table', '10', '11'])\n"
         "except SystemExit: pass\n"
         "print(sorted({'numba', 'llvmlite', 'pandas', 'matplotlib', 'scipy', 'rich'} & set(sys.modules)))"

@@ -6,8 +6,9 @@ import pytest
 from click.testing import CliRunner
 from invented import invented, stage
 
-from repro import config, cost, crew, pace, planning, wanted
-from repro.cli import main
+from repro import config, crew, pace, planning, wanted
+from repro.commands import cost
+from repro.commands.main import main
 from repro.pace import crew_time
 from repro.store import Store
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from invented import invented, stage
 
 from repro import compare, config, engine, planning, stats, tables, wanted
-from repro.cli import main
+from repro.commands.main import main
 from repro.engine import crashed
 from repro.presentation import report, table_view
 from repro.presentation.plots import captions, kinds, learning, style

@@ -13,7 +13,7 @@ from twins import tasks as twin_tasks
 from twins.random import Stream
 
 from repro import crew, jsonl, stats, watching
-from repro.cli import main
+from repro.commands.main import main
 from repro.presentation import table_view
 from repro.store import Store
 from repro.trial import LastLook, Record

@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner
 from invented import invented, stage
 
-from repro import cli, config, tables
+from repro import config, tables
+from repro.commands import main as cli
 from repro.errors import ReproError
 from repro.presentation.plots import captions, kinds, learning, scaling, strips, style, success, survival
 from repro.stats import success_rate

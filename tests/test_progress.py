@@ -13,7 +13,8 @@ import pytest
 from conftest import small_cell
 from test_store import record
 
-from repro import config, engine, progress
+from repro import config, engine
+from repro.commands import progress
 from repro.heartbeat import Heartbeat
 from repro.planning import Plan
 from repro.status import Part

@@ -12,7 +12,7 @@ from test_compare import AS_PUBLISHED, times
 from test_tables import fill
 
 from repro import compare, config, readings
-from repro.cli import main
+from repro.commands.main import main
 from repro.presentation.plots import kinds, style
 from repro.store import Store
 

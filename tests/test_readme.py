@@ -7,7 +7,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from repro import config
-from repro.cli import main
+from repro.commands.main import main
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

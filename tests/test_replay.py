@@ -11,7 +11,7 @@ from invented import invented
 from msgspec.structs import replace
 
 from repro import config, watching
-from repro.cli import main
+from repro.commands.main import main
 from repro.engine import crashed
 from repro.provenance import Machine
 from repro.store import Store

@@ -14,7 +14,7 @@ from test_compare import AS_PUBLISHED, times
 from test_tables import fill
 
 from repro import claims, compare, config, tables
-from repro.cli import main
+from repro.commands.main import main
 from repro.presentation import report, verdict_table
 from repro.store import Store
 

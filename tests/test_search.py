@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from repro import compare, config, tables
-from repro.cli import main
+from repro.commands.main import main
 from repro.store import Store
 
 ROW = "3a/lstm/T=100,N=3"

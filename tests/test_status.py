@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from repro import status
-from repro.cli import main
+from repro.commands.main import main
 from repro.status import Note, Part
 
 PARTS = (

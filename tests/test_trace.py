@@ -17,7 +17,7 @@ from conftest import made_cell, result
 from sequences import without_jit
 
 from repro import campaign, config, crew, engine, jsonl, planning, wanted
-from repro.cli import main
+from repro.commands.main import main
 from repro.kernels import trace
 from repro.kernels.contract import Learner
 from repro.kernels.jit import entry, kernel

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 import repro
 from repro import config
-from repro.cli import main
+from repro.commands.main import main
 from repro.engine import crashed
 from repro.store import Store
 

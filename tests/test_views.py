@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from invented import invented, stage
 
 from repro import config, tables, views
-from repro.cli import main
+from repro.commands.main import main
 from repro.config import ConfigError
 from repro.store import Store
 from repro.views import View

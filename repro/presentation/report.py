@@ -86,7 +86,9 @@ def render(
     flow = kinds.draw("errorflow", (), rows, store, show=show) if error_flow else None
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
                                      lstrip_blocks=True)  # fmt: skip
-    template = environment.from_string(resources.files("repro.presentation").joinpath("report.html.j2").read_text("utf-8"))
+    template = environment.from_string(
+        resources.files("repro.presentation").joinpath("report.html.j2").read_text("utf-8")
+    )
     records = _records(lines)
     parts = []
     for n, table in enumerate(every, 1):

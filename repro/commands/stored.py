@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro import completion
-from repro.options import columns_option, option, results_option, view_options
+from repro.commands import completion
+from repro.commands.options import columns_option, option, results_option, view_options
 
 if TYPE_CHECKING:
     from repro.views import View

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro import completion
-from repro.cli_run import carry_out, say_cost
-from repro.options import (
+from repro.commands import completion
+from repro.commands.options import (
     columns_option,
     format_option,
     jobs_option,
@@ -19,6 +18,7 @@ from repro.options import (
     set_option,
     sweep_options,
 )
+from repro.commands.run import carry_out, say_cost
 
 if TYPE_CHECKING:
     from repro.screen import Rule, Standing

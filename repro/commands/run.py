@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from repro import completion
-from repro.options import (
+from repro.commands import completion
+from repro.commands.options import (
     FORMATS,
     INTERRUPTED,
     TERMINATED,
@@ -81,7 +81,7 @@ def run(
 
 def say_cost(plan: "Plan", store: "Store", n_workers: int, lanes: int | None, *, measure: bool, form: str) -> None:
     """Print what would run, and what it would cost."""
-    from repro import cost, progress
+    from repro.commands import cost, progress
 
     expected = cost.estimate(plan, store, n_workers, lanes)
     if measure and expected.unknown:
@@ -95,7 +95,8 @@ def carry_out(plan: "Plan", store: "Store", jobs: int, *, inline: bool = False, 
 
     Returns the number of trials that crashed. Ends the process if it is interrupted: what has ended is stored.
     """
-    from repro import campaign, cost, engine
+    from repro import campaign, engine
+    from repro.commands import cost
 
     if plan.n_stale:
         click.echo(
@@ -116,7 +117,7 @@ def carry_out(plan: "Plan", store: "Store", jobs: int, *, inline: bool = False, 
 def _show(plan: "Plan", events: Any, results: Path) -> int:
     """Show what happens until it has happened, then say so; the number of crashed trials."""
     from repro import engine
-    from repro.progress import Display
+    from repro.commands.progress import Display
 
     records: list[Any] = []
     stopped = 0

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from repro import completion
-from repro.options import (
+from repro.commands import completion
+from repro.commands.options import (
     format_option,
     n_cores,
     option,
@@ -39,8 +39,9 @@ def replay(
     repro replay 6a/lstm:3 --reading plain-error --watch -o gates.svg
     repro replay 6a/lstm:3 --watch --wrong
     """
-    from repro import progress, watching
     from repro import replay as again
+    from repro import watching
+    from repro.commands import progress
     from repro.presentation import grid
     from repro.presentation.plots import style
     from repro.presentation.plots import watch as figures
@@ -114,7 +115,8 @@ def attest(select: tuple[str, ...], whole: int, jobs: int, check: bool, results:
     repro attest --check
     """
     from repro import attest as attesting
-    from repro import attestation, config, engine, progress, selection
+    from repro import attestation, config, engine, selection
+    from repro.commands import progress
     from repro.presentation import grid
     from repro.store import Store
 

@@ -7,14 +7,8 @@ from typing import Any, TextIO
 
 import click
 
-from repro import completion
-from repro.cli_readings import readings
-from repro.cli_run import run
-from repro.cli_search import race, screen
-from repro.cli_status import status
-from repro.cli_stored import trials
-from repro.cli_trials import attest, replay
-from repro.options import (
+from repro.commands import completion
+from repro.commands.options import (
     Group,
     columns_option,
     format_option,
@@ -25,6 +19,12 @@ from repro.options import (
     set_option,
     view_options,
 )
+from repro.commands.readings import readings
+from repro.commands.run import run
+from repro.commands.search import race, screen
+from repro.commands.status import status
+from repro.commands.stored import trials
+from repro.commands.trials import attest, replay
 from repro.version import __version__
 
 
@@ -270,7 +270,8 @@ def plot(
     repro plot strips 1 -o table1.pdf
     repro plot survival 6a/lstm --by learning_rate
     """
-    from repro import config, progress
+    from repro import config
+    from repro.commands import progress
     from repro.presentation.plots import kinds
     from repro.store import Store
 
@@ -292,7 +293,8 @@ def report(output: Path, error_flow: bool, results: Path) -> None:
     repro report -o report.html
     """
     from repro import compare as judge
-    from repro import config, progress
+    from repro import config
+    from repro.commands import progress
     from repro.presentation import report as pages
     from repro.store import Store
 
@@ -316,7 +318,8 @@ def bench(learner: str, select: tuple[str, ...], lanes: int | None, form: str) -
     do not change, of the last row.
     """
     from repro import bench as speed
-    from repro import config, progress, selection
+    from repro import config, selection
+    from repro.commands import progress
     from repro.presentation import grid
 
     rows = [row for row, _ in selection.select(select or speed.ROWS, config.load()) if row.learner == learner]

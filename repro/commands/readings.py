@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from repro import completion
-from repro.options import columns_option, format_option, results_option
+from repro.commands import completion
+from repro.commands.options import columns_option, format_option, results_option
 
 
 @click.command()

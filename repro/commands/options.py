@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import click
 
-from repro import completion
+from repro.commands import completion
 from repro.errors import ReproError
 
 INTERRUPTED, TERMINATED = 130, 143  # exit codes

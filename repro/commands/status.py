@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro.options import format_option, results_option
+from repro.commands.options import format_option, results_option
 
 if TYPE_CHECKING:
     from repro.status import Work
