@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from repro import always_on, config, courses, output_curve, watching
+from repro import config
+from repro.looking import always_on, courses, output_curve, watching
 from repro.presentation.plots import kinds, style
 from repro.presentation.plots import output_curve as figures
 

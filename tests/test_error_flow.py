@@ -12,8 +12,9 @@ import pytest
 from sequences import without_jit
 from twins import lstm, recurrent
 
-from repro import config, crew, error_flow
-from repro.error_flow import Flow, flows_of
+from repro import config, crew
+from repro.looking import error_flow
+from repro.looking.error_flow import Flow, flows_of
 from repro.presentation.plots import style
 from repro.presentation.plots.error_flow import figure
 from repro.store import Store

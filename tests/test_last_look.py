@@ -12,8 +12,9 @@ from test_tables import fill, lines
 from twins import tasks as twin_tasks
 from twins.random import Stream
 
-from repro import crew, jsonl, stats, watching
+from repro import crew, jsonl, stats
 from repro.commands.main import main
+from repro.looking import watching
 from repro.presentation import table_view
 from repro.store import Store
 from repro.trial import LastLook, Record

@@ -385,7 +385,7 @@ def test_one_reading_alone(store):
 
 def test_error_flow_is_measured(store, monkeypatch):
     flows = []
-    monkeypatch.setattr("repro.error_flow.measure", lambda show: flows)
+    monkeypatch.setattr("repro.looking.error_flow.measure", lambda show: flows)
     monkeypatch.setattr("repro.presentation.plots.error_flow.figure", lambda given: ("drawn", given is flows))
     assert kinds.draw("errorflow", [], ROWS, store) == ("drawn", True)
     with pytest.raises(style.PlotError, match="takes neither rows nor a reading"):

@@ -10,9 +10,10 @@ from conftest import ended
 from invented import invented
 from msgspec.structs import replace
 
-from repro import config, watching
+from repro import config
 from repro.commands.main import main
 from repro.engine import crashed
+from repro.looking import watching
 from repro.provenance import Machine
 from repro.store import Store
 

@@ -14,7 +14,8 @@ from twins import cascade, chunker, guessing, layered_lstm, lstm, recurrent
 from twins import tasks as twin_tasks
 from twins.random import Stream
 
-from repro import crew, watching
+from repro import crew
+from repro.looking import watching
 from repro.presentation import grid
 from repro.presentation.plots import style
 from repro.presentation.plots.watch import watch as figure

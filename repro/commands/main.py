@@ -109,7 +109,8 @@ def show(row: str, reading: str | None, overrides: tuple[str, ...], seed: int, r
     repro show 4/lstm/T=100 --reading linear
     repro show 6a/lstm:3
     """
-    from repro import attestation, config, replay, selection
+    from repro import attestation, config, selection
+    from repro.looking import replay
     from repro.presentation import grid, showing
     from repro.store import Store
 

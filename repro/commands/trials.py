@@ -39,9 +39,9 @@ def replay(
     repro replay 6a/lstm:3 --reading plain-error --watch -o gates.svg
     repro replay 6a/lstm:3 --watch --wrong
     """
-    from repro import replay as again
-    from repro import watching
     from repro.commands import progress
+    from repro.looking import replay as again
+    from repro.looking import watching
     from repro.presentation import grid
     from repro.presentation.plots import style
     from repro.presentation.plots import watch as figures

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from repro.courses import Course, Question
+from repro.looking.courses import Course, Question
 from repro.presentation.plots import courses as panels
 from repro.presentation.plots import style
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def figure(measured: tuple[Sequence[Course], Sequence[tuple[Question, Sequence[Course]]]]) -> "Figure":
     """A panel for the derivatives, and one for each question; lines are medians, bands hold the middle half.
 
-    ``measured`` is what `repro.always_on.measure` gives.
+    ``measured`` is what `repro.looking.always_on.measure` gives.
     """
     growth, answers = measured
     result = style.new(

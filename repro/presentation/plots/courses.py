@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from repro.courses import Course, Question
+from repro.looking.courses import Course, Question
 from repro.presentation.plots import style
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from repro.error_flow import Flow
+from repro.looking.error_flow import Flow
 from repro.presentation.plots import style
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _NOTES = (
 def figure(flows: Sequence[Flow]) -> "Figure":
     """Factors against q, logarithmic: on the left those of all flows, on the right what of them is near 1.
 
-    ``flows`` are what `repro.error_flow.measure` gives.
+    ``flows`` are what `repro.looking.error_flow.measure` gives.
     """
     nets = [flow for flow in flows if flow.kind == "conventional"]
     title = "Error flow: how errors are scaled on their way back through time"

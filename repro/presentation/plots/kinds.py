@@ -103,7 +103,7 @@ def draw(
 def _of_own_nets(kind: str, show: Callable[[str], object]) -> "Figure":
     """A figure of what a module measures, which runs kernels and compiles them."""
     module = OF_OWN_NETS[kind]
-    measured = import_module(f"repro.{module}").measure(show)
+    measured = import_module(f"repro.looking.{module}").measure(show)
     figure: Figure = import_module(f"repro.presentation.plots.{module}").figure(measured)
     return figure
 

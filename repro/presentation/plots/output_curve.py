@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from repro.courses import Course, Question
-from repro.output_curve import BOUNDS, LEARNT
+from repro.looking.courses import Course, Question
+from repro.looking.output_curve import BOUNDS, LEARNT
 from repro.presentation.plots import courses as panels
 from repro.presentation.plots import style
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def figure(measured: tuple[Sequence[tuple[Question, Sequence[Course]]], Sequence[Course]]) -> "Figure":
     """A panel for each question, and one for errors by target; lines are medians, bands hold the middle half.
 
-    ``measured`` is what `repro.output_curve.measure` gives.
+    ``measured`` is what `repro.looking.output_curve.measure` gives.
     """
     answers, by_target = measured
     result = style.new(

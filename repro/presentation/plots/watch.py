@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from repro.looking.watching import Watched, is_one_hot
 from repro.presentation.plots import style
-from repro.watching import Watched, is_one_hot
 
 if TYPE_CHECKING:  # Matplotlib takes half a second: only where something is drawn
     from matplotlib.axes import Axes

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from repro.courses import Course, Net, Question, courses, endless, spread
+from repro.looking.courses import Course, Net, Question, courses, endless, spread
 
 if TYPE_CHECKING:
-    from repro.watching import Watched
+    from repro.looking.watching import Watched
 
 _FIRST = {"learner.grow_after": 0}  # the cell from the start
 _END = {"task.targets": "end", "task.judged": "end"}
@@ -73,7 +73,8 @@ BOUNDS = np.array([0, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 1])  # of 
 
 def by_target(show: Callable[[str], object] = lambda _: None) -> list[Course]:
     """The mean absolute error of each trial's net on test sequences, against their targets."""
-    from repro import config, watching
+    from repro import config
+    from repro.looking import watching
 
     row, found = config.load()[ADDING], []
     for net in ADDERS:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from repro.courses import Course, Net, Question, courses, spread
+from repro.looking.courses import Course, Net, Question, courses, spread
 
 if TYPE_CHECKING:
-    from repro.watching import Watched
+    from repro.looking.watching import Watched
 
 FRESH = ("2c/lstm/q=200,p=200", 10)  # the row whose fresh nets' derivatives are measured, and of how many trials
 
@@ -93,7 +93,8 @@ def derivatives(inputs: np.ndarray, units: Mapping[str, np.ndarray], g: tuple[fl
 
 def growth(show: Callable[[str], object] = lambda _: None) -> list[Course]:
     """The derivatives in fresh nets of 2c as printed."""
-    from repro import config, watching
+    from repro import config
+    from repro.looking import watching
 
     name, trials = FRESH
     show(f"fresh nets of {name}")

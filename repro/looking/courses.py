@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from repro.cell import Cell
     from repro.config import Row
-    from repro.watching import Watched
+    from repro.looking.watching import Watched
 
 _ENDLESS = {"stop.window": 1_000_000}  # no trial is asked before its limit: it goes on, whatever it learns
 _NO_LOOK = {"stop.exam_sequences": 1}  # and where there are exams the last look is short
@@ -51,7 +51,8 @@ class Course:
 
 def courses(question: Question, show: Callable[[str], object] = lambda _: None) -> list[Course]:
     """A question's answer, for each of its nets."""
-    from repro import config, watching
+    from repro import config
+    from repro.looking import watching
 
     row, found = config.load()[question.row], []
     for net in question.nets:
