@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from repro.cell import Cell
 from repro.errors import ReproError
-from repro.files import configs_folder
+from repro.files import PACKAGE, configs_folder
 from repro.schema import File, Published, Reading
 from repro.settings import Settings
 from repro.stop import Stop
@@ -122,7 +122,7 @@ def similar(name: str, names: Iterable[str]) -> str:
 @lru_cache(maxsize=None)
 def modules(folder: str) -> list[str]:
     """The names of all learners or tasks: the folder is the registry."""
-    return sorted(p.stem for p in (Path(__file__).parent / folder).glob("*.py") if p.stem != "__init__")
+    return sorted(p.stem for p in (PACKAGE / folder).glob("*.py") if p.stem != "__init__")
 
 
 def interface_of(task: Any) -> Any:

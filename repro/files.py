@@ -6,6 +6,8 @@ from pathlib import Path
 
 from repro.errors import ReproError
 
+PACKAGE = Path(__file__).parent
+
 
 class FileError(ReproError):
     """A file that cannot be written."""
@@ -13,9 +15,8 @@ class FileError(ReproError):
 
 def configs_folder() -> Path:
     """Where the experiments are: beside the package in a checkout, inside it when installed."""
-    package = Path(__file__).parent
-    inside = package / "configs"
-    return inside if inside.is_dir() else package.parent / "configs"
+    inside = PACKAGE / "configs"
+    return inside if inside.is_dir() else PACKAGE.parent / "configs"
 
 
 def check_writable(path: Path) -> None:

@@ -8,7 +8,8 @@ python scripts/results.py
 
 from pathlib import Path
 
-from repro import claims, compare, config, readings, tables
+from repro import config
+from repro.analysis import claims, readings, tables, verdicts
 from repro.presentation import grid, readings_view, schemas, verdict_table
 from repro.presentation.plots import kinds, style
 from repro.store import Store
@@ -30,9 +31,9 @@ FOREST = "![Every published value against ours, with its verdict](figures/forest
 
 def page() -> str:
     """The text of results/README.md."""
-    rows, store, margins = config.load(), Store(RESULTS), compare.Margins()
+    rows, store, margins = config.load(), Store(RESULTS), verdicts.Margins()
     lines = [line for line in tables.selected(["@paper"], rows, store) if line.published.table != "ours"]
-    found = compare.compare(lines, margins)
+    found = verdicts.compare(lines, margins)
     said = claims.of(found)
     records = {(r.cell, r.trial): r for line in lines for r in line.records}.values()
     parts = [
@@ -50,7 +51,7 @@ def page() -> str:
         "[readings.csv](readings.csv) has them all, with what was tried and the command that runs each.",
         "```\nrepro readings\nrepro plot readings\n```",
     ]  # fmt: skip
-    printed = compare.of_readings(found, "")
+    printed = verdicts.of_readings(found, "")
     for table in sorted({one.line.published.table for one in printed}, key=tables.order):
         (block,) = verdict_table.blocks([one for one in printed if one.line.published.table == table], said=said)
         parts += [f"## {block.title}", grid.render(block, "md").partition("\n\n")[2]]
@@ -68,7 +69,7 @@ def page() -> str:
 def readings_table() -> str:
     """The text of results/readings.csv."""
     store = Store(RESULTS)
-    found = compare.of_selection((), config.load(), store)
+    found = verdicts.of_selection((), config.load(), store)
     return readings_view.render(readings.of(found, store), "csv") + "\n"
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from repro import config, readings, screen, sweep, tables
+from repro import config, sweep
+from repro.analysis import readings, screen, tables
 from repro.presentation.columns import whole
 from repro.store import Store
 

@@ -32,7 +32,6 @@ CORRIDOR = {
     "experiments": "cell config matrix schema selection stop sweep views wanted",
     "records": "attestation integrity jsonl planning provenance source store trial validity",
     "running": "attest bench campaign crew engine heartbeat kernel_cache status",
-    "analysis": "claims compare contrasts pace race readings screen stats tables",
     "commands": "__main__",
 }
 ROOM_OF = {name: room for room, names in CORRIDOR.items() for name in names.split()}

@@ -9,19 +9,20 @@ from invented import invented, stage
 from test_compare import AS_PUBLISHED, PASSED, times
 from test_tables import fill
 
-from repro import claims, compare, config, tables
+from repro import config
+from repro.analysis import claims, tables, verdicts
+from repro.analysis.contrasts import Contrast
 from repro.commands.main import main
-from repro.contrasts import Contrast
 from repro.presentation import grid, verdict_table
 from repro.store import Store
 from repro.views import USUAL, View
 
 ROWS = config.load()
-E, C, D, N, R = compare.VERDICTS
+E, C, D, N, R = verdicts.VERDICTS
 
 
 def said(store, *patterns, view=USUAL):
-    return claims.of(compare.of_selection(patterns, ROWS, store, view=view))
+    return claims.of(verdicts.of_selection(patterns, ROWS, store, view=view))
 
 
 def text(store, *patterns):
@@ -35,7 +36,7 @@ def values(tmp_path_factory):
     """The values of a row that has run: success rate, training time, wrong test sequences."""
     store = Store(tmp_path_factory.mktemp("records"))
     fill(store, "6a/lstm", times(*AS_PUBLISHED))
-    return compare.of_selection(["6a/lstm"], ROWS, store)
+    return verdicts.of_selection(["6a/lstm"], ROWS, store)
 
 
 def judged(values, *verdicts):
@@ -78,7 +79,9 @@ def test_a_status_follows_from_the_verdicts(values, verdicts, phrase):
     assert (whole.learner, whole.status, whole.values) == ("", claim.status, claim.values)
 
 
-@pytest.mark.parametrize("verdicts", list(product(compare.VERDICTS, repeat=3)), ids=lambda verdicts: "-".join(verdicts))
+@pytest.mark.parametrize(
+    "verdicts", list(product(verdicts.VERDICTS, repeat=3)), ids=lambda verdicts: "-".join(verdicts)
+)
 def test_no_claim_says_more_than_its_verdicts(values, verdicts):
     """Whatever the verdicts: each of them is told, by a label of its own or by the status itself, and no other."""
     _, claim = claims.of(judged(values, *verdicts))
@@ -122,7 +125,7 @@ def test_of_a_table_it_is_said_who_has_which_status(tmp_path):
 
 
 def test_every_value_is_in_the_claim_of_its_table_and_in_that_of_its_learner(tmp_path):
-    found = compare.of_selection((), ROWS, Store(tmp_path))
+    found = verdicts.of_selection((), ROWS, Store(tmp_path))
     for some in (
         [one for one in claims.of(found) if one.learner],
         [one for one in claims.of(found) if not one.learner],
@@ -270,7 +273,7 @@ def test_a_reading_with_other_settings_is_no_reading(tmp_path):
         for view in (USUAL, View({"learning_rate": 0.1}))
         for line in tables.selected(["6a/lstm"], ROWS, store, view)
     ]
-    found = compare.compare(lines)
+    found = verdicts.compare(lines)
     assert {one.line.variant for one in found} >= {"printed", "plain-error, learning_rate=0.1"}
     assert "reading" not in claims.of(found)[1].text
 

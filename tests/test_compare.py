@@ -8,7 +8,8 @@ import pytest
 from invented import stage
 from test_tables import fill
 
-from repro import compare, config
+from repro import config
+from repro.analysis import verdicts
 from repro.presentation import verdict_table
 from repro.store import Store
 
@@ -16,10 +17,10 @@ PASSED = "ST3(.1)"
 
 
 def found(store, *patterns, **margins):
-    return compare.of_selection(patterns, config.load(), store, compare.Margins(**margins))
+    return verdicts.of_selection(patterns, config.load(), store, verdicts.Margins(**margins))
 
 
-def verdicts(store, *patterns, **margins):
+def by_value(store, *patterns, **margins):
     return {
         (one.line.row.name, one.line.reading, one.line.published.stage, one.value): one
         for one in found(store, *patterns, **margins)
@@ -27,7 +28,7 @@ def verdicts(store, *patterns, **margins):
 
 
 def of(store, value, row="6a/lstm", reading="printed", passed=PASSED, **margins):
-    return verdicts(store, row, **margins)[row, reading, passed, value]
+    return by_value(store, row, **margins)[row, reading, passed, value]
 
 
 def times(*sequences, wrong=1):
@@ -86,7 +87,7 @@ def test_a_difference_must_stand_out_among_all_values_of_its_table(tmp_path):
     assert alone.contrast.p < 0.05 / 3
     assert alone.verdict == "DIFFERS"
     fill(store, "6b/lstm", [[stage("ST3(.1)", 571_100 + k, 2)] for k in range(10)])
-    among = verdicts(store, "9")["6a/lstm", "printed", PASSED, "success rate"]
+    among = by_value(store, "9")["6a/lstm", "printed", PASSED, "success rate"]
     assert among == of(store, "success rate")  # whatever part of the table is asked for
     assert among.contrast == alone.contrast
     assert among.adjusted == pytest.approx(6 * alone.contrast.p)
@@ -158,7 +159,7 @@ def test_a_reading_that_agrees_is_named_where_printed_differs(tmp_path):
     one = of(store, "success rate", "4/lstm/T=100", passed=passed)
     assert one.verdict == "DIFFERS"
     assert [other.line.reading for other in one.readings] == ["linear"]
-    text = verdict_table.render(found(store, "4/lstm/T=100"), compare.Margins(), "text")
+    text = verdict_table.render(found(store, "4/lstm/T=100"), verdicts.Margins(), "text")
     assert "under the reading 'linear' (linear output unit; the text says logistic) it is CONSISTENT: 10" in text
     assert one.readings[0].readings == ()
 
@@ -184,7 +185,7 @@ def test_every_published_number_is_there(tmp_path):
 def test_shown(tmp_path, form):
     store = Store(tmp_path)
     fill(store, "6a/lstm", [*times(*AS_PUBLISHED[:19]), []])
-    shown = verdict_table.render(found(store, "9"), compare.Margins(1.3, 0.1), form)
+    shown = verdict_table.render(found(store, "9"), verdicts.Margins(1.3, 0.1), form)
     for part in ("19 of 20", "EQUIVALENT", "NOT RUN", "a factor of 1.3"):
         assert part in shown
     if form == "html":
@@ -196,12 +197,12 @@ def test_data_are_whole(tmp_path):
     store = Store(tmp_path)
     fill(store, "6a/lstm", times(*AS_PUBLISHED))
     compared = found(store, "6a/lstm")
-    as_json = json.loads(verdict_table.render(compared, compare.Margins(), "json"))
-    as_csv = list(csv.DictReader(io.StringIO(verdict_table.render(compared, compare.Margins(), "csv"))))
+    as_json = json.loads(verdict_table.render(compared, verdicts.Margins(), "json"))
+    as_csv = list(csv.DictReader(io.StringIO(verdict_table.render(compared, verdicts.Margins(), "csv"))))
     assert [one["verdict"] for one in as_json] == [one["verdict"] for one in as_csv] == ["EQUIVALENT"] * 3
     assert as_json[1]["low"] < as_json[1]["estimate"] < as_json[1]["high"]
     assert float(as_csv[1]["estimate"]) == as_json[1]["estimate"]
-    assert verdict_table.render([], compare.Margins(), "csv").startswith("table,row,")
+    assert verdict_table.render([], verdicts.Margins(), "csv").startswith("table,row,")
 
 
 # ------------------------------------------------------------------------------------------------- recorded verdicts
@@ -210,39 +211,39 @@ def test_data_are_whole(tmp_path):
 def test_what_reproduced_must_go_on_reproducing(tmp_path):
     store, path = Store(tmp_path), tmp_path / "verdicts.csv"
     fill(store, "6a/lstm", times(*AS_PUBLISHED))
-    assert compare.accept(found(store, "6a/lstm"), path) == 3
-    assert compare.lost(found(store, "6a/lstm"), path) == []
+    assert verdicts.accept(found(store, "6a/lstm"), path) == 3
+    assert verdicts.lost(found(store, "6a/lstm"), path) == []
     other = Store(tmp_path / "other")
     fill(other, "6a/lstm", times(*(3 * n for n in AS_PUBLISHED)))
-    ((one, before),) = compare.lost(found(other, "6a/lstm"), path)
+    ((one, before),) = verdicts.lost(found(other, "6a/lstm"), path)
     assert (one.key, before, one.verdict) == (("9", "6a/lstm", PASSED, "success after"), "EQUIVALENT", "DIFFERS")
     empty = Store(tmp_path / "none")
-    assert len(compare.lost(found(empty, "6a/lstm"), path)) == 3  # nothing is known to hold without trials
+    assert len(verdicts.lost(found(empty, "6a/lstm"), path)) == 3  # nothing is known to hold without trials
 
 
 def test_what_differed_may_go_on_differing(tmp_path):
     store, path = Store(tmp_path), tmp_path / "verdicts.csv"
     fill(store, "6a/lstm", [[]] * 20)
-    compare.accept(found(store, "6a/lstm"), path)
-    assert compare.lost(found(store, "6a/lstm"), path) == []
+    verdicts.accept(found(store, "6a/lstm"), path)
+    assert verdicts.lost(found(store, "6a/lstm"), path) == []
 
 
 def test_accepting_a_part_keeps_the_rest(tmp_path):
     store, path = Store(tmp_path), tmp_path / "verdicts.csv"
     fill(store, "6a/lstm", times(*AS_PUBLISHED))
-    assert compare.accept(found(store, "9"), path) == 6
+    assert verdicts.accept(found(store, "9"), path) == 6
     before = path.read_text()
-    assert compare.accept(found(store, "6b/lstm"), path) == 6
+    assert verdicts.accept(found(store, "6b/lstm"), path) == 6
     assert path.read_text() == before
 
 
 def test_verdicts_that_cannot_be_read_are_the_users_to_solve(tmp_path):
     path = tmp_path / "verdicts.csv"
-    with pytest.raises(compare.VerdictsError, match="`repro compare --accept` records"):
-        compare.lost([], path)
+    with pytest.raises(verdicts.VerdictsError, match="`repro compare --accept` records"):
+        verdicts.lost([], path)
     path.write_text("table,row,stage,value,verdict\n9,6a/lstm\n")
-    with pytest.raises(compare.VerdictsError, match=r"verdicts\.csv:2: not a verdict"):
-        compare.lost([], path)
+    with pytest.raises(verdicts.VerdictsError, match=r"verdicts\.csv:2: not a verdict"):
+        verdicts.lost([], path)
 
 
 def test_trials_that_scatter_beyond_all_bounds_are_consistent_with_anything(tmp_path):
@@ -251,6 +252,6 @@ def test_trials_that_scatter_beyond_all_bounds_are_consistent_with_anything(tmp_
     one = of(store, "success after")
     assert (one.verdict, one.why) == ("CONSISTENT", "no difference would have shown, however large")
     assert (one.contrast.low, one.contrast.high, one.contrast.detectable) == (0, float("inf"), (None, None))
-    (shown,) = json.loads(verdict_table.render([one], compare.Margins(), "json"))
+    (shown,) = json.loads(verdict_table.render([one], verdicts.Margins(), "json"))
     assert (shown["low"], shown["high"], shown["p"]) == (0, None, pytest.approx(1))
-    assert "[0.00, inf]" in verdict_table.render([one], compare.Margins(), "text")
+    assert "[0.00, inf]" in verdict_table.render([one], verdicts.Margins(), "text")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from repro import contrasts
+from repro.analysis import contrasts
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ import pytest
 from click.testing import CliRunner
 from invented import invented, stage
 
-from repro import config, crew, pace, planning, wanted
+from repro import config, crew, planning, wanted
+from repro.analysis import pace
+from repro.analysis.pace import crew_time
 from repro.commands import cost
 from repro.commands.main import main
-from repro.pace import crew_time
 from repro.store import Store
 
 ROW = config.load()["6a/lstm"]

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 from invented import invented, stage
 
-from repro import compare, config, engine, planning, stats, tables, wanted
+from repro import config, engine, planning, wanted
+from repro.analysis import stats, tables, verdicts
 from repro.commands.main import main
 from repro.engine import crashed
 from repro.presentation import report, table_view
@@ -69,7 +70,7 @@ def test_what_killed_workers_lose_is_missing_in_every_view_until_it_is_run(tmp_p
         path = tmp_path / f"{kind}.svg"
         repro("plot", kind, "5", "-o", str(path), folder=tmp_path)
         assert path.stat().st_size > 1000
-    page = words(report.render(config.load(), Store(tmp_path), compare.Margins()))
+    page = words(report.render(config.load(), Store(tmp_path), verdicts.Margins()))
     assert "; 4 more crashed, and are to be run again." in page
     assert page.count("4 trials crashed; `repro run") == 5  # in the forest, its verdicts, its table, and two figures
 
@@ -135,7 +136,7 @@ def test_a_row_of_which_all_trials_crashed_has_not_been_run(tmp_path):
     assert line(store).measured == stats.summarise((), "ST3(.1)")
     shown = table_view.render([line(store)], "text")
     assert f"6a/lstm, printed: {said}.\nNot run yet: '6a/lstm'." in shown
-    (why,) = {one.why for one in compare.compare([line(store)])}
+    (why,) = {one.why for one in verdicts.compare([line(store)])}
     assert why == f"0 of 20 trials; {said}"
     assert captions.notes([line(store)]) == ["Not run: 6a/lstm.", f"6a/lstm, printed: {said}."]
     with pytest.raises(

@@ -7,11 +7,12 @@ from invented import stage
 from test_compare import AS_PUBLISHED, times
 from test_tables import fill
 
-from repro import compare, config
+from repro import config
+from repro.analysis import verdicts
 from repro.presentation.plots import forest, kinds, style
 from repro.store import Store
 
-ROWS, MARGINS = config.load(), compare.Margins()
+ROWS, MARGINS = config.load(), verdicts.Margins()
 SHAPES = {"o": "EQUIVALENT", "D": "CONSISTENT", "s": "DIFFERS", "x": "NOT COMPARABLE", "|": "NOT RUN"}
 
 
@@ -31,7 +32,7 @@ def store(tmp_path_factory):
 
 
 def found(store, *patterns, reading=""):
-    return compare.of_readings(compare.of_selection(patterns, ROWS, store), reading)
+    return verdicts.of_readings(verdicts.of_selection(patterns, ROWS, store), reading)
 
 
 def drawn(store, *patterns, reading=""):
@@ -108,8 +109,8 @@ def test_an_interval_that_leaves_the_axis_has_an_arrow_there(store):
 
 
 def test_bands_are_the_margins_that_the_values_were_judged_by(store):
-    margins = compare.Margins(ratio=2, rate=0.1, wrong=0.01)
-    judged = compare.of_selection(["9"], ROWS, store, margins)
+    margins = verdicts.Margins(ratio=2, rate=0.1, wrong=0.01)
+    judged = verdicts.of_selection(["9"], ROWS, store, margins)
     points, ratio, share = forest.figure(judged, margins).axes
     for axes, low, high in ((points, -10, 10), (ratio, 0.5, 2), (share, -1, 1)):
         (band,) = axes.collections
@@ -163,7 +164,7 @@ def test_tables_are_told_apart_with_their_verdicts(store):
     assert labels["6a/lstm"] - labels["4/lstm/T=1000"] > 2  # room for the heading
     key = [text.get_text() for text in figure.legends[0].get_texts()]
     there = [one.verdict for one in found(store, "7", "9")]
-    assert key == [f"{there.count(verdict)} {verdict}" for verdict in compare.VERDICTS]
+    assert key == [f"{there.count(verdict)} {verdict}" for verdict in verdicts.VERDICTS]
     assert len({line.get_marker() for line in figure.legends[0].get_lines()}) == 5  # not by colour alone
 
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented import invented, old_form, stage
 
-from repro import config, tables
+from repro import config
+from repro.analysis import tables
 from repro.engine import crashed
 from repro.presentation import table_view
 from repro.store import Store, StoreError, UncountedWarning

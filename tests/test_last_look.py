@@ -12,7 +12,8 @@ from test_tables import fill, lines
 from twins import tasks as twin_tasks
 from twins.random import Stream
 
-from repro import crew, jsonl, stats
+from repro import crew, jsonl
+from repro.analysis import stats
 from repro.commands.main import main
 from repro.looking import watching
 from repro.presentation import table_view

@@ -13,11 +13,12 @@ import pytest
 from click.testing import CliRunner
 from invented import invented, stage
 
-from repro import config, tables
+from repro import config
+from repro.analysis import tables
+from repro.analysis.stats import success_rate
 from repro.commands import main as cli
 from repro.errors import ReproError
 from repro.presentation.plots import captions, kinds, learning, scaling, strips, style, success, survival
-from repro.stats import success_rate
 from repro.store import Store
 
 ROWS = config.load()

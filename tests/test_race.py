@@ -7,7 +7,8 @@ import pytest
 from conftest import small_cell
 from invented import invented, stage
 
-from repro import config, race
+from repro import config
+from repro.analysis import race
 from repro.config import ConfigError
 
 LIMIT = 1000

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from test_compare import AS_PUBLISHED, times
 from test_tables import fill
 
-from repro import compare, config, readings
+from repro import config
+from repro.analysis import readings, verdicts
 from repro.commands.main import main
 from repro.presentation.plots import kinds, style
 from repro.store import Store
@@ -38,7 +39,7 @@ def store(tmp_path):
 
 
 def fits(store, *patterns):
-    return readings.of(compare.of_selection(patterns, ROWS, store), store)
+    return readings.of(verdicts.of_selection(patterns, ROWS, store), store)
 
 
 def standings(store, *patterns):

@@ -13,7 +13,8 @@ from invented import stage
 from test_compare import AS_PUBLISHED, times
 from test_tables import fill
 
-from repro import claims, compare, config, tables
+from repro import config
+from repro.analysis import claims, tables, verdicts
 from repro.commands.main import main
 from repro.presentation import report, verdict_table
 from repro.store import Store
@@ -74,7 +75,7 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def text(store):
-    return report.render(config.load(), store, compare.Margins())
+    return report.render(config.load(), store, verdicts.Margins())
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +91,8 @@ def test_all_that_the_paper_prints_is_there(page, text, store):
             assert f"repro run '{row.name}'" in words
     for number in (*range(1, 12), "text"):
         assert "table-text" in page.ids if number == "text" else f"Table {number}. " in words
-    found = compare.compare(tables.selected(["@paper"], config.load(), store))
-    assert verdict_table.paragraphs(found, compare.Margins())[-1] in words
+    found = verdicts.compare(tables.selected(["@paper"], config.load(), store))
+    assert verdict_table.paragraphs(found, verdicts.Margins())[-1] in words
     for claim in claims.of(found):  # of a table also in the overview
         assert words.count(claim.text) == (1 if claim.learner else 2), claim.text
     assert "80 trials of 3 of" in re.sub(r"\s+", " ", words)
@@ -113,12 +114,12 @@ def test_every_choice_and_reading_of_the_rows_is_there(page):
 
 def test_cells_of_verdicts_tell_their_head(text, store):
     """On a phone they stand beneath each other, with no heads above."""
-    found = compare.of_readings(compare.of_selection((), config.load(), store), "")
+    found = verdicts.of_readings(verdicts.of_selection((), config.load(), store), "")
     cells = re.findall(r'<td[^>]* data-head="([^"]+)">([^<]*)<', text)
     for head, value in (("paper", "20 of 20, implied"), ("ours", "19 of 20"), ("verdict", "NOT RUN")):
         assert (head, value) in cells
         assert sum(name == head for name, _ in cells) == len(found)
-    counted = [(head, int(number)) for head, number in cells if head in compare.VERDICTS and number]
+    counted = [(head, int(number)) for head, number in cells if head in verdicts.VERDICTS and number]
     assert sum(number for _, number in counted) == len(found)
     assert 'class="nothing" data-head="p (Holm)">-<' in text
 
@@ -149,7 +150,7 @@ def test_the_same_data_give_the_same_bytes(store, text, tmp_path):
     for path in store.folder.glob("*.jsonl"):
         lines = path.read_text().splitlines(keepends=True)
         (tmp_path / path.name).write_text("".join(reversed(lines)))
-    assert report.render(config.load(), other, compare.Margins()) == text
+    assert report.render(config.load(), other, verdicts.Margins()) == text
 
 
 def test_what_records_say_is_escaped(tmp_path):
@@ -158,14 +159,14 @@ def test_what_records_say_is_escaped(tmp_path):
     path = tmp_path / "6a.jsonl"
     evil = '<img src=x onerror="alert(1)"><script>'
     path.write_text(path.read_text().replace('"processor":""', f'"processor":{json.dumps(evil)}'))
-    text = report.render(config.load(), store, compare.Margins())
+    text = report.render(config.load(), store, verdicts.Margins())
     assert "&lt;img src=x onerror=" in text
     page = Page(text)
     assert page.tags["script"] == page.tags["img"] == 0
 
 
 def test_without_any_record_there_is_a_page_too(tmp_path):
-    page = Page(report.render(config.load(), Store(tmp_path), compare.Margins()))
+    page = Page(report.render(config.load(), Store(tmp_path), verdicts.Margins()))
     assert page.unbalanced == []
     assert "0 trials of 0 of" in re.sub(r"\s+", " ", " ".join(page.words))
 

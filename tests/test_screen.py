@@ -4,8 +4,9 @@ from math import inf
 
 from invented import invented, stage
 
-from repro import config, screen, sweep, wanted
-from repro.screen import Rule, Standing
+from repro import config, sweep, wanted
+from repro.analysis import screen
+from repro.analysis.screen import Rule, Standing
 
 ROW = config.load()["6a/lstm"]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from repro import compare, config, tables
+from repro import config
+from repro.analysis import tables, verdicts
 from repro.commands.main import main
 from repro.store import Store
 
@@ -115,7 +116,7 @@ def test_survivors_are_run_again_with_fresh_seeds_and_only_that_counts(folder):
         ("0", "10", "10", limit), ("0", "10", "10", limit), ("1", "1", "0", "400"), ("1", "1", "0", "400"),
     ]  # fmt: skip
     assert "what confirms must be other trials" in repro(*ask, "--confirm-seed", "1", folder=folder, code=2).stderr
-    found = compare.compare(tables.selected([ROW], config.load(), Store(folder)))
+    found = verdicts.compare(tables.selected([ROW], config.load(), Store(folder)))
     assert {one.verdict for one in found} == {"NOT RUN"}
 
 

@@ -6,7 +6,7 @@ from invented import stage
 from scipy import stats as scipy_stats
 from test_store import record
 
-from repro import stats
+from repro.analysis import stats
 
 
 @pytest.mark.parametrize(("solved", "n"), [(0, 10), (10, 10), (19, 20), (1, 3), (33, 100)])

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from invented import invented, stage
 
-from repro import config, selection, tables
+from repro import config, selection
+from repro.analysis import tables
 from repro.presentation import table_view
 from repro.store import Store
 

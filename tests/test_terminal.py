@@ -13,7 +13,8 @@ import pytest
 from test_compare import AS_PUBLISHED, times
 from test_tables import fill, lines
 
-from repro import compare, config
+from repro import config
+from repro.analysis import verdicts
 from repro.presentation import grid, row_list, table_view, terminal, verdict_table
 from repro.presentation.terminal import Column
 from repro.store import Store
@@ -33,10 +34,10 @@ def blocks(store) -> dict[str, grid.Block]:
     """All kinds of tables."""
     found = lines(store, "@paper")
     parts = {n: [line for line in found if line.published.table == n] for n in (1, 2, 6, 8, 9)}
-    verdicts = verdict_table.blocks(compare.compare(found))
+    judged = verdict_table.blocks(verdicts.compare(found))
     return {
         **{f"table {n}": table_view.SCHEMA.block(part) for n, part in parts.items()},
-        **{f"verdicts {n}": verdicts[n - 1] for n in (1, 9)},
+        **{f"verdicts {n}": judged[n - 1] for n in (1, 9)},
         "list": row_list.SCHEMA.block(row_list.entries(config.load().values(), store)),
     }
 

@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 from invented import invented, stage
 
-from repro import config, tables, views
+from repro import config, views
+from repro.analysis import tables
 from repro.commands.main import main
 from repro.config import ConfigError
 from repro.store import Store

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from repro import campaign, engine
+from repro.analysis.pace import Library, crew_time, tested_by, wide
 from repro.heartbeat import duration
-from repro.pace import Library, crew_time, tested_by, wide
 from repro.planning import Plan
 from repro.presentation import grid
 from repro.store import Store

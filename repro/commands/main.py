@@ -148,7 +148,8 @@ def table(select: tuple[str, ...], view: Any, columns: tuple[str, ...], results:
     repro table 1 --columns row,success_rate,sequences
     repro table 6a/lstm --by learning_rate
     """
-    from repro import config, tables
+    from repro import config
+    from repro.analysis import tables
     from repro.presentation import conditions, table_view
     from repro.store import Store
 
@@ -194,9 +195,9 @@ def compare(
     repro compare 6a/lstm --by learning_rate
     repro compare --check
     """
-    from repro import claims, config
-    from repro import compare as judge
-    from repro import readings as fits
+    from repro import config
+    from repro.analysis import claims, verdicts
+    from repro.analysis import readings as fits
     from repro.presentation import grid, verdict_table
     from repro.store import Store
 
@@ -204,20 +205,20 @@ def compare(
         raise config.ConfigError("verdicts are recorded of the rows' own settings: not with --set, --seed or --by")
     if brief and not view.usual:
         raise config.ConfigError("sentences are of the rows' own settings: not with --set, --seed or --by")
-    margins, store = judge.Margins(margin, points / 100), Store(results)
-    found = judge.of_selection(select, config.load(), store, margins, view)
+    margins, store = verdicts.Margins(margin, points / 100), Store(results)
+    found = verdicts.of_selection(select, config.load(), store, margins, view)
     said = claims.of(found)
     if brief:
         click.echo(verdict_table.sentences(said, form, columns))
     else:
         carried = fits.sentences(fits.of(found, store)) if view.usual and form not in grid.DATA else []
-        shown = judge.of_readings(found, reading)
+        shown = verdicts.of_readings(found, reading)
         click.echo(verdict_table.render(shown, margins, form, columns, said, carried))
-    recorded = results / judge.RECORDED
+    recorded = results / verdicts.RECORDED
     if accept:
-        click.echo(f"{judge.accept(found, recorded)} verdicts recorded in {recorded}", err=True)
+        click.echo(f"{verdicts.accept(found, recorded)} verdicts recorded in {recorded}", err=True)
     if check:
-        lost = judge.lost(found, recorded)
+        lost = verdicts.lost(found, recorded)
         for one, before in lost:
             click.echo(f"No longer reproduces: {', '.join(one.key)}: {before} before, {one.verdict} now", err=True)
         sys.exit(3 if lost else 0)
@@ -293,15 +294,15 @@ def report(output: Path, error_flow: bool, results: Path) -> None:
     \b
     repro report -o report.html
     """
-    from repro import compare as judge
     from repro import config
+    from repro.analysis import verdicts
     from repro.commands import progress
     from repro.presentation import report as pages
     from repro.store import Store
 
     with progress.Steps("report", results) as shown:
         path = pages.write(
-            output, config.load(), Store(results), judge.Margins(), error_flow=error_flow, show=shown.step
+            output, config.load(), Store(results), verdicts.Margins(), error_flow=error_flow, show=shown.step
         )
     click.echo(path)
 

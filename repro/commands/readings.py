@@ -24,11 +24,12 @@ def readings(select: tuple[str, ...], columns: tuple[str, ...], results: Path, f
     repro readings --format csv
     repro plot readings
     """
-    from repro import compare, config
-    from repro import readings as fits
+    from repro import config
+    from repro.analysis import readings as fits
+    from repro.analysis import verdicts
     from repro.presentation import readings_view
     from repro.store import Store
 
     store = Store(results)
-    found = compare.of_selection(select, config.load(), store)
+    found = verdicts.of_selection(select, config.load(), store)
     click.echo(readings_view.render(fits.of(found, store), form, columns))

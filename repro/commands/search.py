@@ -21,7 +21,7 @@ from repro.commands.options import (
 from repro.commands.run import carry_out, say_cost
 
 if TYPE_CHECKING:
-    from repro.screen import Rule, Standing
+    from repro.analysis.screen import Rule, Standing
     from repro.store import Store
     from repro.wanted import Item
 
@@ -59,7 +59,7 @@ def screen(
     repro screen '2c/*' --sweep variants.toml --confirm
     """
     from repro import config, planning, selection
-    from repro import screen as screening
+    from repro.analysis import screen as screening
     from repro.presentation import screen_view
     from repro.store import Store
 
@@ -97,7 +97,8 @@ def _round(standings: list["Standing"], n_rounds: int, rule: "Rule") -> list["It
 
 def _screened(standings: list["Standing"], rule: "Rule", store: "Store", jobs: int) -> tuple[list["Standing"], int]:
     """Play the rounds of a row; the standings at the end, and how many trials crashed."""
-    from repro import planning, screen
+    from repro import planning
+    from repro.analysis import screen
 
     n_rounds = crashed = 0
     while not screen.over(standings, rule, n_rounds):
@@ -134,7 +135,7 @@ def race(
     repro race 6a/lstm '6a/lstm learning_rate=0.1' -o race.svg
     """
     from repro import config, planning, wanted
-    from repro import race as racing
+    from repro.analysis import race as racing
     from repro.presentation import race_view
     from repro.store import Store
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from repro.analysis.race import Result, Side, words_of
+from repro.analysis.stats import success_rate
 from repro.presentation import grid
 from repro.presentation.columns import Column, Schema, View, whole
-from repro.race import Result, Side, words_of
-from repro.stats import success_rate
 
 
 class _Line(NamedTuple):

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from repro import readings
-from repro.compare import Comparison
+from repro.analysis import readings
+from repro.analysis.readings import STANDINGS, WIDEST, Fit
+from repro.analysis.verdicts import Comparison
 from repro.config import PRINTED
 from repro.presentation import grid
 from repro.presentation.columns import Column, Schema, View, whole
 from repro.presentation.table_notes import title_of
 from repro.presentation.verdict_table import contrast
-from repro.readings import STANDINGS, WIDEST, Fit
 
 
 class _Line(NamedTuple):

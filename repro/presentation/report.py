@@ -11,14 +11,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from repro import claims, files, readings, tables
-from repro.compare import VERDICTS, Comparison, Margins, Verdict, compare, counts, of_readings
+from repro import files
+from repro.analysis import claims, readings, tables
+from repro.analysis.tables import Line
+from repro.analysis.verdicts import VERDICTS, Comparison, Margins, Verdict, compare, counts, of_readings
 from repro.config import PRINTED, Row
 from repro.presentation import conditions, grid, readings_view, table_notes, table_view, verdict_table
 from repro.presentation.plots import forest, kinds, style
 from repro.presentation.plots import readings as matrix
 from repro.store import Store
-from repro.tables import Line
 from repro.trial import Record
 from repro.version import __version__
 

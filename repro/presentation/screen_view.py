@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from repro import tables
+from repro.analysis import tables
+from repro.analysis.screen import Rule, Standing, ranked, survivors
 from repro.config import Row
 from repro.presentation import grid, table_view
 from repro.presentation.columns import Column, Schema, View
-from repro.screen import Rule, Standing, ranked, survivors
 from repro.selection import words
 from repro.store import Store
 from repro.views import View as Settings

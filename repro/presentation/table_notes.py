@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from repro.analysis.stats import Nearness
+from repro.analysis.tables import Line
 from repro.config import PRINTED
-from repro.stats import Nearness
-from repro.tables import Line
 from repro.trial import LOOKED_AT
 
 _PLACES = {"text": "Reported in the paper's text", "ours": "Not in the paper: rows of our own"}

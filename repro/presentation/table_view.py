@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from repro.analysis.stats import Estimate, Nearness, Summary, Survival
+from repro.analysis.tables import Line, order
 from repro.presentation import grid
 from repro.presentation.columns import Column, Schema, View, whole
 from repro.presentation.table_notes import notes, title_of
 from repro.schema import Published
 from repro.selection import words
-from repro.stats import Estimate, Nearness, Summary, Survival
-from repro.tables import Line, order
 
 # -------------------------------------------------------------------------------------------------------- for programs
 

@@ -4,16 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from repro.claims import STATUSES, Claim
-from repro.compare import VERDICTS, Comparison, Margins, Verdict, counts, published_solved
+from repro.analysis.claims import STATUSES, Claim
+from repro.analysis.contrasts import Contrast
+from repro.analysis.tables import order
+from repro.analysis.verdicts import VERDICTS, Comparison, Margins, Verdict, counts, published_solved
 from repro.config import PRINTED
-from repro.contrasts import Contrast
 from repro.presentation import grid
 from repro.presentation.columns import Column, Schema, View
 from repro.presentation.table_notes import origins, title_of
 from repro.schema import Published
 from repro.selection import words
-from repro.tables import order
 
 
 def render(

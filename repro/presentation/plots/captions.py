@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from repro.analysis.tables import Line
 from repro.config import PRINTED
 from repro.presentation.plots import style
 from repro.presentation.plots.style import PlotError
-from repro.tables import Line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

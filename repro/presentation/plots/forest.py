@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from repro.compare import VERDICTS, Comparison, Margins, Unit, Verdict, counts, implied
+from repro.analysis.tables import order
+from repro.analysis.verdicts import VERDICTS, Comparison, Margins, Unit, Verdict, counts, implied
 from repro.config import PRINTED
 from repro.presentation.plots import captions, style
 from repro.presentation.table_notes import title_of
-from repro.tables import order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,14 +7,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from repro import compare, readings
+from repro.analysis import readings, verdicts
+from repro.analysis.stats import summarise
+from repro.analysis.tables import Line, selected
 from repro.config import PRINTED, Row
 from repro.presentation.plots import captions, forest, style
 from repro.presentation.plots import readings as matrix
 from repro.presentation.plots.style import PlotError
-from repro.stats import summarise
 from repro.store import Store
-from repro.tables import Line, selected
 from repro.views import USUAL, View
 
 if TYPE_CHECKING:
@@ -90,12 +90,12 @@ def draw(
     if not patterns:
         raise PlotError(f"say what to draw, such as `repro plot {kind} 9` for Table 9, or `repro plot {kind} 6a/lstm`")
     if kind == "forest":
-        found = compare.of_selection(patterns, rows, store, view=view)
-        return forest.figure(compare.of_readings(found, reading or ""), compare.Margins())
+        found = verdicts.of_selection(patterns, rows, store, view=view)
+        return forest.figure(verdicts.of_readings(found, reading or ""), verdicts.Margins())
     if kind == "readings":
         if reading or not view.usual:
             raise PlotError("readings shows all readings, with the rows' own settings: not one of them, nor others")
-        return matrix.figure(readings.of(compare.of_selection(patterns, rows, store), store))
+        return matrix.figure(readings.of(verdicts.of_selection(patterns, rows, store), store))
     lines = _of_trials(patterns, rows, store, view) if kind == "learning" else selected(patterns, rows, store, view)
     return of_lines(kind, _of_reading(lines, reading) if reading else lines)
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite, nan
 from typing import TYPE_CHECKING
 
+from repro.analysis.tables import Line
 from repro.config import PRINTED
 from repro.presentation.plots import captions, style
-from repro.tables import Line
 from repro.trial import Record
 
 if TYPE_CHECKING:

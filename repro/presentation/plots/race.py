@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from repro.analysis.race import Result, words_of
+from repro.analysis.stats import success_rate
 from repro.presentation.plots import style, survival
-from repro.race import Result, words_of
-from repro.stats import success_rate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from repro.analysis.readings import STANDINGS, Fit, Standing, counts, smallest_sets
+from repro.analysis.tables import order
 from repro.presentation.plots import style
-from repro.readings import STANDINGS, Fit, Standing, counts, smallest_sets
-from repro.tables import order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

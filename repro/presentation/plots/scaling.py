@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from repro.analysis.tables import Line
 from repro.presentation.plots import captions, style
-from repro.tables import Line
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

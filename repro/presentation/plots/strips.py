@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from repro.analysis.tables import Line
 from repro.presentation.plots import captions, style
-from repro.tables import Line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from repro.compare import implied
-from repro.contrasts import count_of
+from repro.analysis.contrasts import count_of
+from repro.analysis.stats import Estimate, success_rate
+from repro.analysis.tables import Line
+from repro.analysis.verdicts import implied
 from repro.presentation.plots import captions, style
-from repro.stats import Estimate, success_rate
-from repro.tables import Line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from repro.analysis.stats import Estimate, success_rate
+from repro.analysis.tables import Line
 from repro.presentation.plots import captions, style
-from repro.stats import Estimate, success_rate
-from repro.tables import Line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from repro import contrasts, files
+from repro import files
+from repro.analysis import contrasts
+from repro.analysis.contrasts import Contrast
+from repro.analysis.tables import Line, meant, order, selected
 from repro.config import PRINTED, ConfigError, Row, similar
-from repro.contrasts import Contrast
 from repro.errors import ReproError
 from repro.schema import Published
 from repro.store import Store
-from repro.tables import Line, meant, order, selected
 from repro.trial import StageRecord
 from repro.views import USUAL, View
 

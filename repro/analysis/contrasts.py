@@ -12,7 +12,7 @@ from functools import lru_cache
 from math import exp, inf, isfinite, log, sqrt
 from statistics import fmean, variance
 
-from repro.stats import LEVEL, success_rate
+from repro.analysis.stats import LEVEL, success_rate
 
 _POWER = 0.8  # the chance that a difference is found, where it is said that one could have been
 

@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from repro.compare import AGREE, VERDICTS, Comparison, Verdict, implied, published_solved
+from repro.analysis.tables import order
+from repro.analysis.verdicts import AGREE, VERDICTS, Comparison, Verdict, implied, published_solved
 from repro.config import PRINTED
-from repro.tables import order
 
 Status = Literal[
     "reproduced as printed", "no difference proven", "differs in part", "not reproduced as printed", "not comparable",

@@ -15,11 +15,11 @@ from functools import cached_property
 from itertools import combinations
 from typing import Literal
 
+from repro.analysis.tables import order
+from repro.analysis.verdicts import AGREE, Comparison
 from repro.cell import Cell, canonical
-from repro.compare import AGREE, Comparison
 from repro.config import PRINTED, Row
 from repro.store import Store
-from repro.tables import order
 
 SEARCH = "search"  # folder of the screenings' records, in the results folder
 WIDEST = 3.0  # from end to end of the interval of a CONSISTENT ratio, as a factor

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from repro import contrasts, selection, views
+from repro import selection, views
+from repro.analysis import contrasts
+from repro.analysis.contrasts import Contrast
+from repro.analysis.stats import LEVEL, Estimate
 from repro.cell import Cell
 from repro.config import PRINTED, ConfigError, Row, full_key
-from repro.contrasts import Contrast
 from repro.selection import parse_value, words
-from repro.stats import LEVEL, Estimate
 from repro.trial import Record
 
 _RESAMPLES = 9_999

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from repro import attestation, views
+from repro.analysis.stats import Summary, summarise
 from repro.attestation import Ledger
 from repro.cell import Cell
 from repro.config import PRINTED, ConfigError, Row
 from repro.schema import Published
 from repro.selection import select, words
-from repro.stats import Summary, summarise
 from repro.store import Store
 from repro.trial import Record
 from repro.validity import crashes, current, lost, source_of, stale

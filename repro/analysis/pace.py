@@ -20,6 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from repro import files
 from repro.cell import Cell, canonical
 from repro.config import interface_of
 from repro.store import Store, Stored, StoreError
@@ -230,7 +231,7 @@ class Library:
 
 def _shipped() -> Path:
     """The folder with the records that come with repro, if it is not installed without them."""
-    return Path(__file__).parent.parent / "results"
+    return files.PACKAGE.parent / "results"
 
 
 def _of_file(store: Store, experiment: str, origin: str) -> list[Known]:
