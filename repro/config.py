@@ -1,16 +1,15 @@
 """The experiments as data: TOML files to frozen, validated rows. The only reader of ``configs/``, but for `completion`,
 which looks for names alone.
 
-A file describes one experiment: a task, the learners that are tried on it, a stop rule, named readings, and rows. A
-row names a learner and overrides single settings; so does a reading, and so does ``--set`` on the command line. What
-results is validated as a whole, by the learner's and the task's own settings classes. All errors of all files are
-reported together, each with its file and key.
+A file describes one experiment: a task, the learners that are tried on it, a stop rule, named readings, and rows. What
+several have in common is in shared.toml (`sharing`). A row names a learner and overrides single settings; so does a
+reading, and so does ``--set`` on the command line. What results is validated as a whole, by the learner's and the
+task's own settings classes. All errors of all files are reported together, each with its file and key.
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -19,12 +18,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from repro.cell import Cell
-from repro.errors import ReproError
+from repro.errors import ReproError, similar
 from repro.files import PACKAGE, configs_folder
-from repro.schema import File, Published, Reading
+from repro.schema import File, Published, Reading, Shared
 from repro.settings import Settings
+from repro.sharing import complete, with_shared
 from repro.stop import Stop
 
+SHARED = "shared.toml"
 PRINTED = "printed"
 _FOLDERS = (("task", "tasks"), ("learner", "learners"))
 
@@ -98,9 +99,10 @@ def load(folder: Path | None = None) -> dict[str, Row]:
     """
     folder = folder or configs_folder()
     rows: dict[str, Row] = {}
-    problems: list[str] = []
-    for path in sorted(folder.glob("*.toml")):
-        found, wrong = _read(path)
+    shared, wrong = _shared(folder)
+    problems = [f"{SHARED}: {problem}" for problem in wrong]
+    for path in sorted(path for path in folder.glob("*.toml") if path.name != SHARED):
+        found, wrong = _read(path, shared)
         problems += [f"{path.name}: {problem}" for problem in dict.fromkeys(wrong)]
         for row in found:
             if row.name in rows:
@@ -111,12 +113,6 @@ def load(folder: Path | None = None) -> dict[str, Row]:
     if not rows:
         raise ConfigError(f"no experiments in {folder}")
     return rows
-
-
-def similar(name: str, names: Iterable[str]) -> str:
-    """A sentence end that suggests what may have been meant."""
-    close = get_close_matches(name, list(names), n=3, cutoff=0.5)
-    return f". Did you mean {' or '.join(close)}?" if close else "."
 
 
 @lru_cache(maxsize=None)
@@ -165,25 +161,44 @@ def messages(error: ValidationError, prefix: str, kind: type[Settings]) -> list[
     return lines
 
 
-def _read(path: Path) -> tuple[list[Row], list[str]]:
-    """The rows of a file, and what is wrong with it."""
+def _content(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """What a file says, and what is wrong with it as TOML."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig")), []
     except OSError as error:
-        return [], [f"cannot be read: {error.strerror}"]
+        return {}, [f"cannot be read: {error.strerror}"]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        return [], [f"not valid TOML: {error}"]
+        return {}, [f"not valid TOML: {error}"]
+
+
+def _shared(folder: Path) -> tuple[Shared, list[str]]:
+    """What the files of a folder share: what its own shared.toml says, or that of the project."""
+    path = folder / SHARED
+    content, wrong = _content(path if path.is_file() else configs_folder() / SHARED)
     try:
-        file = File.model_validate(content)
+        return Shared.model_validate(content), wrong
     except ValidationError as error:
-        return [], messages(error, "", File) + _wrong_parts(content)
-    problems = [] if PRINTED in file.readings else [f"readings: there is no reading '{PRINTED}'"]
+        return Shared(), messages(error, "", Shared)
+
+
+def _read(path: Path, shared: Shared) -> tuple[list[Row], list[str]]:
+    """The rows of a file, and what is wrong with it."""
+    content, wrong = _content(path)
+    if wrong:
+        return [], wrong
+    try:
+        file, problems = complete(File.model_validate(content), shared)
+    except ValidationError as error:
+        return [], messages(error, "", File) + _wrong_parts(content, shared)
+    if PRINTED not in file.readings:
+        problems.append(f"readings: there is no reading '{PRINTED}'")
     unused = {
         name: learner for name, learner in file.learners.items() if name not in {row.learner for row in file.rows}
     }
-    problems += _wrong_parts({"task": file.task, "learners": unused, "stop": file.stop})
+    problems += _wrong_parts({"task": file.task, "learners": unused, "stop": file.stop}, shared)
     about = {f"readings.{name}": reading.learners for name, reading in file.readings.items()}
-    about |= {f"choices.{n}": choices.learners for n, choices in enumerate(file.choices)}
+    own = file.choices[len(file.shares.choices) :]
+    about |= {f"choices.{n}": choices.learners for n, choices in enumerate(own)}
     problems += [
         f"{where}.learners: there is no learners.{name}{similar(name, file.learners)}"
         for where, names in about.items()
@@ -198,11 +213,14 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
         if raw.learner not in file.learners:
             problems.append(f"{where}.learner: there is no learners.{raw.learner}{similar(raw.learner, file.learners)}")
             continue
-        base, wrong = _override({"task": file.task, "learner": file.learners[raw.learner], "stop": file.stop}, raw.set)
-        problems += [f"{where}.set: {problem}" for problem in wrong]
+        base: dict[str, dict[str, Any]] = {"task": file.task, "learner": file.learners[raw.learner], "stop": file.stop}
+        kinds, _ = _kinds(base)
+        changes, wrong = _with_full_keys(raw.set, kinds)
+        base, unknown = _override(base, changes)
+        problems += [f"{where}.set: {problem}" for problem in wrong + unknown]
         _, common = _setup(base, {}, {})
         problems += common
-        readings = _readings(file, raw.learner)
+        readings = _readings(file, raw.learner, kinds)
         for name, reading in readings.items():
             _, wrong = _setup(base, reading.set, {})
             problems += [f"readings.{name}: {problem}" for problem in wrong if problem not in common]
@@ -220,7 +238,7 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
                 file.title,
                 file.section,
                 raw.learner,
-                raw.trials,
+                raw.trials or 1,  # where it is missing, that is said
                 raw.quick,
                 raw.published,
                 readings,
@@ -231,9 +249,13 @@ def _read(path: Path) -> tuple[list[Row], list[str]]:
     return rows, problems
 
 
-def _readings(file: File, learner: str) -> dict[str, Reading]:
-    """The readings that are about a learner, the printed one with all choices about it."""
-    mine = {name: r for name, r in file.readings.items() if not r.learners or learner in r.learners}
+def _readings(file: File, learner: str, kinds: Mapping[str, type[Settings]]) -> dict[str, Reading]:
+    """The readings that are about a learner, the printed one with all choices about it; full keys in all."""
+    mine = {
+        name: r.model_copy(update={"set": {_full_key(key, kinds)[0]: value for key, value in r.set.items()}})
+        for name, r in file.readings.items()
+        if not r.learners or learner in r.learners
+    }
     if PRINTED in mine:
         parts = [part for part in file.choices if learner in part.learners]
         note = next((part.note for part in parts if part.note), mine[PRINTED].note)
@@ -242,15 +264,15 @@ def _readings(file: File, learner: str) -> dict[str, Reading]:
     return mine
 
 
-def _wrong_parts(content: Mapping[str, Any]) -> list[str]:
+def _wrong_parts(content: Mapping[str, Any], shared: Shared) -> list[str]:
     """What is wrong with the settings in a file that is not right as a whole: as much as can be said."""
     task, learners, stop = (content.get(name) for name in ("task", "learners", "stop"))
     if not (isinstance(task, dict) and isinstance(learners, dict) and isinstance(stop, dict)):
         return []
     wrong = []
-    for learner in learners.values():
+    for name, learner in learners.items():
         if isinstance(learner, dict):
-            wrong += _setup({"task": task, "learner": learner, "stop": stop}, {}, {})[1]
+            wrong += _setup({"task": task, "learner": with_shared(name, learner, shared), "stop": stop}, {}, {})[1]
     return [problem for problem in wrong if not problem.endswith("is missing")]  # rows may give it
 
 
@@ -282,6 +304,27 @@ def _full_key(key: str, kinds: Mapping[str, type[Settings]]) -> tuple[str, str]:
     return key, f"{key}: task, learner and stop rule have no such setting{similar(key, names)}"
 
 
+def _with_full_keys(
+    changes: Mapping[str, Any], kinds: Mapping[str, type[Settings]]
+) -> tuple[dict[str, Any], list[str]]:
+    """Changes with the full keys of settings, and what is wrong with those that are left out."""
+    full = {key: _full_key(key, kinds) for key in changes}
+    problems = [wrong for _, wrong in full.values() if wrong]
+    return {full[key][0]: value for key, value in changes.items() if not full[key][1]}, problems
+
+
+def _kinds(base: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, type[Settings]], list[str]]:
+    """The classes of the settings of each group, and which there are not."""
+    kinds: dict[str, type[Settings]] = {"stop": Stop}
+    problems = []
+    for group, folder in _FOLDERS:
+        try:
+            kinds[group] = _module(folder, str(base[group].get("name"))).Settings
+        except ConfigError as error:
+            problems.append(f"{group}.name: {error}")
+    return kinds, problems
+
+
 def full_key(key: str, setup: Setup) -> str:
     """``learning_rate`` as ``learner.learning_rate``, for settings that have it.
 
@@ -306,22 +349,10 @@ def _setup(
     base: Mapping[str, Mapping[str, Any]], reading: Mapping[str, Any], overrides: Mapping[str, Any]
 ) -> tuple[Setup | None, list[str]]:
     """Validated settings, or None, and what is wrong with them."""
-    kinds: dict[str, type[Settings]] = {"stop": Stop}
-    problems = []
-    for group, folder in _FOLDERS:
-        try:
-            kinds[group] = _module(folder, str(base[group].get("name"))).Settings
-        except ConfigError as error:
-            problems.append(f"{group}.name: {error}")
-    changes = {}
-    for key, value in {**reading, **overrides}.items():
-        full, wrong = _full_key(key, kinds)
-        if wrong:
-            problems.append(wrong)
-        else:
-            changes[full] = value
+    kinds, problems = _kinds(base)
+    changes, wrong = _with_full_keys({**reading, **overrides}, kinds)
     merged, unknown = _override(base, changes)
-    problems += unknown
+    problems += wrong + unknown
     groups: dict[str, Any] = {}
     for group, kind in kinds.items():
         try:

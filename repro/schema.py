@@ -12,7 +12,7 @@ class Published(Settings):
 
     table: int | Literal["text", "ours"]
     line: int
-    stage: str = Field(description="the stage of the stop rule that the line is about")
+    stage: str = Field("", description="the stage of the stop rule that the line is about; empty: the last")
     trials: int | None = Field(None, description="that the paper says it is of; null: it does not say")
     weights: int | None = None
     success: float | Literal["some"] | None = Field(None, description="trials that succeed, in percent")
@@ -50,19 +50,36 @@ class RowEntry(Settings):
     """A row of a table, or one of ours."""
 
     name: str = Field(pattern=r"^[0-9a-z]+/[0-9a-z_]+(/[0-9A-Za-z_.,=-]+)?$")
-    learner: str
-    trials: int = Field(ge=1)
+    learner: str = Field("", description="of the file's learners; empty: that in the name")
+    trials: int | None = Field(None, ge=1, description="null: as many as the file's rows have")
     set: dict[str, Any] = Field(default_factory=dict)
     quick: dict[str, int] = Field(default_factory=dict, description="trials that @quick runs, by reading")
     published: tuple[Published, ...] = Field((), strict=False)
 
 
+class Shares(Settings):
+    """What a file takes from shared.toml, by name."""
+
+    readings: Names = ()
+    choices: Names = ()
+
+
+class Shared(Settings):
+    """The file shared.toml: what several experiments have in common."""
+
+    learners: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings, by module of learners/")
+    readings: dict[str, Reading] = Field(default_factory=dict)
+    choices: dict[str, Choices] = Field(default_factory=dict)
+
+
 class File(Settings):
-    """A file: one experiment."""
+    """Any other file: one experiment."""
 
     experiment: str = Field(pattern="^[0-9a-z]+$")
     title: str
     section: str
+    trials: int | None = Field(None, ge=1, description="of each row that does not say itself")
+    shares: Shares = Shares()
     task: dict[str, Any]
     learners: dict[str, dict[str, Any]]
     stop: dict[str, Any]

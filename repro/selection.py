@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from repro.config import ConfigError, Row, similar
+from repro.config import ConfigError, Row
+from repro.errors import similar
 
 LIMIT = "stop.max_sequences"
 

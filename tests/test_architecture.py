@@ -29,7 +29,7 @@ ROOMS = {
     "commands": {"ground", "experiments", "records", "running", "looking", "analysis", "presentation"},
 }
 CORRIDOR = {
-    "experiments": "cell config matrix schema selection stop sweep views wanted",
+    "experiments": "cell config matrix schema selection sharing stop sweep views wanted",
     "records": "attestation integrity jsonl planning provenance source store trial validity",
     "running": "attest bench campaign crew engine heartbeat kernel_cache status",
     "commands": "__main__",

@@ -1,6 +1,7 @@
 """Configurations: what is in the repository is the paper's, and what is wrong is said, all of it, with file and key."""
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -162,6 +163,14 @@ def test_every_row_has_the_settings_of_table_10():
             assert (learner.output_gate_bias, learner.input_gate_bias) == expected, name
 
 
+def test_every_condition_has_the_key_that_its_records_have():
+    """However the files are written: keys.json has the key of each row under each reading. New ones are added to it."""
+    known = json.loads((HERE / "keys.json").read_text(encoding="utf-8"))
+    rows = config.load()
+    keys = {name: {reading: rows[name].cell(reading).key for reading in rows[name].readings} for name in rows}
+    assert keys == known
+
+
 @pytest.mark.parametrize("row", config.load().values(), ids=lambda row: row.name)
 def test_printed_is_explicit(row):
     """Every choice that a reading may change is written down, not left to a default."""
@@ -255,7 +264,7 @@ def test_errors_of_different_kinds_come_together(tmp_path):
         + '[learners.elmann]\nname = "elmann"\n'
     )
     said = problems(tmp_path, bad)
-    for part in ("title: is missing", "titel: there is no such setting. Did you mean title?", "learner.blocks: Input",
+    for part in ("title: is missing", "titel: there is no such setting. Did you mean title", "learner.blocks: Input",
                  "learner.name: there is no learner 'elmann'"):  # fmt: skip
         assert f"5.toml: {part}" in said
 
@@ -264,7 +273,7 @@ def test_errors_of_several_files_come_together(tmp_path):
     read(tmp_path, GOOD)
     (tmp_path / "1.toml").write_text("experiment = 1")
     (tmp_path / "2.toml").write_text("= 2")
-    said = problems(tmp_path, GOOD.replace("trials = 10", "trials = 0"))
+    said = problems(tmp_path, GOOD.replace('name = "5/lstm"', 'name = "5/lstm"\ntrials = 0'))
     assert "1.toml: experiment: Input should be a valid string, not 1" in said
     assert "2.toml: not valid TOML:" in said
     assert "(at line 1, column 1)" in said
@@ -280,20 +289,27 @@ def test_errors_of_several_files_come_together(tmp_path):
         ("learning_rate = 0.1", "learning_rate = -0.0", "learner.learning_rate: Input should be greater than 0"),
         ("learning_rate = 0.1", "learning_rate = true", "learner.learning_rate: Input should be a valid number"),
         ('biased = "all"', 'biased = "everything"', "learner.biased: Input should be 'none', 'gates',"),
-        ('name = "lstm"', 'name = "lstn"', "learner.name: there is no learner 'lstn'. Did you mean lstm?"),
-        ('name = "lstm"', 'name = "../../cli"', "learner.name: there is no learner '../../cli'"),
+        ("[learners.lstm]", '[learners.lstm]\nname = "lstn"', "learner.name: there is no learner 'lstn'. Did you mean"),
+        ("[learners.lstm]", '[learners.lstm]\nname = "../../cli"', "learner.name: there is no learner '../../cli'"),
         ('name = "adding"', 'name = "__init__"', "task.name: there is no task '__init__'"),
-        ('learner = "lstm"', 'learner = "elmann"', "rows.0 (5/lstm).learner: there is no learners.elmann"),
-        ('["rtrl", "bptt", "elman"]', '["rtrl", "bttp"]', "choices.1.learners: there is no learners.bttp"),
-        ('learners = ["lstm"]\nset', 'learners = ["ltsm"]\nset', "readings.plain-error.learners: there is no"),
+        ('name = "5/lstm"', 'name = "5/lstm"\nlearner = "elmann"', "rows.0 (5/lstm).learner: there is no learners.el"),
+        ('[[choices]]\nlearners = ["lstm"]', '[[choices]]\nlearners = ["bttp"]', "choices.0.learners: there is no"),
+        ('learners = ["lstm"]\nset', 'learners = ["ltsm"]\nset', "readings.simulator.learners: there is no"),
+        ('["plain-error", ', '["plain-eror", ', "shares.readings: shared.toml has no readings.plain-eror. Did"),
+        ('["plain-error", ', '["either-net", ', "shares.readings: either-net is about chunker, which are"),
+        ('["lstm", "ours"]', '["lstm", "our"]', "shares.choices: shared.toml has no choices.our. Did you mean"),
+        ("[readings.simulator]", "[readings.linear]", "readings.linear: is shared.toml's too: take it out"),
+        ("trials = 10\n", "", "rows.0.trials: is missing, and so is trials of all rows"),
         ('name = "5/lstm"', 'name = "6a/lstm"', "a name starts with its experiment, '5/'"),
         ('name = "5/lstm"', 'name = "5/../../x"', "rows.0.name: String should match pattern"),
         ("[readings.printed]", "[readings.other]", "readings: there is no reading 'printed'"),
-        ('"learner.output" = "linear"', '"learner.outputs" = "linear"', "readings.linear: learner.outputs: there"),
-        ('"learner.output" = "linear"', '"output.x.y" = 1', "readings.linear: output.x.y: a key is task.NAME"),
-        ("[-1.0, 1.0]", "[1.0, -1.0]", "learner.h: a squashing range goes from low to high"),
+        ("start = 0.5", '"learner.outputs" = "linear"', "readings.simulator: learner.outputs: there is no such"),
+        ("start = 0.5", "starts = 0.5", "readings.simulator: starts: task, learner and stop rule have no such"),
+        ("start = 0.5", '"output.x.y" = 1', "readings.simulator: output.x.y: a key is task.NAME"),
+        ("max_sequences", "max_sequence", "rows.0 (5/lstm).set: max_sequence: task, learner and stop rule have"),
+        ("[learners.lstm]", "[learners.lstm]\nh = [1.0, -1.0]", "learner.h: a squashing range goes from low to high"),
         ('input_gate_bias = "random"', "input_gate_bias = [1.0]", "learner: input_gate_bias has 1 values for 2 blocks"),
-        ("max_wrong = 12", "max_wrong = 12\nmax_wrong = 13", "not valid TOML: Cannot overwrite a value"),
+        ("max_wrong = 12", "max_wrong = 12, max_wrong = 13", "not valid TOML: Duplicate inline table key"),
         (GOOD, "", "experiment: is missing"),
         (GOOD, "a = " + "[" * 5000 + "]" * 5000, "not valid TOML"),
     ],
@@ -303,6 +319,23 @@ def test_each_mistake_is_named(tmp_path, old, new, expected):
     said = problems(tmp_path, GOOD.replace(old, new, 1))
     assert re.search(rf"5\.toml: (\S+ \(\S+\)\S*: |readings\S*: |learner\.)?{re.escape(expected)}", said)
     assert "Traceback" not in said
+
+
+def test_what_is_shared_is_checked_too(tmp_path):
+    read(tmp_path, GOOD)
+    (tmp_path / "shared.toml").write_text("[readings.linear]\nnot = 'a note'\n")
+    said = problems(tmp_path, GOOD)
+    assert "shared.toml: readings.linear.note: is missing" in said
+    (tmp_path / "shared.toml").write_text("= 1")
+    assert "shared.toml: not valid TOML" in problems(tmp_path, GOOD)
+
+
+def test_a_folder_may_share_things_of_its_own(tmp_path):
+    own = (HERE.parent / "configs" / "shared.toml").read_text(encoding="utf-8")
+    own = own.replace("init = 0.1", "init = 0.3\nlearning_rate = 7.0", 1)
+    (tmp_path / "shared.toml").write_text(own, encoding="utf-8")
+    learner = read(tmp_path, GOOD)["5/lstm"].setup().learner
+    assert (learner.init, learner.learning_rate) == (0.3, 0.1)  # the file's own goes before
 
 
 def test_a_row_may_be_in_one_file_only(tmp_path):

@@ -18,8 +18,8 @@ from repro import files
 from repro.analysis import contrasts
 from repro.analysis.contrasts import Contrast
 from repro.analysis.tables import Line, meant, order, selected
-from repro.config import PRINTED, ConfigError, Row, similar
-from repro.errors import ReproError
+from repro.config import PRINTED, ConfigError, Row
+from repro.errors import ReproError, similar
 from repro.schema import Published
 from repro.store import Store
 from repro.trial import StageRecord

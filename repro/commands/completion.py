@@ -89,21 +89,26 @@ class _Row:
 
 @lru_cache(maxsize=None)
 def _rows() -> tuple[_Row, ...]:
-    found = []
-    for path in sorted(configs_folder().glob("*.toml")):
+    folder, found = configs_folder(), []
+    shared: dict[str, Any] = {}
+    for path in (folder / "shared.toml", *sorted(folder.glob("*.toml"))):
         with suppress(OSError, ValueError, LookupError, AttributeError, TypeError):
             file = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-            readings = file["readings"].items()
+            if path.name == "shared.toml":
+                shared = file["readings"]
+                continue
+            taken = {name: shared[name] for name in file.get("shares", {}).get("readings", ()) if name in shared}
+            readings = {"printed": file["readings"]["printed"], **taken, **file["readings"]}.items()
             for row in file["rows"]:
-                about = (name for name, r in readings if row["learner"] in r.get("learners", [row["learner"]]))
+                learner = row.get("learner", row["name"].split("/")[1])
+                about = (name for name, r in readings if learner in r.get("learners", [learner]))
                 tables = tuple(str(line["table"]) for line in row.get("published", ()))
-                module = str(file["learners"][row["learner"]]["name"])
                 found.append(
                     _Row(
                         row["name"],
                         file["experiment"],
-                        row["trials"],
-                        module,
+                        row.get("trials", file.get("trials")),
+                        str(file["learners"][learner].get("name", learner)),
                         file["task"]["name"],
                         tables,
                         tuple(about),

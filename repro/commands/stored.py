@@ -64,12 +64,11 @@ def _chosen(
     names: Sequence[str], lines: Iterable[tuple[Any, ...]], columns: Sequence[str]
 ) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
     from repro import config
+    from repro.errors import similar
 
     for name in columns:
         if name not in names:
-            raise config.ConfigError(
-                f"no column is called '{name}'{config.similar(name, names)} `--columns help` has all."
-            )
+            raise config.ConfigError(f"no column is called '{name}'{similar(name, names)} `--columns help` has all.")
     places = [names.index(name) for name in columns]
     return list(columns), (tuple([line[place] for place in places]) for line in lines)
 
