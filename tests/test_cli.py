@@ -362,3 +362,11 @@ def test_compare_shows_readings_if_asked_to(tmp_path):
 
 def test_the_committed_records_hold_what_is_recorded_of_them():
     repro("compare", "--check", "--results", str(Path(__file__).parents[1] / "results"))
+
+
+def test_windows_is_told_in_a_sentence():
+    code = "import sys; sys.platform = 'win32'; import repro.commands.main"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("repro needs a POSIX system")
+    assert "Traceback" not in done.stderr
