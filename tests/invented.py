@@ -4,15 +4,19 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from conftest import small_cell
 from msgspec.structs import replace
 
-from repro import jsonl
+from repro import config, jsonl
+from repro.analysis import tables
 from repro.cell import Cell, canonical
 from repro.engine import crashed
+from repro.store import Store
 from repro.trial import Record, StageRecord
 from repro.validity import source_of
 
 _STEPS = 100  # of a sequence
+PASSED = "ST3(.1)"  # the stage of 6a
 
 
 def stage(name: str, sequences: int, wrong: int = 0) -> dict[str, Any]:
@@ -53,3 +57,26 @@ def old_form(record: Record) -> dict[str, Any]:
 def old_line(record: Record) -> str:
     """That as a line of a results file, without its end."""
     return canonical(old_form(record))
+
+
+def record(trial: int, **more) -> Record:
+    return invented(small_cell(), trial, [stage("early", 3), stage("late", 7)], **more)
+
+
+def fill(store: Store, row: str, stages: list[list[dict]], reading="printed", order=None, **more) -> None:
+    """Records of the row's trials, one for each list of stages passed."""
+    cell = config.load()[row].cell(reading)
+    made = [invented(cell, trial, passed, **more) for trial, passed in enumerate(stages)]
+    for one in order(made) if order else made:
+        store.append(one)
+
+
+def lines(store, *patterns):
+    return tables.selected(patterns, config.load(), store)
+
+
+def times(*sequences, wrong=1):
+    return [[stage(PASSED, round(n), wrong)] for n in sequences]
+
+
+AS_PUBLISHED = [31_390 + 100 * k for k in range(-10, 10)]

@@ -141,3 +141,9 @@ def test_every_dependency_has_its_reason():
 def test_files_stay_short():
     for path in FILES:
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
+
+
+def test_no_test_module_imports_another():
+    """What they share is in the modules of tests/ that are no tests."""
+    for path in (ROOT / "tests").glob("*.py"):
+        assert not re.search(r"^\s*(from|import) test_", path.read_text(encoding="utf-8"), flags=re.MULTILINE), path

@@ -5,9 +5,7 @@ from itertools import product
 
 import pytest
 from click.testing import CliRunner
-from invented import invented, stage
-from test_compare import AS_PUBLISHED, PASSED, times
-from test_tables import fill
+from invented import AS_PUBLISHED, PASSED, fill, invented, stage, times
 
 from repro import config
 from repro.analysis import claims, tables, verdicts

@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from conftest import SMALL
-from invented import stage
+from invented import fill, stage
 from rich.console import Console
 from rich.file_proxy import FileProxy
-from test_tables import fill
 
 from repro import config
 from repro.commands import main as cli

@@ -11,9 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
-from invented import stage
-from test_compare import AS_PUBLISHED, times
-from test_tables import fill
+from invented import AS_PUBLISHED, fill, stage, times
 
 from repro.commands.main import main
 from repro.presentation import conditions, row_list, schemas, stored_list, table_view, verdict_table

@@ -5,15 +5,12 @@ import io
 import json
 
 import pytest
-from invented import stage
-from test_tables import fill
+from invented import AS_PUBLISHED, PASSED, fill, stage, times
 
 from repro import config
 from repro.analysis import verdicts
 from repro.presentation import verdict_table
 from repro.store import Store
-
-PASSED = "ST3(.1)"
 
 
 def found(store, *patterns, **margins):
@@ -29,13 +26,6 @@ def by_value(store, *patterns, **margins):
 
 def of(store, value, row="6a/lstm", reading="printed", passed=PASSED, **margins):
     return by_value(store, row, **margins)[row, reading, passed, value]
-
-
-def times(*sequences, wrong=1):
-    return [[stage(PASSED, round(n), wrong)] for n in sequences]
-
-
-AS_PUBLISHED = [31_390 + 100 * k for k in range(-10, 10)]
 
 
 def test_equivalent_where_the_interval_is_within_the_margin(tmp_path):

@@ -3,9 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from invented import stage
-from test_compare import AS_PUBLISHED, times
-from test_tables import fill
+from invented import AS_PUBLISHED, fill, stage, times
 
 from repro import config
 from repro.analysis import verdicts

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import made_cell
+from invented import fill, lines, stage
 from msgspec.structs import replace
-from test_stats import stage
-from test_tables import fill, lines
 from twins import tasks as twin_tasks
 from twins.random import Stream
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import small_cell
-from test_store import record
+from invented import record
 
 from repro import config, engine
 from repro.commands import progress

@@ -6,10 +6,8 @@ from dataclasses import replace as changed
 
 import pytest
 from click.testing import CliRunner
-from invented import invented, stage
+from invented import AS_PUBLISHED, fill, invented, stage, times
 from msgspec.structs import replace
-from test_compare import AS_PUBLISHED, times
-from test_tables import fill
 
 from repro import config
 from repro.analysis import readings, verdicts

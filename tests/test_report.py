@@ -9,9 +9,7 @@ from collections import Counter
 
 import pytest
 from click.testing import CliRunner
-from invented import stage
-from test_compare import AS_PUBLISHED, times
-from test_tables import fill
+from invented import AS_PUBLISHED, fill, stage, times
 
 from repro import config
 from repro.analysis import claims, tables, verdicts

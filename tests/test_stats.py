@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from invented import stage
+from invented import record, stage
 from scipy import stats as scipy_stats
-from test_store import record
 
 from repro.analysis import stats
 

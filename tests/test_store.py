@@ -9,17 +9,12 @@ from pathlib import Path
 
 import pytest
 from conftest import small_cell
-from invented import invented, old_line, stage
+from invented import invented, old_line, record
 from msgspec.structs import replace
 
 from repro import jsonl
 from repro.provenance import NOWHERE, Machine
 from repro.store import Store, StoreError, TornLineWarning, UncountedWarning
-from repro.trial import Record
-
-
-def record(trial: int, **more) -> Record:
-    return invented(small_cell(), trial, [stage("early", 3), stage("late", 7)], **more)
 
 
 def own_line(trial: int) -> str:
@@ -196,7 +191,7 @@ def test_two_runs_can_write_at_the_same_time(tmp_path):
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from test_store import record
+from invented import record
 from repro.store import Store, StoreError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))

@@ -7,20 +7,12 @@ import re
 from typing import Any
 
 import pytest
-from invented import invented, stage
+from invented import fill, invented, lines, stage
 
 from repro import config, selection
 from repro.analysis import tables
 from repro.presentation import table_view
 from repro.store import Store
-
-
-def fill(store: Store, row: str, stages: list[list[dict]], reading="printed", order=None, **more) -> None:
-    """Records of the row's trials, one for each list of stages passed."""
-    cell = config.load()[row].cell(reading)
-    made = [invented(cell, trial, passed, **more) for trial, passed in enumerate(stages)]
-    for one in order(made) if order else made:
-        store.append(one)
 
 
 @pytest.fixture
@@ -38,10 +30,6 @@ def data(line: tables.Line) -> dict[str, Any]:
     """A line for programs."""
     (found,) = json.loads(table_view.render([line], "json"))
     return found
-
-
-def lines(store, *patterns):
-    return tables.selected(patterns, config.load(), store)
 
 
 def test_the_papers_numbers_and_ours(store):

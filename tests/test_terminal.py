@@ -10,8 +10,7 @@ import sys
 import termios
 
 import pytest
-from test_compare import AS_PUBLISHED, times
-from test_tables import fill, lines
+from invented import AS_PUBLISHED, fill, lines, times
 
 from repro import config
 from repro.analysis import verdicts
