@@ -145,10 +145,12 @@ def _module(folder: str, name: str) -> Any:
     return import_module(f"repro.{folder}.{name}")
 
 
-def messages(error: ValidationError, prefix: str, kind: type[Settings]) -> list[str]:
-    """One line for each error, with the key it is about."""
+def messages(error: ValidationError, prefix: str, kind: type[Settings], *, missing: bool = True) -> list[str]:
+    """One line for each error, with the key it is about; what is ``missing`` may be left out."""
     lines = []
     for detail in error.errors():
+        if detail["type"] == "missing" and not missing:
+            continue
         key = ".".join(str(part) for part in (prefix, *detail["loc"]) if part != "")
         message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":
@@ -272,8 +274,9 @@ def _wrong_parts(content: Mapping[str, Any], shared: Shared) -> list[str]:
     wrong = []
     for name, learner in learners.items():
         if isinstance(learner, dict):
-            wrong += _setup({"task": task, "learner": with_shared(name, learner, shared), "stop": stop}, {}, {})[1]
-    return [problem for problem in wrong if not problem.endswith("is missing")]  # rows may give it
+            parts = {"task": task, "learner": with_shared(name, learner, shared), "stop": stop}
+            wrong += _setup(parts, {}, {}, missing=False)[1]  # rows may give it
+    return wrong
 
 
 def _override(
@@ -346,9 +349,10 @@ def full_key(key: str, setup: Setup) -> str:
 
 
 def _setup(
-    base: Mapping[str, Mapping[str, Any]], reading: Mapping[str, Any], overrides: Mapping[str, Any]
-) -> tuple[Setup | None, list[str]]:
-    """Validated settings, or None, and what is wrong with them."""
+    base: Mapping[str, Mapping[str, Any]], reading: Mapping[str, Any], overrides: Mapping[str, Any],
+    *, missing: bool = True,
+) -> tuple[Setup | None, list[str]]:  # fmt: skip
+    """Validated settings, or None, and what is wrong with them; is it wrong that some are ``missing``."""
     kinds, problems = _kinds(base)
     changes, wrong = _with_full_keys({**reading, **overrides}, kinds)
     merged, unknown = _override(base, changes)
@@ -358,11 +362,11 @@ def _setup(
         try:
             groups[group] = kind.model_validate(merged[group])
         except ValidationError as error:
-            problems += messages(error, group, kind)
-    if not problems:
+            problems += messages(error, group, kind, missing=missing)
+    if not problems and len(groups) == len(kinds):
         name = groups["learner"].name
         if reason := learner_refuses(groups["learner"], groups["task"]):
             problems.append(f"learner: {name} cannot take this task: {reason}")
         elif reason := learner_disagrees(**groups):
             problems.append(f"learner: {name} does not go with task and stop rule: {reason}")
-    return (None, problems) if problems else (Setup(**groups), [])
+    return (None, problems) if problems or len(groups) < len(kinds) else (Setup(**groups), [])
