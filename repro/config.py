@@ -11,15 +11,15 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from repro import registry
 from repro.cell import Cell
 from repro.errors import ReproError, similar
-from repro.files import PACKAGE, configs_folder
+from repro.files import configs_folder
 from repro.schema import File, Published, Reading, Shared
 from repro.settings import Settings
 from repro.sharing import complete, with_shared
@@ -27,7 +27,6 @@ from repro.stop import Stop
 
 SHARED = "shared.toml"
 PRINTED = "printed"
-_FOLDERS = (("task", "tasks"), ("learner", "learners"))
 
 
 class ConfigError(ReproError):
@@ -45,7 +44,7 @@ class Setup:
     @property
     def n_weights(self) -> int:
         """The number of weights of the net."""
-        return int(_module("learners", self.learner.name).n_weights(self.learner, interface_of(self.task)))
+        return int(registry.learner(self.learner.name).n_weights(self.learner, interface_of(self.task)))
 
 
 @dataclass(frozen=True)
@@ -115,34 +114,20 @@ def load(folder: Path | None = None) -> dict[str, Row]:
     return rows
 
 
-@lru_cache(maxsize=None)
-def modules(folder: str) -> list[str]:
-    """The names of all learners or tasks: the folder is the registry."""
-    return sorted(p.stem for p in (PACKAGE / folder).glob("*.py") if p.stem != "__init__")
-
-
 def interface_of(task: Any) -> Any:
     """What a task of these settings looks like to a learner."""
-    return _module("tasks", task.name).interface(task)
+    return registry.task(task.name).interface(task)
 
 
 def learner_refuses(learner: Any, task: Any) -> str:
     """Why a learner of these settings cannot take a task; nothing if it can."""
-    return str(_module("learners", learner.name).refuses(learner, interface_of(task)))
+    return str(registry.learner(learner.name).refuses(learner, interface_of(task)))
 
 
 def learner_disagrees(learner: Any, task: Any, stop: Any) -> str:
     """What of task and stop rule does not go with a learner that could take the task; nothing if all does."""
-    module = _module("learners", learner.name)
+    module: Any = registry.learner(learner.name)
     return str(module.disagrees(learner, task, stop)) if hasattr(module, "disagrees") else ""
-
-
-def _module(folder: str, name: str) -> Any:
-    """The learner or task of that name."""
-    known = modules(folder)
-    if name not in known:
-        raise ConfigError(f"there is no {folder[:-1]} '{name}'{similar(name, known)}")
-    return import_module(f"repro.{folder}.{name}")
 
 
 def messages(error: ValidationError, prefix: str, kind: type[Settings], *, missing: bool = True) -> list[str]:
@@ -320,10 +305,10 @@ def _kinds(base: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, type[Settin
     """The classes of the settings of each group, and which there are not."""
     kinds: dict[str, type[Settings]] = {"stop": Stop}
     problems = []
-    for group, folder in _FOLDERS:
+    for group, module in (("task", registry.task), ("learner", registry.learner)):
         try:
-            kinds[group] = _module(folder, str(base[group].get("name"))).Settings
-        except ConfigError as error:
+            kinds[group] = module(str(base[group].get("name"))).Settings
+        except registry.NoModuleError as error:
             problems.append(f"{group}.name: {error}")
     return kinds, problems
 

@@ -6,24 +6,23 @@ can show is an edit to another value that a trial could have left; that is for `
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module
 from itertools import pairwise
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
+from repro import registry
 from repro.cell import Cell
-from repro.config import modules
 from repro.errors import ReproError
 from repro.jsonl import ConditionLine, OldLine
 from repro.stop import Stop
 from repro.trial import LastLook, Record, StageRecord
 
-_FOLDERS = {"task": "tasks", "learner": "learners"}
-_GROUPS = {*_FOLDERS, "stop"}
+_MODULES: dict[str, Callable[[str], Any]] = {"task": registry.task, "learner": registry.learner}
+_GROUPS = {*_MODULES, "stop"}
 
 
 class RecordError(ReproError):
@@ -68,10 +67,10 @@ def _cell(experiment: str, row: str, reading: str, seed: int, given: dict[str, d
     _require(given.keys() == _GROUPS, f"it has settings of {there}, not of task, learner and stop")
     for group, values in given.items():
         kind: Any = Stop
-        if group in _FOLDERS:
+        if group in _MODULES:
             name = values.get("name")
-            _require(name in modules(_FOLDERS[group]), f"there is no {group} '{name}' today")
-            kind = import_module(f"repro.{_FOLDERS[group]}.{name}").Settings
+            _require(name in registry.names(f"{group}s"), f"there is no {group} '{name}' today")
+            kind = _MODULES[group](str(name)).Settings
         try:
             groups[group] = kind.model_validate(values)
         except ValidationError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from repro import source
+from repro import registry, source
 
 PACKAGE = source.PACKAGE
 ROOT = PACKAGE.parent
@@ -20,13 +20,14 @@ ROOMS = {
     "kernels": set(),
     "learners": {"ground", "kernels"},
     "tasks": {"ground", "kernels"},
-    "experiments": {"ground"},
-    "records": {"ground", "experiments"},
-    "running": {"ground", "kernels", "experiments", "records"},
-    "looking": {"ground", "kernels", "experiments", "records", "running"},
-    "analysis": {"ground", "experiments", "records"},
+    "registry": {"ground", "kernels", "learners", "tasks"},
+    "experiments": {"ground", "registry"},
+    "records": {"ground", "registry", "experiments"},
+    "running": {"ground", "registry", "kernels", "experiments", "records"},
+    "looking": {"ground", "registry", "kernels", "experiments", "records", "running"},
+    "analysis": {"ground", "registry", "experiments", "records"},
     "presentation": {"ground", "learners", "tasks", "experiments", "records", "analysis", "looking"},
-    "commands": {"ground", "experiments", "records", "running", "looking", "analysis", "presentation"},
+    "commands": {"ground", "registry", "experiments", "records", "running", "looking", "analysis", "presentation"},
 }
 CORRIDOR = {
     "experiments": "cell config matrix schema selection sharing stop sweep views wanted",
@@ -147,3 +148,11 @@ def test_no_test_module_imports_another():
     """What they share is in the modules of tests/ that are no tests."""
     for path in (ROOT / "tests").glob("*.py"):
         assert not re.search(r"^\s*(from|import) test_", path.read_text(encoding="utf-8"), flags=re.MULTILINE), path
+
+
+def test_every_learner_and_task_is_held_to_its_contract():
+    """By mypy, in the last lines of registry.py, which list what the folders have."""
+    text = (PACKAGE / "registry.py").read_text(encoding="utf-8")
+    for kind, folder in (("LEARNERS", "learners"), ("TASKS", "tasks")):
+        (listed,) = re.findall(rf"{kind}: tuple\[.*\] = \((.*)\)", text)
+        assert listed.split(", ") == registry.names(folder)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro import config, selection
+from repro import config, registry, selection
 from repro.config import ConfigError
 
 HERE = Path(__file__).parent
@@ -153,7 +153,7 @@ def test_every_row_has_the_settings_of_table_10():
     ranges = {"h1": (-1, 1), "g2": (-2, 2), "g1": (0, 1), "id": "identity"}
     for name, (blocks, size, n_in, n_out, weights, out_bias, in_bias, biased, h, g, rate) in TABLE_10.items():
         setup = rows[name].setup()
-        learner, interface = setup.learner, config._module("tasks", setup.task.name).interface(setup.task)
+        learner, interface = setup.learner, registry.task(setup.task.name).interface(setup.task)
         assert (interface.n_in, interface.n_out, setup.n_weights) == (n_in, n_out, weights), name
         assert (learner.h, learner.g, learner.learning_rate) == (ranges[h], ranges[g], rate), name
         assert learner.init == (0.2 if name[0] in "12" else 0.1), name

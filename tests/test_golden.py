@@ -7,9 +7,9 @@ import golden
 import pytest
 from lessons import without_jit
 
-from repro import config
+from repro import config, registry
 
-LEARNERS, TASKS = config.modules("learners"), config.modules("tasks")
+LEARNERS, TASKS = registry.names("learners"), registry.names("tasks")
 GROUPS = [golden.cell_of(case).settings for case in golden.CASES.values()]
 
 

@@ -13,7 +13,7 @@ from conftest import made_cell, result
 from lessons import give, random_lessons, without_jit
 from pydantic import ValidationError
 
-from repro import config, crew
+from repro import config, crew, registry
 from repro.kernels import random
 from repro.kernels.contract import Interface
 
@@ -38,7 +38,7 @@ TARGET = {"guessing": [1.0, 0.0]}  # what a saturated unit can reach
 STOP = {"window": 10, "tolerance": 0.3, "max_sequences": 600, "test_sequences": 3}
 STAGE = {"name": "learnt", "max_wrong": 0}
 WIDTHS = (1, 4)
-LEARNERS = config.modules("learners")
+LEARNERS = registry.names("learners")
 
 
 def cell_of(name):

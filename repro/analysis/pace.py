@@ -16,11 +16,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from repro import files
+from repro import files, registry
 from repro.cell import Cell, canonical
 from repro.config import interface_of
 from repro.store import Store, Stored, StoreError
@@ -120,7 +119,7 @@ def _width(n: int) -> int:
 
 def wide(settings: Settings) -> bool:
     """Whether the trials of a learner are side by side in vectors."""
-    return not hasattr(import_module(f"repro.learners.{settings['learner']['name']}"), "WIDEST")
+    return not hasattr(registry.learner(settings["learner"]["name"]), "WIDEST")
 
 
 def tested_by(settings: Settings) -> int:
@@ -317,8 +316,8 @@ def _work(settings: Settings) -> float:
     task, name = settings["task"], settings["learner"]["name"]
     length = task.get("q") or task.get("p") or task.get("length") or 1
     steps = sum(length) / len(length) if isinstance(length, list | tuple) else float(length)
-    learner = import_module(f"repro.learners.{name}")
-    chosen = import_module(f"repro.tasks.{task['name']}").Settings.model_validate(task)
+    learner = registry.learner(name)
+    chosen = registry.task(task["name"]).Settings.model_validate(task)
     face = interface_of(chosen)
     if face.input_symbols:
         return steps

@@ -15,12 +15,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from importlib import import_module
 from typing import Any, get_args
 
 import click
 from click.shell_completion import BashComplete, add_completion_class, split_arg_string
 
+from repro import registry
 from repro.files import configs_folder
 
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
@@ -180,11 +180,10 @@ def settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     from repro.stop import Stop
 
     found: dict[str, list[str]] = {}
-    kinds = {("stop", "Stop"): Stop}
+    kinds: dict[tuple[str, str], Any] = {("stop", "Stop"): Stop}
     for row in _typed(ctx):
-        for group, folder, name in (("task", "tasks", row.task), ("learner", "learners", row.learner)):
-            if (group, name) not in kinds:
-                kinds[group, name] = import_module(f"repro.{folder}.{name}").Settings
+        kinds["task", row.task] = registry.task(row.task).Settings
+        kinds["learner", row.learner] = registry.learner(row.learner).Settings
     for (group, _), kind in kinds.items():
         for name, field in kind.model_fields.items():
             if name in ("name", "stages"):  # what a group is, and what is no single setting

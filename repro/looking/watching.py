@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from math import isfinite, nan
 from typing import Any
 
 import numpy as np
 
+from repro import registry
 from repro.cell import Cell
 from repro.config import PRINTED
 from repro.trial import Record
@@ -94,7 +94,7 @@ class Rerun:
         inputs, targets, outputs = (film.pop(name) for name in ("input", "target", "output"))
         if not face.every_step:
             targets[:-1] = np.nan
-        symbols = getattr(import_module(f"repro.tasks.{self.cell.settings['task']['name']}"), "SYMBOLS", "")
+        symbols = getattr(registry.task(self.cell.settings["task"]["name"]), "SYMBOLS", "")
         predicts = face.every_step and face.n_in == face.n_out  # its outputs are its inputs a time step later
         return Watched(
             inputs, targets, outputs, film,
