@@ -294,7 +294,7 @@ def test_errors_of_several_files_come_together(tmp_path):
         ('name = "adding"', 'name = "__init__"', "task.name: there is no task '__init__'"),
         ('name = "5/lstm"', 'name = "5/lstm"\nlearner = "elmann"', "rows.0 (5/lstm).learner: there is no learners.el"),
         ('[[choices]]\nlearners = ["lstm"]', '[[choices]]\nlearners = ["bttp"]', "choices.0.learners: there is no"),
-        ('learners = ["lstm"]\nset', 'learners = ["ltsm"]\nset', "readings.simulator.learners: there is no"),
+        ('learners = ["lstm"]\nset', 'learners = ["ltsm"]\nset', "readings.plain-cells-see-inputs.learners: there is"),
         ('["plain-error", ', '["plain-eror", ', "shares.readings: shared.toml has no readings.plain-eror. Did"),
         ('["plain-error", ', '["either-net", ', "shares.readings: either-net is about chunker, which are"),
         ('["lstm", "ours"]', '["lstm", "our"]', "shares.choices: shared.toml has no choices.our. Did you mean"),
