@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -156,3 +158,13 @@ def test_every_learner_and_task_is_held_to_its_contract():
     for kind, folder in (("LEARNERS", "learners"), ("TASKS", "tasks")):
         (listed,) = re.findall(rf"{kind}: tuple\[.*\] = \((.*)\)", text)
         assert listed.split(", ") == registry.names(folder)
+
+
+def test_what_only_looks_at_stored_trials_loads_neither_engine_nor_compiler():
+    code = (
+        "import sys, repro.analysis.tables, repro.analysis.claims, repro.presentation.table_view; print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "repro.analysis.tables" in loaded
+    assert not loaded & {"multiprocessing", "numba", "repro.engine", "repro.campaign", "repro.crew"}
