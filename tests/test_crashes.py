@@ -55,8 +55,8 @@ def test_what_killed_workers_lose_is_missing_in_every_view_until_it_is_run(tmp_p
 
     why = f"NOT RUN: 6 of 10 trials; {OTHERS}; {CRASHED}."
     assert why in words(repro("compare", ROW, folder=tmp_path).stdout)
-    verdicts = json.loads(repro("compare", ROW, "--format", "json", folder=tmp_path).stdout)
-    assert {(one["verdict"], one["trials"], one["crashed"]) for one in verdicts} == {("NOT RUN", 6, 4)}
+    judged = json.loads(repro("compare", ROW, "--format", "json", folder=tmp_path).stdout)
+    assert {(one["verdict"], one["trials"], one["crashed"]) for one in judged} == {("NOT RUN", 6, 4)}
 
     assert f"{ROW}: {CRASHED}." in repro("list", folder=tmp_path).stdout
     (row,) = [row for row in json.loads(repro("list", "--format", "json", folder=tmp_path).stdout) if row["row"] == ROW]
@@ -84,8 +84,8 @@ def test_what_killed_workers_lose_is_missing_in_every_view_until_it_is_run(tmp_p
         assert "crashed;" not in repro(*command, folder=tmp_path).stdout
     for line in json.loads(repro("table", ROW, "--format", "json", folder=tmp_path).stdout):
         assert line["outcome_crashed"] == 0
-    verdicts = json.loads(repro("compare", ROW, "--format", "json", folder=tmp_path).stdout)
-    assert "NOT RUN" not in {one["verdict"] for one in verdicts}
+    judged = json.loads(repro("compare", ROW, "--format", "json", folder=tmp_path).stdout)
+    assert "NOT RUN" not in {one["verdict"] for one in judged}
 
 
 # ------------------------------------------------------------------------------------------------------ without workers
