@@ -19,13 +19,12 @@ from pydantic import ValidationError
 from repro import registry
 from repro.cell import Cell
 from repro.errors import ReproError, similar
-from repro.files import configs_folder
+from repro.files import SHARED, configs_folder
 from repro.schema import File, Published, Reading, Shared
 from repro.settings import Settings
 from repro.sharing import complete, with_shared
 from repro.stop import Stop
 
-SHARED = "shared.toml"
 PRINTED = "printed"
 
 

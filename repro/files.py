@@ -7,6 +7,7 @@ from pathlib import Path
 from repro.errors import ReproError
 
 PACKAGE = Path(__file__).parent
+SHARED = "shared.toml"  # of configs/, what the other files have in common
 
 
 class FileError(ReproError):

@@ -21,7 +21,7 @@ import click
 from click.shell_completion import BashComplete, add_completion_class, split_arg_string
 
 from repro import registry
-from repro.files import configs_folder
+from repro.files import SHARED, configs_folder
 
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
@@ -91,10 +91,10 @@ class _Row:
 def _rows() -> tuple[_Row, ...]:
     folder, found = configs_folder(), []
     shared: dict[str, Any] = {}
-    for path in (folder / "shared.toml", *sorted(folder.glob("*.toml"))):
+    for path in (folder / SHARED, *sorted(folder.glob("*.toml"))):
         with suppress(OSError, ValueError, LookupError, AttributeError, TypeError):
             file = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-            if path.name == "shared.toml":
+            if path.name == SHARED:
                 shared = file["readings"]
                 continue
             taken = {name: shared[name] for name in file.get("shares", {}).get("readings", ()) if name in shared}
