@@ -9,10 +9,10 @@ Arrays of nets and of tasks have the lanes as their last axis: ``width`` trials 
 
 from functools import lru_cache
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from repro.errors import ReproError, similar
+from repro.files import PACKAGE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from repro.kernels.contract import Interface, Learner, Task
     from repro.learners import bptt, cascade, chunker, elman, guessing, layered_lstm, lstm, rtrl
     from repro.tasks import adding, long_lag, reber, temporal_order, two_sequence
-
-PACKAGE = Path(__file__).parent
 
 
 class NoModuleError(ReproError):

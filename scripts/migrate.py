@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from repro.store import Store
+from repro.records.store import Store
 
 
 def migrate(folder: Path) -> list[tuple[Path, int, int]]:

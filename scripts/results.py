@@ -8,11 +8,11 @@ python scripts/results.py
 
 from pathlib import Path
 
-from repro import config
 from repro.analysis import claims, readings, tables, verdicts
+from repro.experiments import config
 from repro.presentation import grid, readings_view, schemas, verdict_table
 from repro.presentation.plots import kinds, style
-from repro.store import Store
+from repro.records.store import Store
 
 RESULTS = Path(__file__).parents[1] / "results"
 FIGURES = RESULTS / "figures"
@@ -84,7 +84,7 @@ share lies between 0 and 1. In pandas:
 
 ```python
 import pandas as pd
-from repro import table_view
+from repro.presentation import table_view
 
 pd.read_csv("table.csv", dtype=table_view.SCHEMA.dtypes())  # likewise verdict_table, row_list, conditions.SCHEMAS[10]
 ```

@@ -18,10 +18,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from repro import config, sweep
 from repro.analysis import readings, screen, tables
+from repro.experiments import config, sweep
 from repro.presentation.columns import whole
-from repro.store import Store
+from repro.records.store import Store
 
 FOLDER = Path(__file__).parent.parent / "results" / readings.SEARCH
 MOST_OFF, NEAR, HELPS = 20, 1.5, 1.25  # percentage points, factor, factor: see PROTOCOL.md

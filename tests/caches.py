@@ -119,8 +119,8 @@ def prepare(folder: Path) -> None:
 
 def computed() -> dict[str, Any]:
     """What the kernel computes, whether it came from disk, and what was said: twice, as a process has many kernels."""
-    from repro import kernel_cache
     from repro.kernels import tiny  # of a copy of the package: see KERNEL
+    from repro.running import kernel_cache
 
     bits, out = np.array([12345, 1 << 31, 77777777, 1 << 20], np.uint32), np.zeros(4, np.float32)
     with warnings.catch_warnings(record=True) as said:

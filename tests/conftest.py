@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from repro import config
-from repro.cell import Cell
-from repro.stop import Stop
-from repro.trial import Record
+from repro.experiments import config
+from repro.experiments.cell import Cell
+from repro.experiments.stop import Stop
+from repro.records.trial import Record
 
 # Small and quick, yet with all that can happen: two stages, tests in between, trials that reach the limit.
 SMALL = {
@@ -69,7 +69,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trials in this process run in plain Python."""
     from sequences import without_jit
 
-    from repro import crew
+    from repro.running import crew
 
     without_jit(monkeypatch)
     monkeypatch.setattr(crew, "_entries", {})  # where compiled entries of the same names may be
@@ -77,7 +77,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ended(cell: Cell, trial: int) -> Record:
     """The record of a trial, which is run alone."""
-    from repro import crew
+    from repro.running import crew
 
     (record,) = (event for event in crew.run(cell, [trial], 1) if isinstance(event, Record))
     return record

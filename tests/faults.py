@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from repro import engine
+from repro.running import engine
 
 FOLDER = Path(os.environ.get("FAULTS", "."))
 

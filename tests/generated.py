@@ -7,8 +7,9 @@ from pathlib import Path
 
 from invented import invented, stage
 
-from repro import config, jsonl
-from repro.store import Store
+from repro.experiments import config
+from repro.records import jsonl
+from repro.records.store import Store
 
 A_CONDITION = 100  # trials
 

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 from conftest import made_cell, small_cell
 from lessons import without_jit
 
-from repro import crew
-from repro.cell import Cell
-from repro.trial import Record
+from repro.experiments.cell import Cell
+from repro.records.trial import Record
+from repro.running import crew
 
 PATH = Path(__file__).with_suffix(".json")
 SMALL_ROW = "4/lstm/T=100"  # a row of a configuration, cut short

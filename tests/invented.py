@@ -7,13 +7,14 @@ from typing import Any
 from conftest import small_cell
 from msgspec.structs import replace
 
-from repro import config, jsonl
 from repro.analysis import tables
-from repro.cell import Cell, canonical
-from repro.engine import crashed
-from repro.store import Store
-from repro.trial import Record, StageRecord
-from repro.validity import source_of
+from repro.experiments import config
+from repro.experiments.cell import Cell, canonical
+from repro.records import jsonl
+from repro.records.store import Store
+from repro.records.trial import Record, StageRecord
+from repro.records.validity import source_of
+from repro.running.engine import crashed
 
 _STEPS = 100  # of a sequence
 PASSED = "ST3(.1)"  # the stage of 6a

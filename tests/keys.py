@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from repro import config
+from repro.experiments import config
 
 PATH = Path(__file__).with_suffix(".json")
 Keys = dict[str, dict[str, str]]

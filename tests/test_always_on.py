@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from twins import lstm as twin
 
-from repro import config
+from repro.experiments import config
 from repro.looking import always_on, courses
 from repro.presentation.plots import always_on as figures
 from repro.presentation.plots import kinds, style

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from repro import registry, source
+from repro import registry
+from repro.records import source
 
 PACKAGE = source.PACKAGE
 ROOT = PACKAGE.parent
@@ -33,17 +34,10 @@ ROOMS = {
     "presentation": {"ground", "learners", "tasks", "experiments", "records", "analysis", "looking"},
     "commands": {"ground", "registry", "experiments", "records", "running", "looking", "analysis", "presentation"},
 }
-CORRIDOR = {
-    "experiments": "cell config matrix schema selection sharing stop sweep views wanted",
-    "records": "attestation integrity jsonl planning provenance source store trial validity",
-    "running": "attest bench campaign crew engine heartbeat kernel_cache status",
-    "commands": "__main__",
-}
-ROOM_OF = {name: room for room, names in CORRIDOR.items() for name in names.split()}
 
 
 def room_of(name: str) -> str:
-    return name if name in ROOMS else ROOM_OF.get(name, "ground")
+    return "commands" if name == "__main__" else name if name in ROOMS else "ground"
 
 
 def module_of(path: Path) -> str:
@@ -169,4 +163,10 @@ def test_what_only_looks_at_stored_trials_loads_neither_engine_nor_compiler():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "repro.analysis.tables" in loaded
-    assert not loaded & {"multiprocessing", "numba", "repro.engine", "repro.campaign", "repro.crew"}
+    assert not loaded & {
+        "multiprocessing",
+        "numba",
+        "repro.running.engine",
+        "repro.running.campaign",
+        "repro.running.crew",
+    }

@@ -12,11 +12,12 @@ from click.testing import CliRunner
 from conftest import small_cell
 from msgspec.structs import replace
 
-from repro import attest, attestation, crew, engine, source, validity
-from repro.attestation import Attestation, AttestationError, Ledger
 from repro.commands.main import main
-from repro.store import Store
-from repro.trial import Record
+from repro.records import attestation, source, validity
+from repro.records.attestation import Attestation, AttestationError, Ledger
+from repro.records.store import Store
+from repro.records.trial import Record
+from repro.running import attest, crew, engine
 
 CUT = 6  # training sequences; the small trials have up to 24
 THEN = "0123456789abcdef"  # another source
@@ -260,7 +261,7 @@ def in_copy(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     [
         ("kernels/maths.py", "1.4426950408889634", "1.4426950408889634 * 1.0", 0),
         ("kernels/driver.py", "_CHECK_EVERY = 1000", "_CHECK_EVERY = 1001", 0),
-        ("cell.py", "spawn_key=(trial,)", "spawn_key=(trial + 1,)", 3),
+        ("experiments/cell.py", "spawn_key=(trial,)", "spawn_key=(trial + 1,)", 3),
         ("kernels/lstm_truncated.py", "at_gate = g * dy_in", "at_gate = g * dy_in * 1.001", 3),
     ],
 )
@@ -273,8 +274,9 @@ def test_a_changed_source_is_asked_for_its_bits(tmp_path, made, file, old, new, 
     assert done.returncode == 0, done.stderr
     folder = edited(tmp_path / "copy", file, old, new)
     show = (
-        "from pathlib import Path\nfrom repro import attestation, validity\nfrom repro.store import Store\n"
-        f"folder = Path({str(results)!r})\nrecords = Store(folder).read('4')\ncell = records[0].condition.cell\n"
+        "from pathlib import Path\nfrom repro.records import attestation, validity\n"
+        f"from repro.records.store import Store\nfolder = Path({str(results)!r})\n"
+        f"records = Store(folder).read('4')\ncell = records[0].condition.cell\n"
         f"print(len(validity.current(cell, {N}, records, attestation.read(folder))))"
     )
 

@@ -3,8 +3,10 @@
 import pytest
 from conftest import small_cell
 
-from repro import campaign, config, crew, planning, selection, wanted
-from repro.store import Store
+from repro.experiments import config, selection, wanted
+from repro.records import planning
+from repro.records.store import Store
+from repro.running import campaign, crew
 
 
 def jobs(tmp_path, n_workers, *patterns, **more):

@@ -7,13 +7,13 @@ import pytest
 from click.testing import CliRunner
 from invented import AS_PUBLISHED, PASSED, fill, invented, stage, times
 
-from repro import config
 from repro.analysis import claims, tables, verdicts
 from repro.analysis.contrasts import Contrast
 from repro.commands.main import main
+from repro.experiments import config
+from repro.experiments.views import USUAL, View
 from repro.presentation import grid, verdict_table
-from repro.store import Store
-from repro.views import USUAL, View
+from repro.records.store import Store
 
 ROWS = config.load()
 E, C, D, N, R = verdicts.VERDICTS

@@ -18,10 +18,10 @@ from invented import fill, stage
 from rich.console import Console
 from rich.file_proxy import FileProxy
 
-from repro import config
 from repro.commands import main as cli
 from repro.commands.main import main
-from repro.store import Store
+from repro.experiments import config
+from repro.records.store import Store
 
 QUICK = [f"{key}={json.dumps(value)}" for key, value in SMALL.items() if key != "stop.stages"]
 RUN = ["run", "6a/lstm", "--trials", "3", *(part for change in QUICK for part in ("--set", change))]
@@ -185,7 +185,7 @@ def test_a_warning_is_shown_above_a_live_table(monkeypatch):
 
 
 def test_a_crashed_trial_makes_exit_code_1(tmp_path, monkeypatch):
-    from repro import crew
+    from repro.running import crew
 
     monkeypatch.setattr(crew, "run", lambda *_: 1 / 0)
     done = CliRunner().invoke(main, [*RUN, "--engine", "inline", "--results", str(tmp_path)])

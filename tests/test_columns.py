@@ -16,7 +16,7 @@ from invented import AS_PUBLISHED, fill, stage, times
 from repro.commands.main import main
 from repro.presentation import conditions, row_list, schemas, stored_list, table_view, verdict_table
 from repro.presentation.columns import Schema
-from repro.store import Store
+from repro.records.store import Store
 
 ROOT = Path(__file__).parents[1]
 ASKED = {  # what prints each view

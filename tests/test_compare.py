@@ -7,10 +7,10 @@ import json
 import pytest
 from invented import AS_PUBLISHED, PASSED, fill, stage, times
 
-from repro import config
 from repro.analysis import verdicts
+from repro.experiments import config
 from repro.presentation import verdict_table
-from repro.store import Store
+from repro.records.store import Store
 
 
 def found(store, *patterns, **margins):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from click.shell_completion import ShellComplete
 
-from repro import config
 from repro.commands import completion
 from repro.commands.main import main
+from repro.experiments import config
 
 BASH = shutil.which("bash")
 

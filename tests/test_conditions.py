@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from repro import config
 from repro.commands import main as cli
+from repro.experiments import config
 from repro.presentation import conditions
 from repro.presentation.grid import DATA, FORMATS
 from repro.tasks import reber

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro import config, registry, selection
-from repro.config import ConfigError
+from repro import registry
+from repro.experiments import config, selection
+from repro.experiments.config import ConfigError
 
 HERE = Path(__file__).parent
 GOOD = (HERE.parent / "configs" / "5.toml").read_text(encoding="utf-8")

@@ -6,12 +6,14 @@ import pytest
 from click.testing import CliRunner
 from invented import invented, stage
 
-from repro import config, crew, planning, wanted
 from repro.analysis import pace
 from repro.analysis.pace import crew_time
 from repro.commands import cost
 from repro.commands.main import main
-from repro.store import Store
+from repro.experiments import config, wanted
+from repro.records import planning
+from repro.records.store import Store
+from repro.running import crew
 
 ROW = config.load()["6a/lstm"]
 

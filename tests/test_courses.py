@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from repro import config
+from repro.experiments import config
 from repro.looking import always_on, courses, output_curve, watching
 from repro.presentation.plots import kinds, style
 from repro.presentation.plots import output_curve as figures

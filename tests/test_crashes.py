@@ -10,13 +10,15 @@ import pytest
 from click.testing import CliRunner, Result
 from invented import invented, stage
 
-from repro import config, engine, planning, wanted
 from repro.analysis import stats, tables, verdicts
 from repro.commands.main import main
-from repro.engine import crashed
+from repro.experiments import config, wanted
 from repro.presentation import report, table_view
 from repro.presentation.plots import captions, kinds, learning, style
-from repro.store import Store
+from repro.records import planning
+from repro.records.store import Store
+from repro.running import engine
+from repro.running.engine import crashed
 
 HOW = ("-j", "1", "--lanes", "1")  # so that the kernel is compiled once
 ROW, OTHERS = "3b/lstm/T=100,N=3", "those that end first are the quick ones, so nothing is compared yet"

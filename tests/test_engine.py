@@ -8,7 +8,7 @@ import faults
 import pytest
 from conftest import small_cell
 
-from repro import engine
+from repro.running import engine
 
 
 @pytest.fixture(autouse=True)

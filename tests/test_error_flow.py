@@ -12,12 +12,13 @@ import pytest
 from sequences import without_jit
 from twins import lstm, recurrent
 
-from repro import config, crew
+from repro.experiments import config
 from repro.looking import error_flow
 from repro.looking.error_flow import Flow, flows_of
 from repro.presentation.plots import style
 from repro.presentation.plots.error_flow import figure
-from repro.store import Store
+from repro.records.store import Store
+from repro.running import crew
 
 STEP = 1e-30
 RESULTS = Path(__file__).parent.parent / "results"

@@ -5,10 +5,10 @@ from itertools import pairwise
 import pytest
 from invented import AS_PUBLISHED, fill, stage, times
 
-from repro import config
 from repro.analysis import verdicts
+from repro.experiments import config
 from repro.presentation.plots import forest, kinds, style
-from repro.store import Store
+from repro.records.store import Store
 
 ROWS, MARGINS = config.load(), verdicts.Margins()
 SHAPES = {"o": "EQUIVALENT", "D": "CONSISTENT", "s": "DIFFERS", "x": "NOT COMPARABLE", "|": "NOT RUN"}

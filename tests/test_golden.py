@@ -7,7 +7,8 @@ import golden
 import pytest
 from lessons import without_jit
 
-from repro import config, registry
+from repro import registry
+from repro.experiments import config
 
 LEARNERS, TASKS = registry.names("learners"), registry.names("tasks")
 GROUPS = [golden.cell_of(case).settings for case in golden.CASES.values()]

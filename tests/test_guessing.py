@@ -29,12 +29,12 @@ from twins import guessing as twin
 from twins import tasks as twin_tasks
 from twins.random import Stream
 
-from repro import crew
-from repro.config import Stop
+from repro.experiments.config import Stop
 from repro.kernels.contract import Interface
 from repro.learners import guessing
+from repro.records.trial import Record
+from repro.running import crew
 from repro.tasks import two_sequence
-from repro.trial import Record
 
 LONGEST = 9
 TOLERANCE = 0.1

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented import invented, old_form, stage
 
-from repro import config
 from repro.analysis import tables
-from repro.engine import crashed
+from repro.experiments import config
 from repro.presentation import table_view
-from repro.store import Store, StoreError, UncountedWarning
+from repro.records.store import Store, StoreError, UncountedWarning
+from repro.running.engine import crashed
 
 RESULTS = Path(__file__).parents[1] / "results"
 ROW = "5/lstm"

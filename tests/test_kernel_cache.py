@@ -16,10 +16,11 @@ import caches
 import numpy as np
 import pytest
 
-from repro import kernel_cache, source
 from repro.files import configs_folder
 from repro.kernels.jit import entry, kernel
 from repro.kernels.lanes import loader
+from repro.records import source
+from repro.running import kernel_cache
 
 
 def scaled(factor, width=4, inner=None):

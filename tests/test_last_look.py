@@ -11,13 +11,14 @@ from msgspec.structs import replace
 from twins import tasks as twin_tasks
 from twins.random import Stream
 
-from repro import crew, jsonl
 from repro.analysis import stats
 from repro.commands.main import main
 from repro.looking import watching
 from repro.presentation import table_view
-from repro.store import Store
-from repro.trial import LastLook, Record
+from repro.records import jsonl
+from repro.records.store import Store
+from repro.records.trial import LastLook, Record
+from repro.running import crew
 
 REBER = {"name": "reber", "training_strings": 6, "test_strings": 4, "pairs": 2}
 NET = {"name": "lstm", "blocks": 2, "size": 1, "biased": "gates", "init": 0.2, "learning_rate": 0.5}

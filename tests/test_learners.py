@@ -13,9 +13,11 @@ from conftest import made_cell, result
 from lessons import give, random_lessons, without_jit
 from pydantic import ValidationError
 
-from repro import config, crew, registry
+from repro import registry
+from repro.experiments import config
 from repro.kernels import random
 from repro.kernels.contract import Interface
+from repro.running import crew
 
 CLASSES = {  # an input of 1 or of -1 for ten time steps, and the class is to be told: one unit could do it
     "name": "two_sequence", "length": 10, "informative": 10, "variance": 0.0, "noisy_signal": False,

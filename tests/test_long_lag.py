@@ -9,10 +9,10 @@ from twins import chi_square_deviation
 from twins import tasks as twin
 from twins.random import Stream
 
-from repro import crew
 from repro.kernels import random
+from repro.records.trial import Record
+from repro.running import crew
 from repro.tasks import long_lag
-from repro.trial import Record
 
 
 def lagging(kind, p, q=None, **more):

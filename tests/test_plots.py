@@ -13,13 +13,13 @@ import pytest
 from click.testing import CliRunner
 from invented import invented, stage
 
-from repro import config
 from repro.analysis import tables
 from repro.analysis.stats import success_rate
 from repro.commands import main as cli
 from repro.errors import ReproError
+from repro.experiments import config
 from repro.presentation.plots import captions, kinds, learning, scaling, strips, style, success, survival
-from repro.store import Store
+from repro.records.store import Store
 
 ROWS = config.load()
 ST3, TRACE = "ST3(.1)", [(256, 0.375), (512, 0.25), (768, None), (900, 0.01)]
@@ -398,9 +398,9 @@ def test_error_flow_is_measured(store, monkeypatch):
 _DRAW = """
 import sys
 from pathlib import Path
-from repro import config
+from repro.experiments import config
 from repro.presentation.plots import captions, kinds, style
-from repro.store import Store
+from repro.records.store import Store
 what = {"forest": "9", "survival": "8", "strips": "9", "scaling": "2c/*,p=50", "learning": "5/*", "success": "8"}
 for kind, what in what.items():
     figure = kinds.draw(kind, [what], config.load(), Store(Path(sys.argv[1])))

@@ -13,12 +13,13 @@ import pytest
 from conftest import small_cell
 from invented import record
 
-from repro import config, engine
 from repro.commands import progress
-from repro.heartbeat import Heartbeat
-from repro.planning import Plan
-from repro.status import Part
-from repro.wanted import Item
+from repro.experiments import config
+from repro.experiments.wanted import Item
+from repro.records.planning import Plan
+from repro.running import engine
+from repro.running.heartbeat import Heartbeat
+from repro.running.status import Part
 
 CELL = small_cell("6a/lstm", **{"stop.max_sequences": 1000})
 ITEM = Item(config.load()["6a/lstm"], CELL, 4, {})
@@ -160,7 +161,7 @@ def test_it_is_silent_below_a_live_picture(capsys):
 def test_an_interrupt_is_the_main_threads(tmp_path):
     """Also if it comes while the other thread speaks; no note is left."""
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom repro.heartbeat import Heartbeat\n"
+        "import sys, time\nfrom pathlib import Path\nfrom repro.running.heartbeat import Heartbeat\n"
         "class Busy(Heartbeat):\n    def parts(self): return []\n    def lines(self): return ['busy']\n"
         "try:\n    with Busy('x', Path(sys.argv[1]), live=False, every_s=0.01):\n        time.sleep(60)\n"
         "except KeyboardInterrupt:\n    print('interrupted')\n"

@@ -7,9 +7,9 @@ import pytest
 from conftest import small_cell
 from invented import invented, stage
 
-from repro import config
 from repro.analysis import race
-from repro.config import ConfigError
+from repro.experiments import config
+from repro.experiments.config import ConfigError
 
 LIMIT = 1000
 

@@ -9,11 +9,11 @@ from click.testing import CliRunner
 from invented import AS_PUBLISHED, fill, invented, stage, times
 from msgspec.structs import replace
 
-from repro import config
 from repro.analysis import readings, verdicts
 from repro.commands.main import main
+from repro.experiments import config
 from repro.presentation.plots import kinds, style
-from repro.store import Store
+from repro.records.store import Store
 
 ROWS = config.load()
 SMALL = [571_100 + 1000 * k for k in range(-5, 5)]

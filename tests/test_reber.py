@@ -315,7 +315,7 @@ def test_training_strings_are_presented_equally_often():
 
 def test_pairs_are_shared_by_trials():
     """Trial n has pair n mod 3, whatever the learner."""
-    from repro import config
+    from repro.experiments import config
 
     rows = config.load()
     first, second = rows["1/lstm/4x1,lr=0.1"].cell(), rows["1/lstm/3x2,lr=0.2"].cell()

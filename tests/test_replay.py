@@ -10,12 +10,12 @@ from conftest import ended
 from invented import invented
 from msgspec.structs import replace
 
-from repro import config
 from repro.commands.main import main
-from repro.engine import crashed
+from repro.experiments import config
 from repro.looking import watching
-from repro.provenance import Machine
-from repro.store import Store
+from repro.records.provenance import Machine
+from repro.records.store import Store
+from repro.running.engine import crashed
 
 CHANGES = {"stop.window": 4, "stop.max_sequences": 6, "stop.test_sequences": 2}
 EXAMS = {"stop.exam_sequences": 2, "stop.exam_every": 2}

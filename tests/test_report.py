@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 from invented import AS_PUBLISHED, fill, stage, times
 
-from repro import config
 from repro.analysis import claims, tables, verdicts
 from repro.commands.main import main
+from repro.experiments import config
 from repro.presentation import report, verdict_table
-from repro.store import Store
+from repro.records.store import Store
 
 VOID = {"meta", "br", "img", "input", "link", "hr"}
 

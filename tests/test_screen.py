@@ -4,9 +4,9 @@ from math import inf
 
 from invented import invented, stage
 
-from repro import config, sweep, wanted
 from repro.analysis import screen
 from repro.analysis.screen import Rule, Standing
+from repro.experiments import config, sweep, wanted
 
 ROW = config.load()["6a/lstm"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from repro import config
 from repro.analysis import tables, verdicts
 from repro.commands.main import main
-from repro.store import Store
+from repro.experiments import config
+from repro.records.store import Store
 
 ROW = "3a/lstm/T=100,N=3"
 QUICK = ("-j", "1", "--max-sequences", "400")
@@ -20,7 +20,7 @@ QUICK = ("-j", "1", "--max-sequences", "400")
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where records go. Trials run in this process, and as many side by side whatever there are: one kernel serves."""
-    from repro import crew, engine
+    from repro.running import crew, engine
 
     monkeypatch.setattr(engine, "local", lambda jobs, n: engine.inline(jobs))
     monkeypatch.setattr(crew, "width_for", lambda n, widest=0: 4)

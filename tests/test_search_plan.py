@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from repro import config, sweep
-from repro.store import Store
+from repro.experiments import config, sweep
+from repro.records.store import Store
 
 ROOT = Path(__file__).parent.parent
 SEARCH = ROOT / "results" / "search"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from repro import source
+from repro.records import source
 
 
 @pytest.fixture
@@ -42,23 +42,23 @@ HARMLESS = {
     "the docstring of a module": ("kernels/driver.py", '"""The training loop', '"""THE training loop'),
     "space": ("kernels/lanes.py", "\n\n\nclass Vector", "\n\n\n\n# a comment\nclass Vector"),
     "a help text": ("learners/lstm.py", 'description="memory cell blocks"', 'description="blocks of memory cells"'),
-    "a help text that goes": ("stop.py", ', description="if not those of all stages"', ""),
+    "a help text that goes": ("experiments/stop.py", ', description="if not those of all stages"', ""),
     "a refusal": ("learners/lstm.py", "its outputs are not made for", "its outputs are no good for"),
     "a refusal's condition": ("learners/lstm.py", "if interface.target_symbols", "if not interface.target_symbols"),
     "the words of an error": ("settings.py", "a squashing range goes from low", "such a range goes from low"),
-    "the words of an assertion": ("crew.py", "assert trial is not None", 'assert trial is not None, "nobody"'),
+    "the words of an assertion": ("running/crew.py", "assert trial is not None", 'assert trial is not None, "nobody"'),
     "a type of an argument": ("learners/lstm.py", "lane: int, uniform: Any)", "lane, uniform)"),
-    "a type of a result": ("cell.py", "(self, trial: int) -> list[np.ndarray]", "(self, trial: int)"),
+    "a type of a result": ("experiments/cell.py", "(self, trial: int) -> list[np.ndarray]", "(self, trial: int)"),
     "a type of a variable": ("learners/lstm.py", "listed: dict[int, float] = {}", "listed = {}"),
     "another task": ("tasks/temporal_order.py", "x + below(stream, lane, 2)", "x + below(stream, lane, 3)"),
     "another learner": ("learners/rtrl.py", "shape = _shape(settings, interface)", "shape = None"),
-    "what a record looks like": ("trial.py", "    screened: bool = False", "    screened: bool = True"),
-    "processes": ("engine.py", "_ATTEMPTS = 3", "_ATTEMPTS = 4"),
-    "the disk cache": ("kernel_cache.py", "_KEPT_VERSIONS = 4", "_KEPT_VERSIONS = 5"),
+    "what a record looks like": ("records/trial.py", "    screened: bool = False", "    screened: bool = True"),
+    "processes": ("running/engine.py", "_ATTEMPTS = 3", "_ATTEMPTS = 4"),
+    "the disk cache": ("running/kernel_cache.py", "_KEPT_VERSIONS = 4", "_KEPT_VERSIONS = 5"),
     "the learning trace": ("kernels/trace.py", "BUCKETS = 128", "BUCKETS = 64"),
     "the version": ("version.py", "0.1.0", "0.1.1"),
     "exit codes": ("commands/options.py", "INTERRUPTED, TERMINATED = 130", "INTERRUPTED, TERMINATED = 131"),
-    "what a configuration may say of the paper": ("schema.py", "bool = Field(False", "bool = Field(True"),
+    "what a configuration may say of the paper": ("experiments/schema.py", "bool = Field(False", "bool = Field(True"),
 }
 
 # What a number may come from.
@@ -70,15 +70,27 @@ HARMFUL = {
     "the generator": ("kernels/random.py", "total << 7", "total << 8"),
     "an instruction": ("kernels/lanes.py", '"fadd"', '"fsub"'),
     "the options of the compiler": ("kernels/jit.py", "_nrt=False, **options", "_nrt=True, **options"),
-    "the learning rate": ("crew.py", "lane, self.learner.rate,", "lane, 1.0,"),
-    "a bound that is not given": ("crew.py", '"max_wrong", stop["window"]', '"max_wrong", 0'),
-    "which trial is in a lane": ("crew.py", "crew.enlist(lane, waiting.pop())", "crew.enlist(lane, waiting.pop(0))"),
-    "the seeds": ("cell.py", "spawn_key=(trial,)", "spawn_key=(trial + 1,)"),
-    "the order of streams": ("cell.py", "for stream in root.spawn(3)", "for stream in reversed(root.spawn(3))"),
-    "the seeds of pairs": ("cell.py", 'trial % task["pairs"]', 'trial // task["pairs"]'),
-    "what an identity leaves out": ("cell.py", 'name != "max_sequences"', 'name != "window"'),
-    "a default of the stop rule": ("stop.py", "window: int = Field(1,", "window: int = Field(2,"),
-    "a default of a stage": ("stop.py", "max_wrong: int | None = Field(None,", "max_wrong: int | None = Field(0,"),
+    "the learning rate": ("running/crew.py", "lane, self.learner.rate,", "lane, 1.0,"),
+    "a bound that is not given": ("running/crew.py", '"max_wrong", stop["window"]', '"max_wrong", 0'),
+    "which trial is in a lane": (
+        "running/crew.py",
+        "crew.enlist(lane, waiting.pop())",
+        "crew.enlist(lane, waiting.pop(0))",
+    ),
+    "the seeds": ("experiments/cell.py", "spawn_key=(trial,)", "spawn_key=(trial + 1,)"),
+    "the order of streams": (
+        "experiments/cell.py",
+        "for stream in root.spawn(3)",
+        "for stream in reversed(root.spawn(3))",
+    ),
+    "the seeds of pairs": ("experiments/cell.py", 'trial % task["pairs"]', 'trial // task["pairs"]'),
+    "what an identity leaves out": ("experiments/cell.py", 'name != "max_sequences"', 'name != "window"'),
+    "a default of the stop rule": ("experiments/stop.py", "window: int = Field(1,", "window: int = Field(2,"),
+    "a default of a stage": (
+        "experiments/stop.py",
+        "max_wrong: int | None = Field(None,",
+        "max_wrong: int | None = Field(0,",
+    ),
     "a default of the learner": ("learners/lstm.py", "Field((-2.0, 2.0)", "Field((-1.0, 1.0)"),
     "a default that several learners share": ("settings.py", "Literal[1, 2] = Field(1", "Literal[1, 2] = Field(2"),
     "what a setting becomes": ("settings.py", "strict=True", "strict=False"),
@@ -103,7 +115,7 @@ def test_what_touches_the_numbers_changes_the_digest(package, file, old, new):
 def test_a_new_module_counts_until_somebody_says_otherwise(package):
     """Also one that the crew imports inside a function."""
     (package / "luck.py").write_text("LUCK = 7\n", encoding="utf-8")
-    edit(package / "crew.py", "        running = [", "        from repro import luck\n\n        running = [")
+    edit(package / "running/crew.py", "        running = [", "        from repro import luck\n\n        running = [")
     before = digest(package)
     edit(package / "luck.py", "7", "8")
     assert digest(package) != before
@@ -184,7 +196,8 @@ def test_kernel_digest_sees_every_byte(package):
 def test_the_digest_is_of_what_the_process_began_with_and_a_later_edit_is_found(package):
     """A process that goes on must not stamp its bits with a source that it has not read, nor run what it half knows."""
     script = (
-        "from pathlib import Path\nfrom conftest import small_cell\nfrom repro import crew, source\n"
+        "from pathlib import Path\nfrom conftest import small_cell\n"
+        "from repro.records import source\nfrom repro.running import crew\n"
         "before = source.numerical_digest('lstm', 'adding')\n"
         "assert source.edited('lstm', 'adding') == []\n"
         "path = source.PACKAGE / 'kernels' / 'lstm_truncated.py'\n"

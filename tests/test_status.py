@@ -8,16 +8,16 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from repro import status
 from repro.commands.main import main
-from repro.status import Note, Part
+from repro.running import status
+from repro.running.status import Note, Part
 
 PARTS = (
     Part("6a/lstm", 3, 20, 2, 1, 1234.56, 65.4, now="compiling kernels"),
     Part("4/lstm/T=100", 0, 10, 0, now="waiting"),
 )
 HOLD = (
-    "import sys, time\nfrom pathlib import Path\nfrom repro.status import Note, Part\n"
+    "import sys, time\nfrom pathlib import Path\nfrom repro.running.status import Note, Part\n"
     "note = Note(Path(sys.argv[1]), 'run')\nnote.write([Part('6a/lstm', 1, 2, 1)])\nprint('there', flush=True)\n"
     "time.sleep(60)\n"
 )

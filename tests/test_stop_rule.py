@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from twins import stop_rule
 
-from repro import crew
+from repro.experiments.stop import Stop
 from repro.kernels import driver
 from repro.kernels.contract import Interface, Learner, Task
 from repro.kernels.jit import kernel
 from repro.kernels.lanes import loader
-from repro.stop import Stop
+from repro.running import crew
 
 WIDTH = 8
 N_OUT = 2

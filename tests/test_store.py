@@ -12,9 +12,9 @@ from conftest import small_cell
 from invented import invented, old_line, record
 from msgspec.structs import replace
 
-from repro import jsonl
-from repro.provenance import NOWHERE, Machine
-from repro.store import Store, StoreError, TornLineWarning, UncountedWarning
+from repro.records import jsonl
+from repro.records.provenance import NOWHERE, Machine
+from repro.records.store import Store, StoreError, TornLineWarning, UncountedWarning
 
 
 def own_line(trial: int) -> str:
@@ -192,7 +192,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 from invented import record
-from repro.store import Store, StoreError
+from repro.records.store import Store, StoreError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 store = Store(Path(sys.argv[1]))

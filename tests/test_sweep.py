@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro import config, planning, sweep, wanted
-from repro.config import ConfigError
-from repro.selection import parse_value, select, text
-from repro.store import Store
+from repro.experiments import config, sweep, wanted
+from repro.experiments.config import ConfigError
+from repro.experiments.selection import parse_value, select, text
+from repro.records import planning
+from repro.records.store import Store
 
 FILE = """
 [variants.plain-and-fast]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from invented import fill, invented, lines, stage
 
-from repro import config, selection
 from repro.analysis import tables
+from repro.experiments import config, selection
 from repro.presentation import table_view
-from repro.store import Store
+from repro.records.store import Store
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import termios
 import pytest
 from invented import AS_PUBLISHED, fill, lines, times
 
-from repro import config
 from repro.analysis import verdicts
+from repro.experiments import config
 from repro.presentation import grid, row_list, table_view, terminal, verdict_table
 from repro.presentation.terminal import Column
-from repro.store import Store
+from repro.records.store import Store
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,15 @@ from click.testing import CliRunner
 from conftest import made_cell, result
 from sequences import without_jit
 
-from repro import campaign, config, crew, engine, jsonl, planning, wanted
 from repro.commands.main import main
+from repro.experiments import config, wanted
 from repro.kernels import trace
 from repro.kernels.contract import Learner
 from repro.kernels.jit import entry, kernel
-from repro.store import Store
-from repro.trial import Record
+from repro.records import jsonl, planning
+from repro.records.store import Store
+from repro.records.trial import Record
+from repro.running import campaign, crew, engine
 
 FEW = 8  # buckets of the trials in plain Python
 STOP = {

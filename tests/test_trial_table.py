@@ -12,10 +12,10 @@ from invented import invented, stage
 from msgspec.structs import replace
 
 import repro
-from repro import config
 from repro.commands.main import main
-from repro.engine import crashed
-from repro.store import Store
+from repro.experiments import config
+from repro.records.store import Store
+from repro.running.engine import crashed
 
 ROW = "6a/lstm"
 

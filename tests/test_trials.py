@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from conftest import made_cell, result, small_cell
 
-from repro import crew, engine, jsonl, source
-from repro.cell import Cell
+from repro.experiments.cell import Cell
 from repro.kernels import driver
-from repro.trial import Record
+from repro.records import jsonl, source
+from repro.records.trial import Record
+from repro.running import crew, engine
 
 TRIALS = range(6)
 Records = dict[int, dict[str, Any]]
@@ -142,8 +143,8 @@ CASES = {name: golden.CASES[name] for name in WIDTHS}
 
 def in_a_process(script: str, *arguments: Any, **environment: str) -> Any:
     """What a script prints, as JSON. It finds its arguments in ``arguments``."""
-    imports = "import json, sys\nfrom conftest import made_cell, result, small_cell\nfrom repro import crew\n"
-    start = "from repro.trial import Record\narguments = json.loads(sys.argv[1])\n"
+    imports = "import json, sys\nfrom conftest import made_cell, result, small_cell\nfrom repro.running import crew\n"
+    start = "from repro.records.trial import Record\narguments = json.loads(sys.argv[1])\n"
     ended = "def ended(events):\n    return [result(event) for event in events if isinstance(event, Record)]\n"
     path = os.pathsep.join(map(str, (Path(__file__).parent, source.PACKAGE.parent)))
     done = subprocess.run(

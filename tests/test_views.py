@@ -6,12 +6,12 @@ import pytest
 from click.testing import CliRunner
 from invented import invented, stage
 
-from repro import config, views
 from repro.analysis import tables
 from repro.commands.main import main
-from repro.config import ConfigError
-from repro.store import Store
-from repro.views import View
+from repro.experiments import config, views
+from repro.experiments.config import ConfigError
+from repro.experiments.views import View
+from repro.records.store import Store
 
 ROW = "6a/lstm"
 
@@ -101,7 +101,7 @@ def test_the_command_that_a_line_names_makes_its_cell():
     words = shlex.split(views.run(cell, rows[ROW]))
     assert words[:3] == ["repro", "run", ROW]
     options = list(zip(words[3::2], words[4::2], strict=True))
-    from repro.selection import parse_override
+    from repro.experiments.selection import parse_override
 
     overrides = dict(parse_override(value) for name, value in options if name == "--set")
     assert dict(option for option in options if option[0] != "--set") == {"--reading": "plain-error", "--seed": "3"}

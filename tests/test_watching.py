@@ -14,11 +14,11 @@ from twins import cascade, chunker, guessing, layered_lstm, lstm, recurrent
 from twins import tasks as twin_tasks
 from twins.random import Stream
 
-from repro import crew
 from repro.looking import watching
 from repro.presentation import grid
 from repro.presentation.plots import style
 from repro.presentation.plots.watch import watch as figure
+from repro.running import crew
 
 STOP = {
     "window": 4,

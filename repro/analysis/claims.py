@@ -21,7 +21,7 @@ from typing import Literal, TypeVar
 
 from repro.analysis.tables import order
 from repro.analysis.verdicts import AGREE, VERDICTS, Comparison, Verdict, implied, published_solved
-from repro.config import PRINTED
+from repro.experiments.config import PRINTED
 
 Status = Literal[
     "reproduced as printed", "no difference proven", "differs in part", "not reproduced as printed", "not comparable",

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from repro import files, registry
-from repro.cell import Cell, canonical
-from repro.config import interface_of
-from repro.store import Store, Stored, StoreError
-from repro.trial import Record
-from repro.wanted import Item
+from repro.experiments.cell import Cell, canonical
+from repro.experiments.config import interface_of
+from repro.experiments.wanted import Item
+from repro.records.store import Store, Stored, StoreError
+from repro.records.trial import Record
 
 Settings = Mapping[str, Mapping[str, Any]]
 

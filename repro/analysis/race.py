@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from repro import selection, views
 from repro.analysis import contrasts
 from repro.analysis.contrasts import Contrast
 from repro.analysis.stats import LEVEL, Estimate
-from repro.cell import Cell
-from repro.config import PRINTED, ConfigError, Row, full_key
-from repro.selection import parse_value, words
-from repro.trial import Record
+from repro.experiments import selection, views
+from repro.experiments.cell import Cell
+from repro.experiments.config import PRINTED, ConfigError, Row, full_key
+from repro.experiments.selection import parse_value, words
+from repro.records.trial import Record
 
 _RESAMPLES = 9_999
 

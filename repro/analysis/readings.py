@@ -17,9 +17,9 @@ from typing import Literal
 
 from repro.analysis.tables import order
 from repro.analysis.verdicts import AGREE, Comparison
-from repro.cell import Cell, canonical
-from repro.config import PRINTED, Row
-from repro.store import Store
+from repro.experiments.cell import Cell, canonical
+from repro.experiments.config import PRINTED, Row
+from repro.records.store import Store
 
 SEARCH = "search"  # folder of the screenings' records, in the results folder
 WIDEST = 3.0  # from end to end of the interval of a CONSISTENT ratio, as a factor
@@ -86,7 +86,7 @@ def of(found: Iterable[Comparison], store: Store) -> list[Fit]:
 
     Raises
     ------
-    repro.store.StoreError
+    repro.records.store.StoreError
         If a file of screened trials cannot be read.
 
     """

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from repro import wanted
-from repro.config import Row
-from repro.sweep import Variant
-from repro.trial import Record
-from repro.wanted import Item
+from repro.experiments import wanted
+from repro.experiments.config import Row
+from repro.experiments.sweep import Variant
+from repro.experiments.wanted import Item
+from repro.records.trial import Record
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def begin(
 
     Raises
     ------
-    repro.config.ConfigError
+    repro.experiments.config.ConfigError
         If the row has no such reading, or a setting does not fit.
 
     """

@@ -9,7 +9,7 @@ from statistics import fmean, median
 
 import numpy as np
 
-from repro.trial import Record, StageRecord
+from repro.records.trial import Record, StageRecord
 
 _RESAMPLES = 9_999
 LEVEL = 0.95  # of all intervals

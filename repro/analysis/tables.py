@@ -5,17 +5,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from repro import attestation, views
 from repro.analysis.stats import Summary, summarise
-from repro.attestation import Ledger
-from repro.cell import Cell
-from repro.config import PRINTED, ConfigError, Row
-from repro.schema import Published
-from repro.selection import select, words
-from repro.store import Store
-from repro.trial import Record
-from repro.validity import crashes, current, lost, source_of, stale
-from repro.views import USUAL, View
+from repro.experiments import views
+from repro.experiments.cell import Cell
+from repro.experiments.config import PRINTED, ConfigError, Row
+from repro.experiments.schema import Published
+from repro.experiments.selection import select, words
+from repro.experiments.views import USUAL, View
+from repro.records import attestation
+from repro.records.attestation import Ledger
+from repro.records.store import Store
+from repro.records.trial import Record
+from repro.records.validity import crashes, current, lost, source_of, stale
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,9 @@ def lines(rows: Iterable[Row], store: Store, table: int | str | None = None, vie
 
     Raises
     ------
-    repro.store.StoreError
+    repro.records.store.StoreError
         If a results file cannot be read.
-    repro.config.ConfigError
+    repro.experiments.config.ConfigError
         If no row has a setting that the ``view`` names.
 
     """
@@ -141,7 +142,7 @@ def meant(patterns: Iterable[str], rows: Mapping[str, Row]) -> Sequence[tuple[li
 
     Raises
     ------
-    repro.config.ConfigError
+    repro.experiments.config.ConfigError
         If a pattern means nothing.
 
     """
@@ -162,9 +163,9 @@ def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store, vie
 
     Raises
     ------
-    repro.config.ConfigError
+    repro.experiments.config.ConfigError
         If a pattern means nothing.
-    repro.store.StoreError
+    repro.records.store.StoreError
         If a results file cannot be read.
 
     """

@@ -18,12 +18,12 @@ from repro import files
 from repro.analysis import contrasts
 from repro.analysis.contrasts import Contrast
 from repro.analysis.tables import Line, meant, order, selected
-from repro.config import PRINTED, ConfigError, Row
 from repro.errors import ReproError, similar
-from repro.schema import Published
-from repro.store import Store
-from repro.trial import StageRecord
-from repro.views import USUAL, View
+from repro.experiments.config import PRINTED, ConfigError, Row
+from repro.experiments.schema import Published
+from repro.experiments.views import USUAL, View
+from repro.records.store import Store
+from repro.records.trial import StageRecord
 
 Unit = Literal["ratio", "points", "share"]
 Verdict = Literal["EQUIVALENT", "CONSISTENT", "DIFFERS", "NOT COMPARABLE", "NOT RUN"]
@@ -128,9 +128,9 @@ def of_selection(
 
     Raises
     ------
-    repro.config.ConfigError
+    repro.experiments.config.ConfigError
         If a pattern means nothing.
-    repro.store.StoreError
+    repro.records.store.StoreError
         If a results file cannot be read.
 
     """
@@ -166,7 +166,7 @@ def of_readings(found: Sequence[Comparison], reading: str) -> list[Comparison]:
 
     Raises
     ------
-    repro.config.ConfigError
+    repro.experiments.config.ConfigError
         If there is none under that reading.
 
     """

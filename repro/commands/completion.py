@@ -177,7 +177,7 @@ def readings(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
 
 def settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Settings of the rows that are typed, as GROUP.NAME=, and by name alone once that is begun; a choice's values."""
-    from repro.stop import Stop
+    from repro.experiments.stop import Stop
 
     found: dict[str, list[str]] = {}
     kinds: dict[tuple[str, str], Any] = {("stop", "Stop"): Stop}

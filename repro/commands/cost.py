@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from repro import campaign, engine
 from repro.analysis.pace import Library, crew_time, tested_by, wide
-from repro.heartbeat import duration
-from repro.planning import Plan
+from repro.experiments.wanted import Item
 from repro.presentation import grid
-from repro.store import Store
-from repro.trial import Record
-from repro.wanted import Item
+from repro.records.planning import Plan
+from repro.records.store import Store
+from repro.records.trial import Record
+from repro.running import campaign, engine
+from repro.running.heartbeat import duration
 
 _MEASURED_S = 1.0  # CPU seconds
 

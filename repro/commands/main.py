@@ -70,9 +70,9 @@ def list_(
     repro list
     repro list --stored 6a
     """
-    from repro import config, matrix, selection
+    from repro.experiments import config, matrix, selection
     from repro.presentation import grid, row_list, stored_list
-    from repro.store import Store
+    from repro.records.store import Store
 
     known = config.load()
     rows = [row for row, _ in selection.select(select, known)] if select else list(known.values())
@@ -109,10 +109,11 @@ def show(row: str, reading: str | None, overrides: tuple[str, ...], seed: int, r
     repro show 4/lstm/T=100 --reading linear
     repro show 6a/lstm:3
     """
-    from repro import attestation, config, selection
+    from repro.experiments import config, selection
     from repro.looking import replay
     from repro.presentation import grid, showing
-    from repro.store import Store
+    from repro.records import attestation
+    from repro.records.store import Store
 
     if ":" in row:
         record = replay.stored(row, reading, overrides, seed, Store(results))
@@ -148,10 +149,10 @@ def table(select: tuple[str, ...], view: Any, columns: tuple[str, ...], results:
     repro table 1 --columns row,success_rate,sequences
     repro table 6a/lstm --by learning_rate
     """
-    from repro import config
     from repro.analysis import tables
+    from repro.experiments import config
     from repro.presentation import conditions, table_view
-    from repro.store import Store
+    from repro.records.store import Store
 
     rows = config.load()
     numbers = [pattern for pattern in dict.fromkeys(select) if pattern in map(str, conditions.TABLES)]
@@ -195,11 +196,11 @@ def compare(
     repro compare 6a/lstm --by learning_rate
     repro compare --check
     """
-    from repro import config
     from repro.analysis import claims, verdicts
     from repro.analysis import readings as fits
+    from repro.experiments import config
     from repro.presentation import grid, verdict_table
-    from repro.store import Store
+    from repro.records.store import Store
 
     if (check or accept) and not view.usual:
         raise config.ConfigError("verdicts are recorded of the rows' own settings: not with --set, --seed or --by")
@@ -272,10 +273,10 @@ def plot(
     repro plot strips 1 -o table1.pdf
     repro plot survival 6a/lstm --by learning_rate
     """
-    from repro import config
     from repro.commands import progress
+    from repro.experiments import config
     from repro.presentation.plots import kinds
-    from repro.store import Store
+    from repro.records.store import Store
 
     with progress.Steps("plot") as shown:
         path = kinds.write(kind, select, config.load(), Store(results), reading, output, shown.step, view)
@@ -294,11 +295,11 @@ def report(output: Path, error_flow: bool, results: Path) -> None:
     \b
     repro report -o report.html
     """
-    from repro import config
     from repro.analysis import verdicts
     from repro.commands import progress
+    from repro.experiments import config
     from repro.presentation import report as pages
-    from repro.store import Store
+    from repro.records.store import Store
 
     with progress.Steps("report", results) as shown:
         path = pages.write(
@@ -319,10 +320,10 @@ def bench(learner: str, select: tuple[str, ...], lanes: int | None, form: str) -
     rows; without it, one or more of each experiment. The kernel alone is time steps without any of that, on inputs that
     do not change, of the last row.
     """
-    from repro import bench as speed
-    from repro import config, selection
     from repro.commands import progress
+    from repro.experiments import config, selection
     from repro.presentation import grid
+    from repro.running import bench as speed
 
     rows = [row for row, _ in selection.select(select or speed.ROWS, config.load()) if row.learner == learner]
     if not rows:

@@ -105,8 +105,8 @@ def view_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_view(
         *arguments: Any, overrides: tuple[str, ...], seed: int, max_sequences: int | None, by: str, **others: Any
     ) -> Any:
-        from repro.selection import changes
-        from repro.views import View
+        from repro.experiments.selection import changes
+        from repro.experiments.views import View
 
         keys = tuple(key for part in by.split(",") if (key := part.strip()))
         return command(*arguments, view=View(changes(overrides, max_sequences), seed, keys), **others)
@@ -122,7 +122,7 @@ def sweep_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def with_variants(*arguments: Any, grid: tuple[str, ...], sweep_file: Path | None, **others: Any) -> Any:
-        from repro import sweep
+        from repro.experiments import sweep
 
         points = sweep.grid(grid)
         variants = sweep.together(sweep.read(sweep_file), points) if sweep_file else points

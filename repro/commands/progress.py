@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from repro import engine
-from repro.heartbeat import Heartbeat, compiling, duration
-from repro.planning import Plan
-from repro.status import Part
-from repro.trial import Record
-from repro.wanted import Item
+from repro.experiments.wanted import Item
+from repro.records.planning import Plan
+from repro.records.trial import Record
+from repro.running import engine
+from repro.running.heartbeat import Heartbeat, compiling, duration
+from repro.running.status import Part
 
 if TYPE_CHECKING:  # rich is imported only where there is a terminal
     from rich.table import Table

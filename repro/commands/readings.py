@@ -24,11 +24,11 @@ def readings(select: tuple[str, ...], columns: tuple[str, ...], results: Path, f
     repro readings --format csv
     repro plot readings
     """
-    from repro import config
     from repro.analysis import readings as fits
     from repro.analysis import verdicts
+    from repro.experiments import config
     from repro.presentation import readings_view
-    from repro.store import Store
+    from repro.records.store import Store
 
     store = Store(results)
     found = verdicts.of_selection(select, config.load(), store)

@@ -25,8 +25,8 @@ from repro.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from repro.planning import Plan
-    from repro.store import Store
+    from repro.records.planning import Plan
+    from repro.records.store import Store
 
 
 @click.command()
@@ -63,8 +63,9 @@ def run(
     repro run 6a/lstm --grid learning_rate=0.1,0.5,1 --grid size=1,2
     repro run '2c/*' --sweep variants.toml
     """
-    from repro import config, planning, selection, wanted
-    from repro.store import Store
+    from repro.experiments import config, selection, wanted
+    from repro.records import planning
+    from repro.records.store import Store
 
     items = wanted.items(
         selection.select(select, config.load()), reading=reading, trials=trials, seed=seed,
@@ -95,8 +96,8 @@ def carry_out(plan: "Plan", store: "Store", jobs: int, *, inline: bool = False, 
 
     Returns the number of trials that crashed. Ends the process if it is interrupted: what has ended is stored.
     """
-    from repro import campaign, engine
     from repro.commands import cost
+    from repro.running import campaign, engine
 
     if plan.n_stale:
         click.echo(
@@ -116,8 +117,8 @@ def carry_out(plan: "Plan", store: "Store", jobs: int, *, inline: bool = False, 
 
 def _show(plan: "Plan", events: Any, results: Path) -> int:
     """Show what happens until it has happened, then say so; the number of crashed trials."""
-    from repro import engine
     from repro.commands.progress import Display
+    from repro.running import engine
 
     records: list[Any] = []
     stopped = 0

@@ -22,8 +22,8 @@ from repro.commands.run import carry_out, say_cost
 
 if TYPE_CHECKING:
     from repro.analysis.screen import Rule, Standing
-    from repro.store import Store
-    from repro.wanted import Item
+    from repro.experiments.wanted import Item
+    from repro.records.store import Store
 
 
 @click.command()
@@ -58,10 +58,11 @@ def screen(
     repro screen 2c/lstm/q=50 --grid cells_see_gates=previous,current --max-sequences 150000
     repro screen '2c/*' --sweep variants.toml --confirm
     """
-    from repro import config, planning, selection
     from repro.analysis import screen as screening
+    from repro.experiments import config, selection
     from repro.presentation import screen_view
-    from repro.store import Store
+    from repro.records import planning
+    from repro.records.store import Store
 
     if seed == confirm_seed:
         raise config.ConfigError(f"--seed and --confirm-seed are both {seed}: what confirms must be other trials")
@@ -97,8 +98,8 @@ def _round(standings: list["Standing"], n_rounds: int, rule: "Rule") -> list["It
 
 def _screened(standings: list["Standing"], rule: "Rule", store: "Store", jobs: int) -> tuple[list["Standing"], int]:
     """Play the rounds of a row; the standings at the end, and how many trials crashed."""
-    from repro import planning
     from repro.analysis import screen
+    from repro.records import planning
 
     n_rounds = crashed = 0
     while not screen.over(standings, rule, n_rounds):
@@ -134,10 +135,11 @@ def race(
     repro race 6a/elman 6a/lstm
     repro race 6a/lstm '6a/lstm learning_rate=0.1' -o race.svg
     """
-    from repro import config, planning, wanted
     from repro.analysis import race as racing
+    from repro.experiments import config, wanted
     from repro.presentation import race_view
-    from repro.store import Store
+    from repro.records import planning
+    from repro.records.store import Store
 
     rows, store = config.load(), Store(results)
     contestants = [racing.contestant(text, rows) for text in (first, second)]

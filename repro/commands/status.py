@@ -9,7 +9,7 @@ import click
 from repro.commands.options import format_option, results_option
 
 if TYPE_CHECKING:
-    from repro.status import Work
+    from repro.running.status import Work
 
 
 @click.command()
@@ -25,8 +25,8 @@ def status(results: Path, form: str) -> None:
     repro status
     repro status --format json
     """
-    from repro import status
     from repro.presentation import grid
+    from repro.running import status
 
     works = status.read(results)
     if form != "text":
@@ -41,8 +41,8 @@ def status(results: Path, form: str) -> None:
 
 def _said(work: "Work") -> str:
     """A work, in words and a table."""
-    from repro.heartbeat import duration
     from repro.presentation import grid
+    from repro.running.heartbeat import duration
 
     def left(seconds: float | None, most: bool) -> str:
         return "" if seconds is None else f"{'up to' if most else 'about'} {duration(seconds)}"

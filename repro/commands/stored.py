@@ -13,7 +13,7 @@ from repro.commands import completion
 from repro.commands.options import columns_option, option, results_option, view_options
 
 if TYPE_CHECKING:
-    from repro.views import View
+    from repro.experiments.views import View
 
 _MOST = 10_000  # trials as text: more is for programs
 
@@ -38,10 +38,10 @@ def trials(select: tuple[str, ...], view: "View", columns: tuple[str, ...], resu
     repro trials --format csv > trials.csv
     repro trials 6a/lstm --by learning_rate
     """
-    from repro import config
+    from repro.experiments import config
     from repro.presentation import grid, written
     from repro.presentation import trials as stored
-    from repro.store import Store
+    from repro.records.store import Store
 
     gc.disable()  # of a million lines none is garbage: looking for some takes a tenth of the time
     click.get_current_context().call_on_close(gc.enable)
@@ -63,8 +63,8 @@ def trials(select: tuple[str, ...], view: "View", columns: tuple[str, ...], resu
 def _chosen(
     names: Sequence[str], lines: Iterable[tuple[Any, ...]], columns: Sequence[str]
 ) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
-    from repro import config
     from repro.errors import similar
+    from repro.experiments import config
 
     for name in columns:
         if name not in names:

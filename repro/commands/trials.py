@@ -45,7 +45,7 @@ def replay(
     from repro.presentation import grid
     from repro.presentation.plots import style
     from repro.presentation.plots import watch as figures
-    from repro.store import Store
+    from repro.records.store import Store
 
     if output and not watch:
         raise click.UsageError("-o is the file for the figure of --watch")
@@ -114,11 +114,13 @@ def attest(select: tuple[str, ...], whole: int, jobs: int, check: bool, results:
     repro attest 6a/lstm --whole all
     repro attest --check
     """
-    from repro import attest as attesting
-    from repro import attestation, config, engine, selection
     from repro.commands import progress
+    from repro.experiments import config, selection
     from repro.presentation import grid
-    from repro.store import Store
+    from repro.records import attestation
+    from repro.records.store import Store
+    from repro.running import attest as attesting
+    from repro.running import engine
 
     rows = [row.name for row, _ in selection.select(select, config.load())] if select else None
     store = Store(results)

@@ -93,7 +93,7 @@ def derivatives(inputs: np.ndarray, units: Mapping[str, np.ndarray], g: tuple[fl
 
 def growth(show: Callable[[str], object] = lambda _: None) -> list[Course]:
     """The derivatives in fresh nets of 2c as printed."""
-    from repro import config
+    from repro.experiments import config
     from repro.looking import watching
 
     name, trials = FRESH

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from repro.cell import Cell
-    from repro.config import Row
+    from repro.experiments.cell import Cell
+    from repro.experiments.config import Row
     from repro.looking.watching import Watched
 
 _ENDLESS = {"stop.window": 1_000_000}  # no trial is asked before its limit: it goes on, whatever it learns
@@ -51,7 +51,7 @@ class Course:
 
 def courses(question: Question, show: Callable[[str], object] = lambda _: None) -> list[Course]:
     """A question's answer, for each of its nets."""
-    from repro import config
+    from repro.experiments import config
     from repro.looking import watching
 
     row, found = config.load()[question.row], []

@@ -77,7 +77,7 @@ def measure(show: Callable[[str], object] = lambda _: None) -> list[Flow]:
 
     ``show`` is told what comes next.
     """
-    from repro import config
+    from repro.experiments import config
     from repro.looking import watching
 
     flows = []

@@ -73,7 +73,7 @@ BOUNDS = np.array([0, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 1])  # of 
 
 def by_target(show: Callable[[str], object] = lambda _: None) -> list[Course]:
     """The mean absolute error of each trial's net on test sequences, against their targets."""
-    from repro import config
+    from repro.experiments import config
     from repro.looking import watching
 
     row, found = config.load()[ADDING], []

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 
-from repro import views
-from repro.attestation import ranges
-from repro.cell import Cell
-from repro.config import PRINTED, Row, load
 from repro.errors import ReproError
-from repro.selection import changes, one
-from repro.store import Store
-from repro.trial import Record
-from repro.validity import source_of
+from repro.experiments import views
+from repro.experiments.cell import Cell
+from repro.experiments.config import PRINTED, Row, load
+from repro.experiments.selection import changes, one
+from repro.records.attestation import ranges
+from repro.records.store import Store
+from repro.records.trial import Record
+from repro.records.validity import source_of
 
 
 class ReplayError(ReproError):
@@ -24,9 +24,9 @@ def stored(trial: str, reading: str | None, overrides: Iterable[str], seed: int,
     ------
     ReplayError
         If the text is of another form, or there is no such record.
-    repro.config.ConfigError
+    repro.experiments.config.ConfigError
         If there is no such row or reading, or an override does not fit.
-    repro.store.StoreError
+    repro.records.store.StoreError
         If the results file cannot be read.
 
     """
@@ -63,7 +63,7 @@ def _find(row: Row, cell: Cell, trial: int, store: Store) -> Record:
 
 def circumstances(record: Record) -> str:
     """Which trial a record is of, and what of the source, versions and processor that computed it is not of today."""
-    from repro.provenance import processor, versions
+    from repro.records.provenance import processor, versions
 
     then = {"numerical source": record.source, **record.versions, "processor": record.processor}
     now = {"numerical source": source_of(record.condition.cell), **versions(), "processor": processor()}

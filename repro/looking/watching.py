@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from repro import registry
-from repro.cell import Cell
-from repro.config import PRINTED
-from repro.trial import Record
+from repro.experiments.cell import Cell
+from repro.experiments.config import PRINTED
+from repro.records.trial import Record
 
 _MOST_COLUMNS = 16  # of one kind in a table
 _SEARCHED = 2560  # test sequences, if a stop rule has neither test nor exam
@@ -63,7 +63,7 @@ class Rerun:
     """A trial in a crew of its own, at first untrained; the net can be looked at."""
 
     def __init__(self, cell: Cell, trial: int) -> None:
-        from repro.crew import Crew  # compiles kernels
+        from repro.running.crew import Crew  # compiles kernels
 
         self.cell, self.trial = cell, trial
         self._crew = Crew(cell, 1)
@@ -71,7 +71,7 @@ class Rerun:
 
     def train(self, show: Callable[[int], object] = lambda _: None) -> Record:
         """Run the trial to its end; ``show`` is told of each few training sequences how many they were."""
-        from repro.crew import run_in
+        from repro.running.crew import run_in
 
         for event in run_in(self._crew):
             if isinstance(event, Record):
@@ -124,8 +124,8 @@ class Rerun:
     @contextmanager
     def _test(self) -> Iterator[Callable[[int, int], int]]:
         """Hand out what plays the test stream from its start; the net is afterwards what it was before."""
-        from repro.crew import kept, uninterrupted
         from repro.kernels import player
+        from repro.running.crew import kept, uninterrupted
 
         crew = self._crew
         stream = self.cell.streams(self.trial)[2].reshape(4, 1)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count, groupby, product
 from typing import Any, NamedTuple
 
-from repro.config import PRINTED, ConfigError, Row, Setup, interface_of
+from repro.experiments.config import PRINTED, ConfigError, Row, Setup, interface_of
+from repro.experiments.stop import Stage, Stop
 from repro.learners import layered_lstm, lstm
 from repro.presentation import grid
 from repro.presentation.columns import Column, Schema, View
 from repro.presentation.grid import Block
-from repro.stop import Stage, Stop
 from repro.tasks import adding, long_lag, reber, temporal_order, two_sequence
 
 LEARNER = "lstm"  # whose rows the two tables are about
@@ -33,7 +33,7 @@ def conditions(table: int, rows: Mapping[str, Row]) -> Block:
 
     Raises
     ------
-    repro.config.ConfigError
+    repro.experiments.config.ConfigError
         If it is no such table, or if a row has a task or a net that the table has no notation for.
 
     """
@@ -73,7 +73,7 @@ def render(table: int, rows: Mapping[str, Row], form: str, names: Sequence[str] 
 
     Raises
     ------
-    repro.config.ConfigError
+    repro.experiments.config.ConfigError
         As `conditions` does.
     repro.presentation.columns.ColumnsError
         If there is no such column.

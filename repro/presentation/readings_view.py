@@ -6,7 +6,7 @@ from typing import NamedTuple
 from repro.analysis import readings
 from repro.analysis.readings import STANDINGS, WIDEST, Fit
 from repro.analysis.verdicts import Comparison
-from repro.config import PRINTED
+from repro.experiments.config import PRINTED
 from repro.presentation import grid
 from repro.presentation.columns import Column, Schema, View, whole
 from repro.presentation.table_notes import title_of

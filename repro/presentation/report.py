@@ -15,12 +15,12 @@ from repro import files
 from repro.analysis import claims, readings, tables
 from repro.analysis.tables import Line
 from repro.analysis.verdicts import VERDICTS, Comparison, Margins, Verdict, compare, counts, of_readings
-from repro.config import PRINTED, Row
+from repro.experiments.config import PRINTED, Row
 from repro.presentation import conditions, grid, readings_view, table_notes, table_view, verdict_table
 from repro.presentation.plots import forest, kinds, style
 from repro.presentation.plots import readings as matrix
-from repro.store import Store
-from repro.trial import Record
+from repro.records.store import Store
+from repro.records.trial import Record
 from repro.version import __version__
 
 
@@ -61,7 +61,7 @@ def write(
     ------
     repro.files.FileError
         If the file cannot be written.
-    repro.store.StoreError
+    repro.records.store.StoreError
         If a results file cannot be read.
 
     """

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from repro import planning, validity, views, wanted
-from repro.config import Row
+from repro.experiments import views, wanted
+from repro.experiments.config import Row
 from repro.presentation import grid
 from repro.presentation.columns import Column, Schema, View
-from repro.store import Store
+from repro.records import planning, validity
+from repro.records.store import Store
 
 
 class Entry(NamedTuple):
@@ -24,7 +25,7 @@ def entries(rows: Iterable[Row], store: Store) -> list[Entry]:
 
     Raises
     ------
-    repro.store.StoreError
+    repro.records.store.StoreError
         If a results file cannot be read.
 
     """

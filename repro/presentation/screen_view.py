@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from repro.analysis import tables
 from repro.analysis.screen import Rule, Standing, ranked, survivors
-from repro.config import Row
+from repro.experiments.config import Row
+from repro.experiments.selection import words
+from repro.experiments.views import View as Settings
+from repro.experiments.wanted import Item
 from repro.presentation import grid, table_view
 from repro.presentation.columns import Column, Schema, View
-from repro.selection import words
-from repro.store import Store
-from repro.views import View as Settings
-from repro.wanted import Item
+from repro.records.store import Store
 
 Screening = tuple[Row, Rule, Sequence[Standing]]
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from repro.attestation import Ledger, origin
-from repro.config import Row
-from repro.trial import LOOKED_AT, Record
-from repro.validity import source_of
+from repro.experiments.config import Row
+from repro.records.attestation import Ledger, origin
+from repro.records.trial import LOOKED_AT, Record
+from repro.records.validity import source_of
 
 
 def row(row: Row, reading: str, overrides: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -15,7 +15,7 @@ def row(row: Row, reading: str, overrides: Mapping[str, Any]) -> list[tuple[str,
 
     Raises
     ------
-    repro.config.ConfigError
+    repro.experiments.config.ConfigError
         If there is no such reading, or an override does not fit.
 
     """

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from repro import views
-from repro.cell import Cell
-from repro.config import Row
+from repro.experiments import views
+from repro.experiments.cell import Cell
+from repro.experiments.config import Row
+from repro.experiments.selection import words
 from repro.presentation import grid
 from repro.presentation.columns import Column, Schema, View
 from repro.presentation.trials import stored
-from repro.selection import words
-from repro.store import Store
-from repro.trial import Record
+from repro.records.store import Store
+from repro.records.trial import Record
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ def entries(patterns: Sequence[str], rows: Mapping[str, Row], store: Store) -> l
 
     Raises
     ------
-    repro.config.ConfigError
+    repro.experiments.config.ConfigError
         If a pattern means no row.
-    repro.store.StoreError
+    repro.records.store.StoreError
         If a results file cannot be read.
 
     """

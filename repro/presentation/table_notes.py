@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from repro.analysis.stats import Nearness
 from repro.analysis.tables import Line
-from repro.config import PRINTED
-from repro.trial import LOOKED_AT
+from repro.experiments.config import PRINTED
+from repro.records.trial import LOOKED_AT
 
 _PLACES = {"text": "Reported in the paper's text", "ours": "Not in the paper: rows of our own"}
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from repro.analysis.stats import Estimate, Nearness, Summary, Survival
 from repro.analysis.tables import Line, order
+from repro.experiments.schema import Published
+from repro.experiments.selection import words
 from repro.presentation import grid
 from repro.presentation.columns import Column, Schema, View, whole
 from repro.presentation.table_notes import notes, title_of
-from repro.schema import Published
-from repro.selection import words
 
 # -------------------------------------------------------------------------------------------------------- for programs
 

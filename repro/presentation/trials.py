@@ -7,15 +7,16 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from repro import attestation, views
-from repro.attestation import Ledger
-from repro.cell import Cell
-from repro.config import ConfigError, Row, load
-from repro.selection import select, text, words
-from repro.store import Store
-from repro.trial import LastLook, Record, StageRecord
-from repro.validity import current
-from repro.views import View
+from repro.experiments import views
+from repro.experiments.cell import Cell
+from repro.experiments.config import ConfigError, Row, load
+from repro.experiments.selection import select, text, words
+from repro.experiments.views import View
+from repro.records import attestation
+from repro.records.attestation import Ledger
+from repro.records.store import Store
+from repro.records.trial import LastLook, Record, StageRecord
+from repro.records.validity import current
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,9 +128,9 @@ def table(
 
     Raises
     ------
-    repro.config.ConfigError
+    repro.experiments.config.ConfigError
         If a pattern means no row.
-    repro.store.StoreError
+    repro.records.store.StoreError
         If a results file cannot be read.
 
     """
@@ -192,9 +193,9 @@ def stored(
 
     Raises
     ------
-    repro.config.ConfigError
+    repro.experiments.config.ConfigError
         If a pattern means no row.
-    repro.store.StoreError
+    repro.records.store.StoreError
         If a results file cannot be read.
 
     """

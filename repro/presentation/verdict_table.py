@@ -8,12 +8,12 @@ from repro.analysis.claims import STATUSES, Claim
 from repro.analysis.contrasts import Contrast
 from repro.analysis.tables import order
 from repro.analysis.verdicts import VERDICTS, Comparison, Margins, Verdict, counts, published_solved
-from repro.config import PRINTED
+from repro.experiments.config import PRINTED
+from repro.experiments.schema import Published
+from repro.experiments.selection import words
 from repro.presentation import grid
 from repro.presentation.columns import Column, Schema, View
 from repro.presentation.table_notes import origins, title_of
-from repro.schema import Published
-from repro.selection import words
 
 
 def render(

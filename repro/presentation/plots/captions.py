@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from repro.analysis.tables import Line
-from repro.config import PRINTED
+from repro.experiments.config import PRINTED
 from repro.presentation.plots import style
 from repro.presentation.plots.style import PlotError
 

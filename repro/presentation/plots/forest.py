@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from repro.analysis.tables import order
 from repro.analysis.verdicts import VERDICTS, Comparison, Margins, Unit, Verdict, counts, implied
-from repro.config import PRINTED
+from repro.experiments.config import PRINTED
 from repro.presentation.plots import captions, style
 from repro.presentation.table_notes import title_of
 

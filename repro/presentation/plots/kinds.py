@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from repro.analysis import readings, verdicts
 from repro.analysis.stats import summarise
 from repro.analysis.tables import Line, selected
-from repro.config import PRINTED, Row
+from repro.experiments.config import PRINTED, Row
+from repro.experiments.views import USUAL, View
 from repro.presentation.plots import captions, forest, style
 from repro.presentation.plots import readings as matrix
 from repro.presentation.plots.style import PlotError
-from repro.store import Store
-from repro.views import USUAL, View
+from repro.records.store import Store
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,9 +76,9 @@ def draw(
     ------
     repro.presentation.plots.style.PlotError
         If there is nothing to draw; it says what to run.
-    repro.config.ConfigError
+    repro.experiments.config.ConfigError
         If a pattern means nothing.
-    repro.store.StoreError
+    repro.records.store.StoreError
         If a results file cannot be read.
 
     """

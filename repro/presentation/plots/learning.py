@@ -5,9 +5,9 @@ from math import isfinite, nan
 from typing import TYPE_CHECKING
 
 from repro.analysis.tables import Line
-from repro.config import PRINTED
+from repro.experiments.config import PRINTED
 from repro.presentation.plots import captions, style
-from repro.trial import Record
+from repro.records.trial import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

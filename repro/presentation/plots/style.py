@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from repro import files
-from repro.config import PRINTED
 from repro.errors import ReproError
+from repro.experiments.config import PRINTED
 
 if TYPE_CHECKING:  # Matplotlib takes half a second: only where something is drawn
     from matplotlib.axis import Axis

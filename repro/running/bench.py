@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from repro import config, crew
+from repro.experiments import config
 from repro.kernels.jit import entry
+from repro.running import crew
 
 Line = tuple[str, int, float, float]  # what, lanes, million time steps a second, nanoseconds a trial and step
 

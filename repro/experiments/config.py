@@ -17,13 +17,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from repro import registry
-from repro.cell import Cell
 from repro.errors import ReproError, similar
+from repro.experiments.cell import Cell
+from repro.experiments.schema import File, Published, Reading, Shared
+from repro.experiments.sharing import complete, with_shared
+from repro.experiments.stop import Stop
 from repro.files import SHARED, configs_folder
-from repro.schema import File, Published, Reading, Shared
 from repro.settings import Settings
-from repro.sharing import complete, with_shared
-from repro.stop import Stop
 
 PRINTED = "printed"
 

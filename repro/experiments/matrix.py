@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from repro.config import Row, learner_disagrees, learner_refuses
+from repro.experiments.config import Row, learner_disagrees, learner_refuses
 
 
 def matrix(rows: Iterable[Row]) -> tuple[list[str], list[list[str]], dict[str, list[str]]]:

@@ -20,12 +20,12 @@ from pathlib import Path
 
 from msgspec import DecodeError
 
-from repro import jsonl
 from repro.errors import ReproError
-from repro.integrity import RecordError, Rule, cell_of, check
-from repro.jsonl import LineError
-from repro.provenance import Machine
-from repro.trial import Condition, Record
+from repro.records import jsonl
+from repro.records.integrity import RecordError, Rule, cell_of, check
+from repro.records.jsonl import LineError
+from repro.records.provenance import Machine
+from repro.records.trial import Condition, Record
 
 
 class StoreError(ReproError):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from repro.errors import similar
-from repro.schema import Choices, File, Published, Reading, RowEntry, Shared
+from repro.experiments.schema import Choices, File, Published, Reading, RowEntry, Shared
 
 
 def complete(file: File, shared: Shared) -> tuple[File, list[str]]:

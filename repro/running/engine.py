@@ -24,9 +24,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from repro.cell import Cell
-from repro.provenance import NOWHERE
-from repro.trial import Condition, Record
+from repro.experiments.cell import Cell
+from repro.records.provenance import NOWHERE
+from repro.records.trial import Condition, Record
 
 _ATTEMPTS = 3
 
@@ -86,7 +86,7 @@ Run = Callable[[Job], Iterator[Event]]
 
 def run_job(job: Job) -> Iterator[Event]:
     """Run a job in this process."""
-    from repro import crew  # compiles kernels: only where trials are run
+    from repro.running import crew
 
     for number, event in enumerate(crew.run(job.cell, job.trials, job.lanes, job.trace)):
         if number == 0:

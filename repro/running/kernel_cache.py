@@ -27,7 +27,7 @@ from numba import config
 from numba.core.caching import IndexDataCacheFile, NullCache
 from numba.core.compiler import CompileResult
 
-from repro.source import kernel_digest
+from repro.records.source import kernel_digest
 
 _KEPT_VERSIONS = 4
 _MARK = f"_{os.urandom(8).hex()}"

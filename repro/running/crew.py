@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from repro import kernel_cache
-from repro.cell import Cell
+from repro.experiments.cell import Cell
 from repro.kernels import driver, random, trace
 from repro.kernels.contract import Learner, Task
-from repro.provenance import machine
-from repro.source import edited, numerical_digest
-from repro.trial import Condition, LastLook, Outcome, Record, StageRecord
+from repro.records.provenance import machine
+from repro.records.source import edited, numerical_digest
+from repro.records.trial import Condition, LastLook, Outcome, Record, StageRecord
+from repro.running import kernel_cache
 
 WIDEST = 32  # lanes; more would pay on AVX-512 only, and no row of the paper has more trials than that
 _SLICE_S = 0.15  # how long the kernel may keep Python waiting

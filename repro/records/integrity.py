@@ -15,11 +15,11 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from repro import registry
-from repro.cell import Cell
 from repro.errors import ReproError
-from repro.jsonl import ConditionLine, OldLine
-from repro.stop import Stop
-from repro.trial import LastLook, Record, StageRecord
+from repro.experiments.cell import Cell
+from repro.experiments.stop import Stop
+from repro.records.jsonl import ConditionLine, OldLine
+from repro.records.trial import LastLook, Record, StageRecord
 
 _MODULES: dict[str, Callable[[str], Any]] = {"task": registry.task, "learner": registry.learner}
 _GROUPS = {*_MODULES, "stop"}

@@ -15,16 +15,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-PACKAGE = Path(__file__).parent
+from repro.files import PACKAGE
+
 _READ = {path: path.read_bytes() for path in PACKAGE.rglob("*.py")}  # when this process began, as it computes by these
 
 # What the crew imports, and no number comes from it.
 _WITHOUT_NUMBERS = {
-    "kernel_cache.py",  # a kernel from disk is what it would be without (tested)
+    "running/kernel_cache.py",  # a kernel from disk is what it would be without (tested)
     "kernels/trace.py",  # watches a learner that learns as it would without (tested)
-    "provenance.py",  # versions and processor, for the record
-    "source.py",
-    "trial.py",  # what a record looks like
+    "registry.py",  # says where a module is
+    "records/provenance.py",  # versions and processor, for the record
+    "records/source.py",
+    "records/trial.py",  # what a record looks like
 }
 _TELLING = {
     "watch",
@@ -150,7 +152,7 @@ def closure(*starts: Path, package: Path = PACKAGE) -> list[Path]:
 
 def _modules(learner: str, task: str, package: Path) -> list[Path]:
     """The modules that decide the numbers of trials of ``learner`` on ``task``."""
-    starts = ("crew.py", "stop.py", f"learners/{learner}.py", f"tasks/{task}.py")
+    starts = ("running/crew.py", "experiments/stop.py", f"learners/{learner}.py", f"tasks/{task}.py")
     return closure(*(package / start for start in starts), package=package)
 
 

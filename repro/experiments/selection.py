@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from repro.config import ConfigError, Row
 from repro.errors import similar
+from repro.experiments.config import ConfigError, Row
 
 LIMIT = "stop.max_sequences"
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from repro.cell import Cell
-from repro.config import PRINTED, Row
-from repro.sweep import Variant
+from repro.experiments.cell import Cell
+from repro.experiments.config import PRINTED, Row
+from repro.experiments.sweep import Variant
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def items(
 
     Raises
     ------
-    repro.config.ConfigError
+    repro.experiments.config.ConfigError
         If no row has such a reading, or a setting does not fit.
 
     """

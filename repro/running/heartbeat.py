@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from repro.status import Note, Part
+from repro.running.status import Note, Part
 
 if TYPE_CHECKING:  # rich is imported only where there is a terminal
     from rich.live import Live

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import structs
 
-from repro import engine
-from repro.planning import Plan
-from repro.store import Store
+from repro.records.planning import Plan
+from repro.records.store import Store
+from repro.running import engine
 
 Engine = Callable[[Iterable[engine.Job]], Iterator[engine.Event]]
 

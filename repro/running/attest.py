@@ -9,14 +9,15 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from repro import attestation, engine
-from repro.attestation import PREFIX, Attestation, Ledger, fingerprint
-from repro.campaign import Engine
-from repro.cell import Cell
-from repro.provenance import versions
-from repro.store import Store
-from repro.trial import Record
-from repro.validity import source_of
+from repro.experiments.cell import Cell
+from repro.records import attestation
+from repro.records.attestation import PREFIX, Attestation, Ledger, fingerprint
+from repro.records.provenance import versions
+from repro.records.store import Store
+from repro.records.trial import Record
+from repro.records.validity import source_of
+from repro.running import engine
+from repro.running.campaign import Engine
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def conditions(store: Store, rows: Iterable[str] | None = None) -> list[Conditio
 
     Raises
     ------
-    repro.store.StoreError
+    repro.records.store.StoreError
         If a results file cannot be read.
 
     """

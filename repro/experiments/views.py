@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from repro.cell import Cell
-from repro.config import PRINTED, Row, full_key
-from repro.selection import text
+from repro.experiments.cell import Cell
+from repro.experiments.config import PRINTED, Row, full_key
+from repro.experiments.selection import text
 
 READING, SEED = "reading", "seed"  # what a view may be split by beside settings
 

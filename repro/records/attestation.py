@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repro import files
-from repro.cell import canonical
 from repro.errors import ReproError
-from repro.trial import Record
+from repro.experiments.cell import canonical
+from repro.records.trial import Record
 
 PREFIX = 1000  # training sequences after which a trial is cut short
 FILE = "attested.csv"  # in the results folder

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from repro.provenance import NOWHERE, Machine
-from repro.trial import Amount, Condition, Count, LastLook, Number, Outcome, Record, StageRecord
+from repro.records.provenance import NOWHERE, Machine
+from repro.records.trial import Amount, Condition, Count, LastLook, Number, Outcome, Record, StageRecord
 
 Settings = dict[str, dict[str, Any]]
 

@@ -21,8 +21,8 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from repro.config import ConfigError, messages
-from repro.selection import parse_value, words
+from repro.experiments.config import ConfigError, messages
+from repro.experiments.selection import parse_value, words
 from repro.settings import Settings
 
 MOST = 100_000  # variants of a sweep; more are a slip of the keyboard

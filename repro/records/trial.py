@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, structs
 
-from repro.cell import Cell
-from repro.provenance import Machine
+from repro.experiments.cell import Cell
+from repro.records.provenance import Machine
 
 Outcome = Literal["solved", "limit", "diverged", "crashed"]
 Number = Annotated[int, Meta(ge=0, lt=2**32)]  # of a trial: a word of the seed

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from repro import attestation
-from repro.store import Store
-from repro.trial import Record
-from repro.validity import current, lost, stale
-from repro.wanted import Item
+from repro.experiments.wanted import Item
+from repro.records import attestation
+from repro.records.store import Store
+from repro.records.trial import Record
+from repro.records.validity import current, lost, stale
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ def plan(items: Sequence[Item], store: Store, trace: bool = False, *, screened: 
 
     Raises
     ------
-    repro.store.StoreError
+    repro.records.store.StoreError
         If a results file cannot be read.
-    repro.attestation.AttestationError
+    repro.records.attestation.AttestationError
         If the attestations beside them cannot be read.
 
     """

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from repro.attestation import AttestationError, Ledger
-from repro.cell import Cell
-from repro.source import numerical_digest
-from repro.trial import Record
+from repro.experiments.cell import Cell
+from repro.records.attestation import AttestationError, Ledger
+from repro.records.source import numerical_digest
+from repro.records.trial import Record
 
 
 def current(
@@ -17,7 +17,7 @@ def current(
 
     Raises
     ------
-    repro.attestation.AttestationError
+    repro.records.attestation.AttestationError
         If two of a trial count and differ.
 
     """

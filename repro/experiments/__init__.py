@@ -1,0 +1,1 @@
+"""What is to be run: the configurations, and what a user picks of them."""

@@ -1,0 +1,1 @@
+"""What trials leave behind, and which of it counts."""

@@ -1,0 +1,1 @@
+"""Runs trials, and nothing else does."""
