@@ -35,7 +35,7 @@ def page() -> str:
     lines = [line for line in tables.selected(["@paper"], rows, store) if line.published.table != "ours"]
     found = verdicts.compare(lines, margins)
     said = claims.of(found)
-    records = {(r.cell, r.trial): r for line in lines for r in line.records}.values()
+    records = {(r.key, r.trial): r for line in lines for r in line.records}.values()
     parts = [
         HEAD.format(
             trials=len(records), rows=len({r.row for r in records}), all=len({line.row.name for line in lines}),

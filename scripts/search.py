@@ -120,7 +120,7 @@ def lines(entry: dict[str, Any], store: Store) -> list[Line]:
     for variant in variants:
         limited = {"stop.max_sequences": entry["limit"]}, SEEDS[entry["phase"]]
         (one,) = screen.begin(row, [variant], None, limited, ({}, 0))
-        trials = {record.trial: record for record in stored.records(one.item.cell.key)}
+        trials = {record.trial: record for record in stored.records(one.item.condition.key)}
         if len(trials) >= entry["trials"]:
             records = tuple(trials[number] for number in range(entry["trials"]))
             found.append(Line(variant.name, variant.note, replace(one, records=records)))
@@ -180,12 +180,12 @@ def flattery(came: Sequence[tuple[dict[str, Any], Sequence[Line]]]) -> list[str]
     pairs = []
     for entry, found in came:
         judged = {
-            readings.unlimited(line.cell): line
+            readings.unlimited(line.condition): line
             for line in tables.selected([entry["row"]], rows, results)
             if line.reading != config.PRINTED and line.measured.sequences
         }
         for line in found:
-            same = judged.get(readings.unlimited(line.one.item.cell))
+            same = judged.get(readings.unlimited(line.one.item.condition))
             if not line.near or same is None:
                 continue
             then, now, published = line.one.mean, same.measured.sequences, line.one.published

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from repro.experiments import config
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.experiments.stop import Stop
 from repro.records.trial import Record
 
@@ -24,16 +24,16 @@ SMALL = {
 }
 
 
-def small_cell(row: str = "4/lstm/T=100", **more: Any) -> Cell:
-    """A cell whose trials take some milliseconds."""
+def small_condition(row: str = "4/lstm/T=100", **more: Any) -> Condition:
+    """A condition whose trials take some milliseconds."""
     length = {"task.length": 20} if row.startswith("4") else {}
-    return config.load()[row].cell(overrides={**SMALL, **length, **more})
+    return config.load()[row].condition(overrides={**SMALL, **length, **more})
 
 
-def made_cell(
+def made_condition(
     task: Mapping[str, Any], learner: Mapping[str, Any], stop: Mapping[str, Any], row: str = "made/up", seed: int = 0
-) -> Cell:
-    """A cell that is in no configuration."""
+) -> Condition:
+    """A condition that is in no configuration."""
     tasks, learners = import_module(f"repro.tasks.{task['name']}"), import_module(f"repro.learners.{learner['name']}")
     groups = {
         "task": tasks.Settings.model_validate(task),
@@ -41,13 +41,13 @@ def made_cell(
         "stop": Stop.model_validate(stop),
     }
     assert not learners.refuses(groups["learner"], tasks.interface(groups["task"]))
-    return Cell.of(row.split("/")[0], row, config.PRINTED, groups, seed)
+    return Condition.of(row.split("/")[0], row, config.PRINTED, groups, seed)
 
 
 def result(record: Record) -> dict[str, Any]:
     """All of a record that must be the same wherever and however a trial is run."""
     names = [name for name in record.__struct_fields__ if name not in ("cpu_s", "machine", "condition")]
-    return {name: msgspec.to_builtins(getattr(record, name)) for name in names} | {"cell": record.cell}
+    return {name: msgspec.to_builtins(getattr(record, name)) for name in names} | {"cell": record.key}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -75,9 +75,9 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crew, "_entries", {})  # where compiled entries of the same names may be
 
 
-def ended(cell: Cell, trial: int) -> Record:
+def ended(condition: Condition, trial: int) -> Record:
     """The record of a trial, which is run alone."""
     from repro.running import crew
 
-    (record,) = (event for event in crew.run(cell, [trial], 1) if isinstance(event, Record))
+    (record,) = (event for event in crew.run(condition, [trial], 1) if isinstance(event, Record))
     return record

@@ -18,7 +18,7 @@ FOLDER = Path(os.environ.get("FAULTS", "."))
 def fake(job: engine.Job, trial: int) -> engine.Ended:
     """The end of a trial that was not run."""
     (FOLDER / f"ran-{trial}-{job.attempt}").touch()
-    made = replace(engine.crashed(job.cell, trial, ""), outcome="solved", error=None, sequences=trial)
+    made = replace(engine.crashed(job.condition, trial, ""), outcome="solved", error=None, sequences=trial)
     return engine.Ended(job, made)
 
 

@@ -21,11 +21,11 @@ def generate(folder: Path, n: int, row: str = "6a/lstm") -> None:
     draw = random.Random(1)
     with Store(folder).path(made.experiment).open("w", encoding="utf-8") as file:
         for k in range(-(-n // A_CONDITION)):
-            cell = made.cell(overrides={"learner.learning_rate": round(0.5 + 0.0001 * k, 4)})
+            condition = made.condition(overrides={"learner.learning_rate": round(0.5 + 0.0001 * k, 4)})
             passed = [stage(made.published[0].stage, 30_000)]
-            shapes = [jsonl.written(invented(cell, 0, passed)), jsonl.written(invented(cell, 0))]
+            shapes = [jsonl.written(invented(condition, 0, passed)), jsonl.written(invented(condition, 0))]
             for key, line in shapes[0].items():
-                if key and (not k or key == cell.key):
+                if key and (not k or key == condition.key):
                     file.write(line.decode() + "\n")
             for trial in range(min(A_CONDITION, n - k * A_CONDITION)):
                 own = json.loads(shapes[draw.random() < 0.2][""])

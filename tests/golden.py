@@ -14,10 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from conftest import made_cell, small_cell
+from conftest import made_condition, small_condition
 from lessons import without_jit
 
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.records.trial import Record
 from repro.running import crew
 
@@ -246,20 +246,22 @@ CASES = {
 # fmt: on
 
 
-def cell_of(case: Case) -> Cell:
-    return made_cell(*case)
+def condition_of(case: Case) -> Condition:
+    return made_condition(*case)
 
 
-def found(cell: Cell) -> list[dict[str, Any]]:
-    """What comes of a cell's first trials."""
-    events = crew.run(cell, range(N_TRIALS), N_TRIALS)
+def found(condition: Condition) -> list[dict[str, Any]]:
+    """What comes of a condition's first trials."""
+    events = crew.run(condition, range(N_TRIALS), N_TRIALS)
     ended = sorted((event for event in events if isinstance(event, Record)), key=lambda record: record.trial)
     return [record.results() for record in ended]
 
 
 def all_results() -> dict[str, list[dict[str, Any]]]:
     """Of all cases, by name."""
-    return {SMALL_ROW: found(small_cell(SMALL_ROW))} | {name: found(cell_of(case)) for name, case in CASES.items()}
+    return {SMALL_ROW: found(small_condition(SMALL_ROW))} | {
+        name: found(condition_of(case)) for name, case in CASES.items()
+    }
 
 
 def written() -> dict[str, list[dict[str, Any]]]:

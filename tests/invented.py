@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from conftest import small_cell
+from conftest import small_condition
 from msgspec.structs import replace
 
 from repro.analysis import tables
 from repro.experiments import config
-from repro.experiments.cell import Cell, canonical
+from repro.experiments.condition import Condition, canonical
 from repro.records import jsonl
 from repro.records.store import Store
 from repro.records.trial import Record, StageRecord
@@ -28,9 +28,11 @@ def stage(name: str, sequences: int, wrong: int = 0) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def invented(cell: Cell, trial: int, passed: Sequence[dict[str, Any]] = (), outcome: str = "", **more: Any) -> Record:
-    """A trial of a cell that ``passed`` stages, each tested as its stop rule says: solved if they are all there are."""
-    stop = cell.settings["stop"]
+def invented(
+    condition: Condition, trial: int, passed: Sequence[dict[str, Any]] = (), outcome: str = "", **more: Any
+) -> Record:
+    """A trial of a condition that ``passed`` stages, each tested as its stop rule says: solved if they are all."""
+    stop = condition.settings["stop"]
     outcome = outcome or ("solved" if len(passed) == len(stop["stages"]) else "limit")
     sequences = passed[-1]["sequences"] if outcome == "solved" else stop["max_sequences"]
     tested = []
@@ -39,11 +41,11 @@ def invented(cell: Cell, trial: int, passed: Sequence[dict[str, Any]] = (), outc
         tested.append(StageRecord(**{**one, "test_sequences": own or stop["exam_sequences"]}))
     end: dict[str, Any] = {
         "outcome": outcome, "sequences": sequences, "steps": _STEPS * sequences, "stages": tuple(tested), "cpu_s": 2.0,
-        "weights": 1, "weights_digest": "feed" * 4, "source": source_of(cell), "error": None,
+        "weights": 1, "weights_digest": "feed" * 4, "source": source_of(condition), "error": None,
     }  # fmt: skip
     if "stages" in more:
         more["stages"] = tuple(StageRecord(**one) for one in more["stages"])
-    return replace(crashed(cell, trial, ""), **(end | more))
+    return replace(crashed(condition, trial, ""), **(end | more))
 
 
 def old_form(record: Record) -> dict[str, Any]:
@@ -61,13 +63,13 @@ def old_line(record: Record) -> str:
 
 
 def record(trial: int, **more) -> Record:
-    return invented(small_cell(), trial, [stage("early", 3), stage("late", 7)], **more)
+    return invented(small_condition(), trial, [stage("early", 3), stage("late", 7)], **more)
 
 
 def fill(store: Store, row: str, stages: list[list[dict]], reading="printed", order=None, **more) -> None:
     """Records of the row's trials, one for each list of stages passed."""
-    cell = config.load()[row].cell(reading)
-    made = [invented(cell, trial, passed, **more) for trial, passed in enumerate(stages)]
+    condition = config.load()[row].condition(reading)
+    made = [invented(condition, trial, passed, **more) for trial, passed in enumerate(stages)]
     for one in order(made) if order else made:
         store.append(one)
 

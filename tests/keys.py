@@ -19,7 +19,9 @@ Keys = dict[str, dict[str, str]]
 
 def today() -> Keys:
     """By row and reading, as the configurations have it."""
-    return {name: {reading: row.cell(reading).key for reading in row.readings} for name, row in config.load().items()}
+    return {
+        name: {reading: row.condition(reading).key for reading in row.readings} for name, row in config.load().items()
+    }
 
 
 def written() -> Keys:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import small_cell
+from conftest import small_condition
 from msgspec.structs import replace
 
 from repro.commands.main import main
@@ -27,7 +27,7 @@ N = 4
 @pytest.fixture(scope="module")
 def made() -> list[Record]:
     """Trials of today's source."""
-    ended = [event for event in crew.run(small_cell(), range(N), N) if isinstance(event, Record)]
+    ended = [event for event in crew.run(small_condition(), range(N), N) if isinstance(event, Record)]
     return sorted(ended, key=lambda record: record.trial)
 
 
@@ -44,7 +44,7 @@ def store(tmp_path, made, monkeypatch) -> Store:
 def attested(store: Store, n_whole: int | None = 0, *, check: bool = False) -> attest.Finding:
     """What comes of the one condition in a store; it is written down unless it is only checked."""
     ledger = attestation.read(store.folder)
-    tasks = [attest.task(condition, ledger, n_whole, check=check) for condition in attest.conditions(store)]
+    tasks = [attest.task(stored, ledger, n_whole, check=check) for stored in attest.stored_trials(store)]
     (finding,) = attest.run(
         tasks, ledger, lambda jobs: engine.inline(dataclasses.replace(job, lanes=N) for job in jobs)
     )
@@ -55,9 +55,9 @@ def attested(store: Store, n_whole: int | None = 0, *, check: bool = False) -> a
 
 def counted(store: Store) -> list[int]:
     """The trials that count."""
-    cell = small_cell()
+    condition = small_condition()
     ledger = attestation.read(store.folder)
-    return [record.trial for record in validity.current(cell, N, store.read(cell.experiment), ledger)]
+    return [record.trial for record in validity.current(condition, N, store.read(condition.experiment), ledger)]
 
 
 def line_of_then(store: Store, **changes: str) -> None:
@@ -87,7 +87,7 @@ def test_a_condition_whose_bits_differ_counts_no_more_and_its_first_trial_is_nam
 def test_a_trial_that_the_lines_do_not_know_does_not_count(store, made):
     line_of_then(store)
     ledger = attestation.read(store.folder)
-    line = ledger.lines[small_cell().key, THEN]
+    line = ledger.lines[small_condition().key, THEN]
     attestation.write(store.folder, [dataclasses.replace(line, prints={t: line.prints[t] for t in (0, 1, 3)})])
     assert counted(store) == [0, 1, 3]
     assert "has no attestation of trials 2: --whole all" in attested(store).problems[0]
@@ -131,22 +131,22 @@ def test_records_that_others_have_taken_the_place_of_are_no_problem(store, made)
 
 
 def test_whole_trials_are_drawn_and_nobody_chooses_them(store):
-    condition = attest.conditions(store)[0]
-    orders = {tuple(attest.drawn(condition.cell, f"source {k}", range(N))) for k in range(20)}
+    stored = attest.stored_trials(store)[0]
+    orders = {tuple(attest.drawn(stored.condition, f"source {k}", range(N))) for k in range(20)}
     assert len(orders) > 10
     assert all(sorted(order) == list(range(N)) for order in orders)
-    few, more = (attest.task(condition, Ledger(), n).whole for n in (1, 3))
+    few, more = (attest.task(stored, Ledger(), n).whole for n in (1, 3))
     assert len(few) == 1
     assert len(more) == 3
     assert set(few) < set(more)
-    assert attest.task(condition, Ledger(), None).whole == tuple(range(N))
+    assert attest.task(stored, Ledger(), None).whole == tuple(range(N))
 
 
 def test_whole_trials_are_compared_with_the_stored_bits(store, made):
     line_of_then(store)
     finding = attested(store, 2)
     assert (finding.lines[0].whole, finding.lines[0].agreed, finding.problems) == (2, 2, ())
-    assert attest.task(finding.task.condition, attestation.read(store.folder), 2).jobs() == []
+    assert attest.task(finding.task.stored, attestation.read(store.folder), 2).jobs() == []
     assert attested(store).lines[0].whole == 2, "a later attestation without whole trials forgot them"
 
 
@@ -183,7 +183,7 @@ def test_trials_shorter_than_the_cut_are_run_too(store, monkeypatch):
 def test_what_is_attested_is_not_run_again_and_a_new_trial_is(store, made):
     line_of_then(store)
     assert attested(store).task.jobs() == []
-    more = next(event for event in crew.run(small_cell(), [N], N) if isinstance(event, Record))
+    more = next(event for event in crew.run(small_condition(), [N], N) if isinstance(event, Record))
     store.append(more)
     finding = attested(store)
     assert finding.task.cut == (N,)
@@ -261,7 +261,7 @@ def in_copy(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     [
         ("kernels/maths.py", "1.4426950408889634", "1.4426950408889634 * 1.0", 0),
         ("kernels/driver.py", "_CHECK_EVERY = 1000", "_CHECK_EVERY = 1001", 0),
-        ("experiments/cell.py", "spawn_key=(trial,)", "spawn_key=(trial + 1,)", 3),
+        ("experiments/condition.py", "spawn_key=(trial,)", "spawn_key=(trial + 1,)", 3),
         ("kernels/lstm_truncated.py", "at_gate = g * dy_in", "at_gate = g * dy_in * 1.001", 3),
     ],
 )
@@ -276,7 +276,7 @@ def test_a_changed_source_is_asked_for_its_bits(tmp_path, made, file, old, new, 
     show = (
         "from pathlib import Path\nfrom repro.records import attestation, validity\n"
         f"from repro.records.store import Store\nfolder = Path({str(results)!r})\n"
-        f"records = Store(folder).read('4')\ncell = records[0].condition.cell\n"
+        f"records = Store(folder).read('4')\ncell = records[0].condition\n"
         f"print(len(validity.current(cell, {N}, records, attestation.read(folder))))"
     )
 
@@ -317,11 +317,11 @@ def test_every_stored_record_counts():
     """If not, `repro attest` runs what is stored again, cut short; the numbers of a change that alters bits are new."""
     results = source.PACKAGE.parent / "results"
     ledger, lacking = attestation.read(results), set()
-    for condition in attest.conditions(Store(results)):
-        today = validity.source_of(condition.cell)
+    for stored in attest.stored_trials(Store(results)):
+        today = validity.source_of(stored.condition)
         lacking |= {
-            condition.name
-            for trial, records in condition.records.items()
-            if not any(ledger.agree(condition.cell.key, record.source, today, trial) for record in records)
+            stored.name
+            for trial, records in stored.records.items()
+            if not any(ledger.agree(stored.condition.key, record.source, today, trial) for record in records)
         }
     assert lacking == set()

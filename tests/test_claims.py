@@ -250,7 +250,7 @@ def test_other_settings_make_no_claim(tmp_path):
     store = Store(tmp_path)
     fill(store, "6a/lstm", times(*AS_PUBLISHED))
     for trial, passed in enumerate(times(*(3 * n for n in AS_PUBLISHED))):
-        store.append(invented(ROWS["6a/lstm"].cell("printed", {"learning_rate": 0.1}), trial, passed))
+        store.append(invented(ROWS["6a/lstm"].condition("printed", {"learning_rate": 0.1}), trial, passed))
     assert said(store, "6a/lstm", view=View({"learning_rate": 0.1})) == []
     assert said(store, "6a/lstm", view=View(by=("learning_rate",))) == []
     assert [one.text for one in said(store, "6a/lstm", view=View(by=("reading",)))] == [
@@ -265,7 +265,7 @@ def test_a_reading_with_other_settings_is_no_reading(tmp_path):
     store = Store(tmp_path)
     fill(store, "6a/lstm", times(*(3 * n for n in AS_PUBLISHED)))
     for trial, passed in enumerate(times(*AS_PUBLISHED)):
-        store.append(invented(ROWS["6a/lstm"].cell("plain-error", {"learning_rate": 0.1}), trial, passed))
+        store.append(invented(ROWS["6a/lstm"].condition("plain-error", {"learning_rate": 0.1}), trial, passed))
     lines = [
         line
         for view in (USUAL, View({"learning_rate": 0.1}))

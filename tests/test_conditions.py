@@ -142,7 +142,7 @@ MUTANTS = [
 
 
 @pytest.mark.parametrize(("table", "file", "edit", "expected"), MUTANTS, ids=lambda part: str(part)[:40])
-def test_a_changed_setting_changes_its_cells_and_no_other(tmp_path, table, file, edit, expected):
+def test_a_changed_setting_changes_its_conditions_and_no_other(tmp_path, table, file, edit, expected):
     assert differences(table, changed(tmp_path, file, edit)) == expected
 
 

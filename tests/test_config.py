@@ -212,17 +212,17 @@ def test_limits_are_the_papers_or_ten_times_the_published_mean(row):
 
 @pytest.mark.parametrize("row", config.load().values(), ids=lambda row: row.name)
 def test_a_reading_differs_from_printed_in_what_it_says_alone(row):
-    printed = row.cell().settings
+    printed = row.condition().settings
     for name, reading in row.readings.items():
-        cell = row.cell(name)
+        condition = row.condition(name)
         changed = {
             f"{group}.{key}"
-            for group, settings in cell.settings.items()
+            for group, settings in condition.settings.items()
             for key, value in settings.items()
             if value != printed[group][key]
         }
         assert changed == set(reading.set), name
-        assert (cell.key == row.cell().key) == (name == "printed")
+        assert (condition.key == row.condition().key) == (name == "printed")
 
 
 # --------------------------------------------------------------------------------------------------- what goes wrong

@@ -37,10 +37,10 @@ def estimated(tmp_path, records, n_workers=1, **more):
     return found, found.costs[0]
 
 
-def trials(cell, sequences, cpu_s):
-    name = cell.settings["stop"]["stages"][0]["name"]
+def trials(condition, sequences, cpu_s):
+    name = condition.settings["stop"]["stages"][0]["name"]
     return [
-        invented(cell, k, [stage(name, n)], cpu_s=cpu_s) if n else invented(cell, k, cpu_s=cpu_s)
+        invented(condition, k, [stage(name, n)], cpu_s=cpu_s) if n else invented(condition, k, cpu_s=cpu_s)
         for k, n in enumerate(sequences)
     ]
 
@@ -65,11 +65,11 @@ def test_a_crew_is_played_through(busy, width, time):
 def test_crews_are_as_wide_as_they_are():
     assert [pace._width(n) for n in range(1, 70)] == [crew.width_for(n) for n in range(1, 70)]
     for row in config.load().values():
-        assert pace.wide(row.cell().settings) == (crew.widest(row.cell()) == crew.WIDEST)
+        assert pace.wide(row.condition().settings) == (crew.widest(row.condition()) == crew.WIDEST)
 
 
 def test_the_same_trials_cost_the_same_again(tmp_path):
-    known = trials(ROW.cell(), [20_000 + 1000 * k for k in range(20)], 2.5)
+    known = trials(ROW.condition(), [20_000 + 1000 * k for k in range(20)], 2.5)
     found, one = estimated(tmp_path, known)
     assert one.cpu_s == pytest.approx(20 * 2.5)
     assert one.sequences == pytest.approx(29_500)
@@ -80,13 +80,13 @@ def test_the_same_trials_cost_the_same_again(tmp_path):
 
 
 def test_with_two_workers_the_longer_half_takes_the_time(tmp_path):
-    known = trials(ROW.cell(), [20_000 + 1000 * k for k in range(20)], 2.5)
+    known = trials(ROW.condition(), [20_000 + 1000 * k for k in range(20)], 2.5)
     found, _ = estimated(tmp_path, known, n_workers=2)
     assert found.cpu_s / 2 <= found.wall_s < 0.7 * found.cpu_s
 
 
 def test_workers_get_long_and_short_trials_alike(tmp_path):
-    known = trials(ROW.cell(), [1000] * 10 + [100_000] * 10, 2.5)
+    known = trials(ROW.condition(), [1000] * 10 + [100_000] * 10, 2.5)
     found, _ = estimated(tmp_path, known, n_workers=2)
     assert found.cpu_s == pytest.approx(50 * 2 * (0.4 + 0.06 * 16) / (0.4 + 0.06 * 32))
     assert found.wall_s == pytest.approx(found.cpu_s / 2)
@@ -99,13 +99,13 @@ def test_jobs_go_to_the_first_worker_that_is_free():
 
 def test_few_trials_cost_more_each(tmp_path):
     """Two lanes cost as much as eight."""
-    known = trials(ROW.cell(), [20_000] * 20, 2.5)
+    known = trials(ROW.condition(), [20_000] * 20, 2.5)
     _, one = estimated(tmp_path, known, trials=2)
     assert one.cpu_s == pytest.approx(50 / (0.4 + 0.06 * 32))
 
 
 def test_a_lower_limit_cuts_trials_short(tmp_path):
-    known = trials(ROW.cell(), [20_000, 40_000] * 10, 2.5)
+    known = trials(ROW.condition(), [20_000, 40_000] * 10, 2.5)
     _, one = estimated(tmp_path, known, **{"stop.max_sequences": 10_000})
     assert one.sequences == 10_000
     assert one.cpu_s < 0.3 * 50
@@ -114,20 +114,20 @@ def test_a_lower_limit_cuts_trials_short(tmp_path):
 
 def test_a_higher_limit_lets_failures_go_on(tmp_path):
     """As long as trials end at the rate at which they did; if none did, to the limit."""
-    cell = ROW.cell(overrides={"stop.max_sequences": 10_000})
+    condition = ROW.condition(overrides={"stop.max_sequences": 10_000})
     limit = ROW.setup().stop.max_sequences
-    _, one = estimated(tmp_path / "a", trials(cell, [None] * 20, 1.0))
+    _, one = estimated(tmp_path / "a", trials(condition, [None] * 20, 1.0))
     assert one.sequences == limit
-    _, one = estimated(tmp_path / "b", trials(cell, [5000] * 10 + [None] * 10, 1.0))
+    _, one = estimated(tmp_path / "b", trials(condition, [5000] * 10 + [None] * 10, 1.0))
     assert one.sequences == pytest.approx((5000 + 10_000 + 15_000) / 2, rel=0.01)
 
 
 def test_other_settings_of_the_row_are_a_source(tmp_path):
-    known = trials(ROW.cell(), [20_000] * 20, 2.5)
+    known = trials(ROW.condition(), [20_000] * 20, 2.5)
     _, one = estimated(tmp_path, known, **{"learner.learning_rate": 0.1})
     assert one.cpu_s == pytest.approx(50)
     assert one.source == "20 trials of 6a/lstm stored, other learner.learning_rate"
-    nearer = ROW.cell(overrides={"learner.learning_rate": 0.2, "learner.init": 0.2})
+    nearer = ROW.condition(overrides={"learner.learning_rate": 0.2, "learner.init": 0.2})
     _, one = estimated(
         tmp_path, trials(nearer, [1000] * 20, 1.0), **{"learner.learning_rate": 0.1, "learner.init": 0.2}
     )
@@ -136,7 +136,7 @@ def test_other_settings_of_the_row_are_a_source(tmp_path):
 
 def test_longer_sequences_cost_more(tmp_path):
     rows = config.load()
-    known = trials(rows["4/lstm/T=100"].cell(), [20_000] * 10, 1.0)
+    known = trials(rows["4/lstm/T=100"].condition(), [20_000] * 10, 1.0)
     _, one = estimated(tmp_path, known, row=rows["4/lstm/T=500"], trials=10)
     published = rows["4/lstm/T=500"].published[-1].sequences
     tested = rows["4/lstm/T=500"].setup().stop.test_sequences
@@ -151,7 +151,7 @@ def test_what_nothing_tells_is_not_known(tmp_path):
     assert (one.cpu_s, one.most_cpu_s) == (None, None)
     assert [item.label for item in found.unknown] == ["6a/lstm"]
     assert cost.said(found) == "20 trials to run; how long they take is not known."
-    measured = invented(ROW.cell().cut_short(1000), 0, cpu_s=1.0)
+    measured = invented(ROW.condition().cut_short(1000), 0, cpu_s=1.0)
     plan = planned(Store(tmp_path))
     one = cost.estimate(plan, Store(tmp_path), measured=[measured]).costs[0]
     assert one.source.endswith("speed: 1 trial measured now")
@@ -159,9 +159,9 @@ def test_what_nothing_tells_is_not_known(tmp_path):
 
 
 def test_what_is_measured_runs_for_a_second_and_is_not_stored(plain, monkeypatch):
-    from conftest import small_cell
+    from conftest import small_condition
 
-    item = wanted.Item(ROW, small_cell("6a/lstm"), 3, {})
+    item = wanted.Item(ROW, small_condition("6a/lstm"), 3, {})
     monkeypatch.setattr(cost, "_MEASURED_S", 0.01)
     (record,) = cost.measure([item])
     assert record.row == "6a/lstm"
@@ -169,8 +169,8 @@ def test_what_is_measured_runs_for_a_second_and_is_not_stored(plain, monkeypatch
 
 
 def test_nothing_is_missing(tmp_path):
-    cell = ROW.cell()
-    found, one = estimated(tmp_path, trials(cell, [20_000] * 20, 2.5), seed=0)
+    condition = ROW.condition()
+    found, one = estimated(tmp_path, trials(condition, [20_000] * 20, 2.5), seed=0)
     assert (found.n_missing, one.cpu_s, found.wall_s) == (0, 0, 0)
     assert cost.said(found) == "Nothing is missing."
 
@@ -179,7 +179,7 @@ def test_records_that_came_along_are_used_and_said(tmp_path, monkeypatch):
     (tmp_path / "came").mkdir()
     (tmp_path / "came" / "attested.csv").touch()
     came = Store(tmp_path / "came")
-    for record in trials(ROW.cell(), [20_000] * 20, 2.5):
+    for record in trials(ROW.condition(), [20_000] * 20, 2.5):
         came.append(record)
     monkeypatch.setattr(pace, "_shipped", lambda: came.folder)
     _, one = estimated(tmp_path / "mine", [])
@@ -191,7 +191,7 @@ def test_a_trial_that_came_along_takes_as_many_sequences_again(tmp_path, monkeyp
     (tmp_path / "came").mkdir()
     (tmp_path / "came" / "attested.csv").touch()
     came = Store(tmp_path / "came")
-    for record in trials(ROW.cell(), [20_000, 30_000, *[100_000] * 18], 2.5):
+    for record in trials(ROW.condition(), [20_000, 30_000, *[100_000] * 18], 2.5):
         came.append(record)
     monkeypatch.setattr(pace, "_shipped", lambda: came.folder)
     _, one = estimated(tmp_path / "mine", [], seed=0, trials=2)
@@ -213,7 +213,7 @@ def run(*args):
 
 
 def test_a_dry_run_in_every_form(tmp_path):
-    for record in trials(ROW.cell(), [20_000] * 20, 2.5):
+    for record in trials(ROW.condition(), [20_000] * 20, 2.5):
         Store(tmp_path).append(record)
     args = ("6a/lstm", "--seed", "1", "-j", "2", "--dry-run", "--results", str(tmp_path))
     text = run(*args).stdout

@@ -22,10 +22,10 @@ def test_a_course_is_that_of_the_rows_nets():
     assert (course.label, course.x.tolist()) == ("as printed", [0, 3])
     assert told == [f"1/lstm/3x2,lr=0.5, as printed, after {n} sequences" for n in (0, 3)]
     row = config.load()["1/lstm/3x2,lr=0.5"]
-    cell = row.cell(overrides={"stop.window": 1_000_000, "stop.exam_sequences": 1, "stop.max_sequences": 3})
+    condition = row.condition(overrides={"stop.window": 1_000_000, "stop.exam_sequences": 1, "stop.max_sequences": 3})
     states = []
     for trial in (0, 1):
-        rerun = watching.Rerun(cell, trial)
+        rerun = watching.Rerun(condition, trial)
         record = rerun.train()
         assert (record.outcome, record.sequences) == ("limit", 3)
         states += [np.abs(rerun.watch(number).units["internal state"]).max() for number in (0, 1)]

@@ -95,12 +95,14 @@ def test_what_killed_workers_lose_is_missing_in_every_view_until_it_is_run(tmp_p
 
 def fill(store: Store, *ends: str, row: str = "6a/lstm", reading: str = "printed") -> None:
     """Records of the trials of a row: solved, of another source, or crashed; in their order, trial by trial."""
-    cell = config.load()[row].cell(reading)
+    condition = config.load()[row].condition(reading)
     for trial, kinds_of_end in enumerate(ends):
         for end in kinds_of_end.split():
             passed = [stage("ST3(.1)", 30_000 + trial)]
             more = {"source": "older"} if end == "older" else {}
-            store.append(crashed(cell, trial, "gone") if end == "crashed" else invented(cell, trial, passed, **more))
+            store.append(
+                crashed(condition, trial, "gone") if end == "crashed" else invented(condition, trial, passed, **more)
+            )
 
 
 def line(store: Store, row: str = "6a/lstm", reading: str = "printed") -> tables.Line:
@@ -126,8 +128,8 @@ def test_of_one_trial_it_is_said_in_the_singular_and_with_its_reading(tmp_path):
 
 def test_crashes_beyond_the_papers_trials_or_of_other_settings_are_not_of_the_row(tmp_path):
     store, row = Store(tmp_path), config.load()["6a/lstm"]
-    store.append(crashed(row.cell(), 20, "gone"))
-    store.append(crashed(row.cell(overrides={"learning_rate": 0.1}), 0, "gone"))
+    store.append(crashed(row.condition(), 20, "gone"))
+    store.append(crashed(row.condition(overrides={"learning_rate": 0.1}), 0, "gone"))
     assert line(store).crashes == ""
 
 
@@ -155,7 +157,7 @@ def test_a_trial_that_crashed_has_no_curve_and_that_is_said(tmp_path):
     ):
         kinds.draw("learning", ["6a/lstm:1"], config.load(), store)
     trace = [(100, 0.5), (30_002, 0.25)]
-    store.append(invented(config.load()["6a/lstm"].cell(), 2, [stage("ST3(.1)", 30_002)], trace=trace))
+    store.append(invented(config.load()["6a/lstm"].condition(), 2, [stage("ST3(.1)", 30_002)], trace=trace))
     assert "6a/lstm, printed: 2 trials crashed; `repro" in words(learning.figure([line(store)]).get_supxlabel())
 
 
@@ -164,10 +166,10 @@ def test_a_crash_while_tracing_leaves_the_record_that_counts(tmp_path):
     fill(store, "solved crashed", "crashed")
     items = wanted.items([(row, None)], trials=2)
     plan = planning.plan(items, store, trace=True)
-    assert (plan.missing, plan.lost) == ({row.cell().key: (0, 1)}, {row.cell().key: (1,)})
+    assert (plan.missing, plan.lost) == ({row.condition().key: (0, 1)}, {row.condition().key: (1,)})
 
 
 def test_no_statistic_takes_a_crash():
-    crash = crashed(config.load()["6a/lstm"].cell(), 0, "gone")
+    crash = crashed(config.load()["6a/lstm"].condition(), 0, "gone")
     with pytest.raises(ValueError, match="a trial that crashed is missing"):
         stats.summarise([crash], "ST3(.1)")

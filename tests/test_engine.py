@@ -6,7 +6,7 @@ import time
 
 import faults
 import pytest
-from conftest import small_cell
+from conftest import small_condition
 
 from repro.running import engine
 
@@ -19,7 +19,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def jobs(*trials: tuple[int, ...]) -> list[engine.Job]:
-    return [engine.Job(small_cell(), t) for t in trials]
+    return [engine.Job(small_condition(), t) for t in trials]
 
 
 def outcomes(events) -> dict[int, str]:

@@ -11,7 +11,7 @@ from repro import registry
 from repro.experiments import config
 
 LEARNERS, TASKS = registry.names("learners"), registry.names("tasks")
-GROUPS = [golden.cell_of(case).settings for case in golden.CASES.values()]
+GROUPS = [golden.condition_of(case).settings for case in golden.CASES.values()]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from conftest import made_cell, result
+from conftest import made_condition, result
 from lessons import (
     Lesson,
     bits,
@@ -244,11 +244,11 @@ def test_weights_are_uniform_in_their_range():
     found = many_guesses()
     assert found.min() >= -100
     assert found.max() <= 100
-    cells = np.floor((found + 100) / 10).astype(int).clip(0, 19)
+    conditions = np.floor((found + 100) / 10).astype(int).clip(0, 19)
     for lane in range(2):
         for k in range(8):
-            assert abs(chi_square_deviation(np.bincount(cells[:, k, lane], minlength=20))) < 4
-            pairs = cells[:, k, lane] * 20 + cells[:, (k + 1) % 8, lane]
+            assert abs(chi_square_deviation(np.bincount(conditions[:, k, lane], minlength=20))) < 4
+            pairs = conditions[:, k, lane] * 20 + conditions[:, (k + 1) % 8, lane]
             assert abs(chi_square_deviation(np.bincount(pairs, minlength=400))) < 4
         for weights in found[..., lane].T:
             assert abs(np.corrcoef(weights[1:], weights[:-1])[0, 1]) < 4 / len(weights) ** 0.5
@@ -315,17 +315,17 @@ STAGE = {"name": "all right", "max_wrong": 0}
 STOP = {"window": 5, "tolerance": 0.3, "max_sequences": 5000, "test_sequences": 40, "stages": [STAGE]}
 
 
-def small_cell(**stop):
-    return made_cell(TASK, LEARNER, STOP | stop)
+def small_condition(**stop):
+    return made_condition(TASK, LEARNER, STOP | stop)
 
 
-def records(cell, trials, width):
-    return {event.trial: result(event) for event in crew.run(cell, trials, width) if isinstance(event, Record)}
+def records(condition, trials, width):
+    return {event.trial: result(event) for event in crew.run(condition, trials, width) if isinstance(event, Record)}
 
 
 @lru_cache(maxsize=None)
 def found():
-    return records(small_cell(), range(8), 4)
+    return records(small_condition(), range(8), 4)
 
 
 def how(**changes):
@@ -346,7 +346,7 @@ def digest(rows):
 def test_trials_equal_the_twin(trial):
     """From the trial's streams to the sequences that it took, its last guess, and the test on fresh sequences."""
     record, net = found()[trial], twin.Design("A2", 1, LEARNER["hidden"])
-    start, training, test = (Stream(words) for words in small_cell().streams(trial))
+    start, training, test = (Stream(words) for words in small_condition().streams(trial))
     numbers = unit_numbers(start)
     rows = [np.array([20 * (2 * next(numbers) - 1) for _ in range(n)]) for n in twin.row_lengths(net)]
     own = Stream([int(next(numbers) * 2**32) for _ in range(4)])
@@ -375,12 +375,12 @@ def test_the_trials_show_all_that_can_happen():
 @pytest.mark.parametrize("width", [1, 16])
 def test_lanes_and_refills_do_not_matter(width):
     """With 1 lane, and with 4 for 8 trials, lanes are used again, and each trial has a training set of its own."""
-    assert records(small_cell(), range(8), width) == found()
-    assert records(small_cell(), [5, 2], width) == {trial: found()[trial] for trial in (2, 5)}
+    assert records(small_condition(), range(8), width) == found()
+    assert records(small_condition(), [5, 2], width) == {trial: found()[trial] for trial in (2, 5)}
 
 
 def test_moving_to_a_narrower_crew_does_not_matter():
-    team = crew.Crew(small_cell(), 4)
+    team = crew.Crew(small_condition(), 4)
     slow = max(found(), key=lambda trial: found()[trial]["sequences"])
     team.enlist(3, slow)
     while team.book.sequences[3] < 7:  # the set has gone round once
@@ -394,7 +394,7 @@ def test_moving_to_a_narrower_crew_does_not_matter():
 def test_a_trial_without_success_ends_at_its_limit():
     needed = {trial: record["sequences"] for trial, record in found().items()}
     most = sorted(needed.values())[3]
-    for trial, record in records(small_cell(max_sequences=most), range(8), 4).items():
+    for trial, record in records(small_condition(max_sequences=most), range(8), 4).items():
         in_time = needed[trial] <= most
         assert record["outcome"] == ("solved" if in_time else "limit")
         assert record["sequences"] == min(needed[trial], most)
@@ -432,7 +432,7 @@ def test_as_many_guesses_are_needed_as_chance_says():
     """The number of guesses is geometric: its mean is 1 / p, its deviation the root of 1 - p over p."""
     learner = {"name": "guessing", "architecture": "A1", "hidden": 1, "tolerance": TOLERANCE}
     stop = {"window": 2, "tolerance": TOLERANCE, "max_sequences": 10_000, "test_sequences": 20, "stages": [STAGE]}
-    some = records(made_cell(CERTAIN, learner, stop), range(600), 16)
+    some = records(made_condition(CERTAIN, learner, stop), range(600), 16)
     p, n = chance_of_a_right_guess(), len(some)
     assert 0.1 < p < 0.4
     assert {record["outcome"] for record in some.values()} == {"solved"}

@@ -27,7 +27,7 @@ TRACE = [(400_000, 0.25), (800_000, None), (900_000, 0.125)]
 
 def data(trial: int = 0, n_passed: int = 2, **more: Any) -> dict[str, Any]:
     """A record with all in one line, as version 0.1 wrote it: solved, or at its limit."""
-    return json.loads(json.dumps(old_form(invented(config.load()[ROW].cell(), trial, PASSED[:n_passed], **more))))
+    return json.loads(json.dumps(old_form(invented(config.load()[ROW].condition(), trial, PASSED[:n_passed], **more))))
 
 
 def write(folder: Path, *records: dict[str, Any]) -> Store:
@@ -97,10 +97,10 @@ def changed(record: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     [
         ("experiment", "4", "experiment 4 has a file of its own"),
         ("row", "4/lstm/T=100", "the row is not of experiment 5"),
-        ("row", "5/lsmt", "its settings make cell"),
-        ("reading", "plain-error", "its settings make cell"),
+        ("row", "5/lsmt", "its settings make condition"),
+        ("reading", "plain-error", "its settings make condition"),
         ("cell", "feed" * 4, "the record says feedfeedfeedfeed: it was edited, or defaults have changed since"),
-        ("seed", 1, "its settings make cell"),
+        ("seed", 1, "its settings make condition"),
         ("trial", 2**32, "trial: Expected `int` <="),
         ("trial", "0", "trial: Expected `int`, got `str`"),
         ("sequences", 899_999, "do not grow"),
@@ -133,10 +133,10 @@ def changed(record: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("stages.1.test_sequences", 2561, "n_seq=13 is tested on 2560 sequences, not on 2561"),
         ("stages.1.mean_absolute_error", -0.1, "stages[1].mean_absolute_error: Expected `float` >= 0.0"),
         ("stages.1.mean_squared_error", -0.1, "stages[1].mean_squared_error: Expected `float` >= 0.0"),
-        ("settings.stop.max_sequences", 800_000, "its settings make cell"),
+        ("settings.stop.max_sequences", 800_000, "its settings make condition"),
         ("settings.stop.stages", [], "stop.stages is not valid today"),
         ("settings.stop", {}, "stop.tolerance is not valid today: Field required"),
-        ("settings.learner.learning_rate", 0.25, "its settings make cell"),
+        ("settings.learner.learning_rate", 0.25, "its settings make condition"),
         ("settings.learner.learning_rate", "0.5", "learner.learning_rate is not valid today"),
         ("settings.learner.blocks", -3, "learner.blocks is not valid today"),
         ("settings.learner.input_gate_bias", [-1.0] * 7, "learner is not valid today: Value error, input_gate_bias"),
@@ -184,7 +184,7 @@ def test_who_reaches_the_limit_reaches_it(tmp_path, path, value, problem):
 
 
 def test_a_crash_leaves_nothing_but_its_reason(tmp_path):
-    crash = old_form(crashed(config.load()[ROW].cell(), 3, "killed"))
+    crash = old_form(crashed(config.load()[ROW].condition(), 3, "killed"))
     assert len(write(tmp_path, crash).read("5")) == 1
     for edit in ({"outcome": "limit"}, {"outcome": "solved"}, {"sequences": 5}, {"source": "s"}, {"stages": PASSED}):
         with pytest.warns(UncountedWarning):
@@ -192,8 +192,8 @@ def test_a_crash_leaves_nothing_but_its_reason(tmp_path):
 
 
 def test_where_nothing_is_tested_there_is_no_error(tmp_path):
-    cell = config.load()[ROW].cell(overrides={"stop.test_sequences": 0})
-    record = json.loads(json.dumps(old_form(invented(cell, 0, PASSED))))
+    condition = config.load()[ROW].condition(overrides={"stop.test_sequences": 0})
+    record = json.loads(json.dumps(old_form(invented(condition, 0, PASSED))))
     for tested in record["stages"]:
         tested |= {"test_wrong": 0, "mean_absolute_error": None, "mean_squared_error": None, "max_error": None}
     assert len(write(tmp_path, record).read("5")) == 1
@@ -202,8 +202,8 @@ def test_where_nothing_is_tested_there_is_no_error(tmp_path):
 
 
 def test_a_stage_is_passed_when_it_is_asked(tmp_path):
-    cell = config.load()[ROW].cell(overrides={"stop.ask_every": 1000})
-    record = json.loads(json.dumps(old_form(invented(cell, 0, PASSED))))
+    condition = config.load()[ROW].condition(overrides={"stop.ask_every": 1000})
+    record = json.loads(json.dumps(old_form(invented(condition, 0, PASSED))))
     assert len(write(tmp_path, record).read("5")) == 1
     later = changed(record, "stages.0.sequences", 500_500)
     with pytest.warns(UncountedWarning, match="n_seq=140 is passed after 500,500 sequences, and asked every 1,000"):
@@ -259,16 +259,18 @@ def test_an_edit_is_noticed_or_leaves_what_a_trial_could_have(kind, given_data):
 # ------------------------------------------------------------------------------------------------------- as a whole
 
 
-def test_a_cell_is_made_from_nothing_but_the_file(tmp_path):
-    store, cells = Store(tmp_path), {}
+def test_a_condition_is_made_from_nothing_but_the_file(tmp_path):
+    store, conditions = Store(tmp_path), {}
     for row in config.load().values():
         for reading in row.readings:
-            cell = row.cell(reading, seed=3)
-            cells.setdefault(row.experiment, []).append(cell)
-            store.append(crashed(cell, 0, ""))
-    for experiment, made in cells.items():
-        assert store.stored(experiment).cells == made
-        assert [cell.key for cell in store.stored(experiment).cells] == [cell.key for cell in made]
+            condition = row.condition(reading, seed=3)
+            conditions.setdefault(row.experiment, []).append(condition)
+            store.append(crashed(condition, 0, ""))
+    for experiment, made in conditions.items():
+        assert store.stored(experiment).conditions == made
+        assert [condition.key for condition in store.stored(experiment).conditions] == [
+            condition.key for condition in made
+        ]
 
 
 def test_many_such_lines_are_not_told_one_by_one(tmp_path):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import made_cell
+from conftest import made_condition
 from invented import fill, lines, stage
 from msgspec.structs import replace
 from twins import tasks as twin_tasks
@@ -33,10 +33,10 @@ def test_the_last_exam_of_experiment_1_is_every_string_once(plain, max_sequences
         "tolerance": 0.0, "exam_sequences": 10, "exam_every": 7, "max_sequences": max_sequences, "test_sequences": 0,
         "stages": (STAGE,),
     }  # fmt: skip
-    cell = made_cell(REBER, {**NET, "update": "step"}, stop)
-    rerun = watching.Rerun(cell, 1)
+    condition = made_condition(REBER, {**NET, "update": "step"}, stop)
+    rerun = watching.Rerun(condition, 1)
     record = rerun.train()
-    training, test = twin_tasks.reber_sets(Stream(cell.pair(1)).below, 6, 4, distinct_test=False)
+    training, test = twin_tasks.reber_sets(Stream(condition.pair(1)).below, 6, 4, distinct_test=False)
     wrong, late, errors = 0, 0, []
     for number, text in enumerate([*training, *test]):
         seen = rerun.watch(number)
@@ -59,8 +59,8 @@ def test_without_exams_it_is_the_most_recent_training_sequences(plain, error, wi
         "window": window, "tolerance": 0.04, "max_sequences": 12, "test_sequences": 0, "error": error,
         "stages": ({"name": "all right", "max_wrong": 0},),
     }  # fmt: skip
-    cell = made_cell(ADDING, {**NET, "biased": "all"}, stop)
-    (record,) = (event for event in crew.run(cell, [0], 1, traced=True) if isinstance(event, Record))
+    condition = made_condition(ADDING, {**NET, "biased": "all"}, stop)
+    (record,) = (event for event in crew.run(condition, [0], 1, traced=True) if isinstance(event, Record))
     look, n = record.last_look, min(window, 12)
     assert (look.at, look.sequences, look.late_wrong) == ("training", n, None)
     errors = np.array([error for _, error in record.trace])[-n:]
@@ -75,7 +75,7 @@ def test_without_exams_it_is_the_most_recent_training_sequences(plain, error, wi
 
 def test_only_failures_take_one_and_a_record_without_one_has_the_line_of_old(plain):
     stop = {"tolerance": 0.9, "max_sequences": 12, "test_sequences": 0, "stages": ({"name": "a", "max_wrong": 0},)}
-    (record,) = (e for e in crew.run(made_cell(ADDING, NET, stop), [0], 1) if isinstance(e, Record))
+    (record,) = (e for e in crew.run(made_condition(ADDING, NET, stop), [0], 1) if isinstance(e, Record))
     assert record.outcome == "solved"
     assert record.last_look is None
     assert b"last_look" not in jsonl.written(record)[""]

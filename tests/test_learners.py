@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from conftest import made_cell, result
+from conftest import made_condition, result
 from lessons import give, random_lessons, without_jit
 from pydantic import ValidationError
 
@@ -43,23 +43,23 @@ WIDTHS = (1, 4)
 LEARNERS = registry.names("learners")
 
 
-def cell_of(name):
+def condition_of(name):
     task, learner = EXAMPLES[name]
     task = {**task, "targets": TARGET[name]} if name in TARGET else task
-    return made_cell(task, {"name": name, **learner}, {**STOP, "stages": (STAGE,)})
+    return made_condition(task, {"name": name, **learner}, {**STOP, "stages": (STAGE,)})
 
 
 def parts_of(name):
     """Module, settings, and the task as the learner sees it."""
-    cell = cell_of(name)
+    condition = condition_of(name)
     module = importlib.import_module(f"repro.learners.{name}")
-    task = importlib.import_module(f"repro.tasks.{cell.settings['task']['name']}")
-    settings = module.Settings.model_validate(cell.settings["learner"])
-    return module, settings, task.interface(task.Settings.model_validate(cell.settings["task"]))
+    task = importlib.import_module(f"repro.tasks.{condition.settings['task']['name']}")
+    settings = module.Settings.model_validate(condition.settings["learner"])
+    return module, settings, task.interface(task.Settings.model_validate(condition.settings["task"]))
 
 
-def records_of(cell, trials, width):
-    return [result(event) for event in crew.run(cell, trials, width) if not isinstance(event, crew.Progress)]
+def records_of(condition, trials, width):
+    return [result(event) for event in crew.run(condition, trials, width) if not isinstance(event, crew.Progress)]
 
 
 def examined(name):
@@ -83,9 +83,11 @@ def all_results():
     """By learner: what comes of three trials, one after the other and side by side, and of the first one alone."""
     found = {f"{name}, examined": examined(name) for name in LEARNERS}
     for name in LEARNERS:
-        cell = cell_of(name)
-        runs = [records_of(cell, range(3), width) for width in WIDTHS]
-        found[name] = [sorted(run, key=lambda record: record["trial"]) for run in [*runs, records_of(cell, [0], 1)]]
+        condition = condition_of(name)
+        runs = [records_of(condition, range(3), width) for width in WIDTHS]
+        found[name] = [
+            sorted(run, key=lambda record: record["trial"]) for run in [*runs, records_of(condition, [0], 1)]
+        ]
     return found
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import made_cell, result
+from conftest import made_condition, result
 from pydantic import ValidationError
 from sequences import many, play, play_kernel, share_deviation, without_jit
 from twins import chi_square_deviation
@@ -95,9 +95,9 @@ def test_trials_in_turn_are_those_side_by_side(plain, learner):
         "stages": ({"name": "never", "mean_error": 1e-9},),
     }
     task = {"name": "long_lag", "kind": "random", "p": 5, "targets": "end", "order": "cycle"}
-    cell = made_cell(task, {**learner, "init": 0.5, "learning_rate": 2.0}, stop)
+    condition = made_condition(task, {**learner, "init": 0.5, "learning_rate": 2.0}, stop)
     side_by_side, in_turn = (
-        {event.trial: result(event) for event in crew.run(cell, range(3), width) if isinstance(event, Record)}
+        {event.trial: result(event) for event in crew.run(condition, range(3), width) if isinstance(event, Record)}
         for width in (4, 1)
     )
     assert side_by_side == in_turn

@@ -160,17 +160,17 @@ WHAT_IS_SEEN = [  # by gates, by cells: of 3 + 6 + 6 sources (inputs, gates, cel
 ]
 
 
-@pytest.mark.parametrize(("gates_see", "cells_see", "of_gate", "of_cell"), WHAT_IS_SEEN)
+@pytest.mark.parametrize(("gates_see", "cells_see", "of_gate", "of_condition"), WHAT_IS_SEEN)
 @pytest.mark.parametrize("biased", KINDS)
 @pytest.mark.parametrize("by_index", [False, True])
-def test_what_is_not_seen_has_no_weight(gates_see, cells_see, of_gate, of_cell, biased, by_index):
+def test_what_is_not_seen_has_no_weight(gates_see, cells_see, of_gate, of_condition, biased, by_index):
     """Nor is one drawn for it, nor does one ever move from 0."""
     sights = {"gates_see": gates_see, "cells_see": cells_see}
     case = Case(settings(3, 2, biased, **sights), at_end(3, 1, input_symbols=by_index), width=2)
     n_biases = {
         "none": 0, "gates": 6, "cells": 6, "outputs": 1, "hidden": 12, "gates+outputs": 7, "cells+outputs": 7, "all": 13
     }[biased]  # fmt: skip
-    count = 6 * of_gate + 6 * of_cell + 6 + n_biases
+    count = 6 * of_gate + 6 * of_condition + 6 + n_biases
     assert lstm.n_weights(case.settings, case.interface) == count == sum(design(case).row_lengths())
     numbers = iter(np.random.default_rng(3).uniform(0.6, 1, count))
     net = lstm.allocate(*case)

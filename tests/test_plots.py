@@ -27,12 +27,12 @@ ST3, TRACE = "ST3(.1)", [(256, 0.375), (512, 0.25), (768, None), (900, 0.01)]
 
 def fill(store: Store, row: str, ends: list[dict[str, int]], reading="printed", trace=None, outcome="limit") -> None:
     """Records of the row's trials, one for each dict of stages passed and the sequences by then."""
-    cell = ROWS[row].cell(reading)
+    condition = ROWS[row].condition(reading)
     for trial, passed in enumerate(ends):
-        solved = len(passed) == len(cell.settings["stop"]["stages"])
+        solved = len(passed) == len(condition.settings["stop"]["stages"])
         stages = [stage(name, sequences) for name, sequences in passed.items()]
         ended = {"trace": trace, "sequences": trace[-1][0]} if trace else {}
-        store.append(invented(cell, trial, stages, "solved" if solved else outcome, **ended))
+        store.append(invented(condition, trial, stages, "solved" if solved else outcome, **ended))
 
 
 @pytest.fixture(scope="module")

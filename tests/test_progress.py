@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import small_cell
+from conftest import small_condition
 from invented import record
 
 from repro.commands import progress
@@ -21,9 +21,9 @@ from repro.running import engine
 from repro.running.heartbeat import Heartbeat
 from repro.running.status import Part
 
-CELL = small_cell("6a/lstm", **{"stop.max_sequences": 1000})
-ITEM = Item(config.load()["6a/lstm"], CELL, 4, {})
-JOB = engine.Job(CELL, (1, 2, 3))
+CONDITION = small_condition("6a/lstm", **{"stop.max_sequences": 1000})
+ITEM = Item(config.load()["6a/lstm"], CONDITION, 4, {})
+JOB = engine.Job(CONDITION, (1, 2, 3))
 
 
 @pytest.fixture
@@ -35,7 +35,9 @@ def clock(monkeypatch):
 
 def display(live=False):
     done = record(0, outcome="solved", sequences=300)
-    return progress.Display(Plan((ITEM,), {CELL.key: (done,)}, {CELL.key: (1, 2, 3)}, {CELL.key: (2,)}), live=live)
+    return progress.Display(
+        Plan((ITEM,), {CONDITION.key: (done,)}, {CONDITION.key: (1, 2, 3)}, {CONDITION.key: (2,)}), live=live
+    )
 
 
 def feed(shown, clock):
@@ -85,7 +87,7 @@ def test_a_late_trial_has_an_upper_bound(clock):
     shown.show(engine.Began(JOB))
     clock[0] += 10
     shown.show(engine.Did(JOB, 2000, 0))  # more than all three were expected to take
-    assert shown._lines[CELL.key].left() == "up to 5 s"
+    assert shown._lines[CONDITION.key].left() == "up to 5 s"
 
 
 def test_rows_that_wait_for_their_kernels_say_so(clock, capsys):

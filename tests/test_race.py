@@ -4,7 +4,7 @@ from math import exp, inf
 
 import numpy as np
 import pytest
-from conftest import small_cell
+from conftest import small_condition
 from invented import invented, stage
 
 from repro.analysis import race
@@ -16,9 +16,9 @@ LIMIT = 1000
 
 def side(name: str, ends: list[float], limit: int = LIMIT):
     """A contestant whose trials succeed after so many sequences, if not infinitely many."""
-    cell = small_cell(**{"stop.stages": [{"name": "done", "max_wrong": 0}], "stop.max_sequences": limit})
+    condition = small_condition(**{"stop.stages": [{"name": "done", "max_wrong": 0}], "stop.max_sequences": limit})
     passed = [[] if end == inf else [stage("done", int(end))] for end in ends]
-    return name, cell, [invented(cell, trial, stages) for trial, stages in enumerate(passed)]
+    return name, condition, [invented(condition, trial, stages) for trial, stages in enumerate(passed)]
 
 
 def obvious_log_rank(a: list[float], b: list[float], limit: float) -> float:
@@ -108,7 +108,7 @@ def test_what_cannot_be_concluded_is_said_too():
 def test_contestants_are_rows_with_settings_behind_them():
     rows = config.load()
     one = race.contestant("6a/lstm learning_rate=0.1 reading=plain-error seed=3", rows)
-    assert one.cell() == rows["6a/lstm"].cell("plain-error", {"learning_rate": 0.1}, 3)
+    assert one.condition() == rows["6a/lstm"].condition("plain-error", {"learning_rate": 0.1}, 3)
     plain, elman = race.contestant("6a/lstm", rows), race.contestant("6a/elman", rows)
     assert race.names(one, plain) == (
         "reading=plain-error, learning_rate=0.1, seed=3",

@@ -21,8 +21,8 @@ SMALL = [571_100 + 1000 * k for k in range(-5, 5)]
 
 def screened(store, row, changes, seed=1):
     """A trial of a screening."""
-    cell = ROWS[row].cell(overrides=changes, seed=seed)
-    Store(store.folder / readings.SEARCH).append(replace(invented(cell, 0), screened=True))
+    condition = ROWS[row].condition(overrides=changes, seed=seed)
+    Store(store.folder / readings.SEARCH).append(replace(invented(condition, 0), screened=True))
 
 
 @pytest.fixture

@@ -318,14 +318,14 @@ def test_pairs_are_shared_by_trials():
     from repro.experiments import config
 
     rows = config.load()
-    first, second = rows["1/lstm/4x1,lr=0.1"].cell(), rows["1/lstm/3x2,lr=0.2"].cell()
+    first, second = rows["1/lstm/4x1,lr=0.1"].condition(), rows["1/lstm/3x2,lr=0.2"].condition()
     words = [first.pair(trial).tolist() for trial in range(6)]
     assert words[:3] == words[3:]
     assert len({tuple(w) for w in words}) == 3
     assert words == [second.pair(trial).tolist() for trial in range(6)]
     for same in ({"task.order": "cycle"}, {"task.success": "most active"}):  # what is asked of them makes no others
-        assert words == [rows["1/lstm/4x1,lr=0.1"].cell(overrides=same).pair(trial).tolist() for trial in range(6)]
-    others = rows["1/lstm/4x1,lr=0.1"].cell(overrides={"task.test_apart": False})
+        assert words == [rows["1/lstm/4x1,lr=0.1"].condition(overrides=same).pair(trial).tolist() for trial in range(6)]
+    others = rows["1/lstm/4x1,lr=0.1"].condition(overrides={"task.test_apart": False})
     assert words[0] != others.pair(0).tolist()
 
 

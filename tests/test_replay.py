@@ -35,8 +35,8 @@ def options(changes):
     return [part for key, value in changes.items() for part in ("--set", f"{key}={value}")]
 
 
-def cell_of(row, reading="printed", **more):
-    return config.load()[row].cell(reading, {**SHORT[row], **more})
+def condition_of(row, reading="printed", **more):
+    return config.load()[row].condition(reading, {**SHORT[row], **more})
 
 
 def store_with(folder, *records):
@@ -59,7 +59,7 @@ def asked(row):
 
 @pytest.mark.parametrize("row", SHORT)
 def test_a_trial_that_is_replayed_agrees(plain, tmp_path, row):
-    store_with(tmp_path, ended(cell_of(row), 1))
+    store_with(tmp_path, ended(condition_of(row), 1))
     done = run(tmp_path, *asked(row), "--format", "json")
     lines = json.loads(done.stdout)
     assert {line["same"] for line in lines} == {"yes"}
@@ -70,7 +70,7 @@ def test_a_trial_that_is_replayed_agrees(plain, tmp_path, row):
 
 def test_every_difference_is_named_and_nothing_else(plain, tmp_path):
     row = "3a/guessing/A1,T=100,N=3"
-    record = ended(cell_of(row), 1)
+    record = ended(condition_of(row), 1)
     stage = replace(record.stages[0], mean_squared_error=0.5, steps=record.steps + 1)
     wrong = {
         "weights_digest": "0" * 16,
@@ -93,7 +93,7 @@ def test_every_difference_is_named_and_nothing_else(plain, tmp_path):
 
 def test_a_record_of_other_source_is_said_to_be_one(plain, tmp_path):
     row = "4/lstm/T=100"
-    record = ended(cell_of(row), 1)
+    record = ended(condition_of(row), 1)
     versions = record.versions | {"numba": "0.1"}
     store_with(tmp_path, replace(record, source="feed" * 4, machine=Machine(versions, record.processor)))
     done = run(tmp_path, *asked(row))
@@ -103,9 +103,9 @@ def test_a_record_of_other_source_is_said_to_be_one(plain, tmp_path):
 
 def test_the_record_of_todays_source_is_preferred(plain, tmp_path):
     row = "4/lstm/T=100"
-    record = ended(cell_of(row), 1)
+    record = ended(condition_of(row), 1)
     old = replace(record, source="feed" * 4, weights_digest="0" * 16)
-    crash = crashed(cell_of(row), 1, "gone")
+    crash = crashed(condition_of(row), 1, "gone")
     for order in ((record, old, crash), (old, crash, record)):
         folder = tmp_path / order[0].source
         store_with(folder, *order)
@@ -114,9 +114,9 @@ def test_the_record_of_todays_source_is_preferred(plain, tmp_path):
 
 def test_watching_prints_a_table_or_draws_a_figure(plain, tmp_path):
     row = "4/lstm/T=100"
-    store_with(tmp_path, ended(cell_of(row), 1))
+    store_with(tmp_path, ended(condition_of(row), 1))
     done = run(tmp_path, *asked(row), "--watch", "--sequence", "1", "--format", "json")
-    lines, seen = json.loads(done.stdout), watching.watch(cell_of(row), 1, 1)
+    lines, seen = json.loads(done.stdout), watching.watch(condition_of(row), 1, 1)
     assert [line["output 1"] for line in lines] == [round(float(y), 3) for y in seen.outputs[:, 0]]
     assert lines[-1]["target 1"] == round(float(seen.targets[-1, 0]), 3)
     path = tmp_path / "gates.png"
@@ -136,7 +136,7 @@ def test_watching_prints_a_table_or_draws_a_figure(plain, tmp_path):
 )
 def test_a_sequence_that_is_wrong_is_looked_for(plain, tmp_path, tolerance, number, found):
     row, changes = "4/lstm/T=100", {"stop.tolerance": tolerance}
-    store_with(tmp_path, ended(cell_of(row, **changes), 1))
+    store_with(tmp_path, ended(condition_of(row, **changes), 1))
     asking = [*asked(row), *options(changes), "--watch", "--sequence"]
     alone = run(tmp_path, *asking, str(number), "--format", "csv")
     (said,) = re.findall(rf"^Test (sequence {number}: .*)$", alone.stderr, re.MULTILINE)
@@ -153,8 +153,8 @@ def test_a_sequence_that_is_wrong_is_looked_for(plain, tmp_path, tolerance, numb
 @lru_cache(maxsize=None)
 def at_limit(row, reading="printed", trial=1, seed=0, rate=None):
     """A record of a trial that nobody has run."""
-    cell = config.load()[row].cell(reading, {"learning_rate": rate} if rate else {}, seed)
-    return invented(cell, trial)
+    condition = config.load()[row].condition(reading, {"learning_rate": rate} if rate else {}, seed)
+    return invented(condition, trial)
 
 
 def test_who_asks_for_a_trial_that_is_not_there_is_told_what_is(tmp_path):
@@ -187,6 +187,6 @@ def test_who_asks_for_a_trial_that_is_not_there_is_told_what_is(tmp_path):
     ],
 )
 def test_mistakes_are_explained(tmp_path, arguments, problem):
-    crash = crashed(config.load()["6a/lstm"].cell(), 8, "Traceback\n  line\nout of memory\n")
+    crash = crashed(config.load()["6a/lstm"].condition(), 8, "Traceback\n  line\nout of memory\n")
     store_with(tmp_path, at_limit("6a/lstm"), crash)
     assert problem in run(tmp_path, *arguments, code=2).stderr

@@ -19,16 +19,17 @@ def standings(n: int) -> list[Standing]:
 def play(ends: list[list[float]], rule: Rule) -> list[list[Standing]]:
     """The standings after each round, where the trials of variants end as told."""
     table, rounds = standings(len(ends)), []
-    fate = {one.item.cell.key: mine for one, mine in zip(table, ends, strict=True)}
+    fate = {one.item.condition.key: mine for one, mine in zip(table, ends, strict=True)}
     while not screen.over(table, rule, len(rounds)):
         n = rule.trials(len(rounds) + 1)
         records = {}
         for one in table:
             if not one.out:
-                cell, mine = one.item.cell, fate[one.item.cell.key][:n]
+                condition, mine = one.item.condition, fate[one.item.condition.key][:n]
                 assert len(mine) == n
-                records[cell.key] = [
-                    invented(cell, t, [] if end == inf else [stage("ST3(.1)", int(end))]) for t, end in enumerate(mine)
+                records[condition.key] = [
+                    invented(condition, t, [] if end == inf else [stage("ST3(.1)", int(end))])
+                    for t, end in enumerate(mine)
                 ]
         table = screen.after(table, records, rule, len(rounds) + 1)
         rounds.append(table)
@@ -36,7 +37,7 @@ def play(ends: list[list[float]], rule: Rule) -> list[list[Standing]]:
 
 
 def rates(table: list[Standing]) -> list[float]:
-    return [one.item.cell.settings["learner"]["learning_rate"] for one in table]
+    return [one.item.condition.settings["learner"]["learning_rate"] for one in table]
 
 
 def test_the_worse_half_drops_out_and_the_others_get_twice_the_trials():
@@ -84,8 +85,8 @@ def test_survivors_are_run_to_the_rows_limit_or_that_of_their_variant():
     variants = [sweep.Variant(changes=changes) for changes in ({"stop.max_sequences": 123}, {"learning_rate": 0.1}, {})]
     table = screen.begin(ROW, [*variants, variants[-1]], None, ({"stop.max_sequences": 400}, 1), ({}, 0))
     limit = ROW.setup().stop.max_sequences
-    assert [(one.limit, one.again.cell.settings["stop"]["max_sequences"]) for one in table] == [
+    assert [(one.limit, one.again.condition.settings["stop"]["max_sequences"]) for one in table] == [
         (123, 123), (400, limit), (400, limit),
     ]  # fmt: skip
-    assert {(one.item.cell.seed, one.again.cell.seed) for one in table} == {(1, 0)}
-    assert [one.again.cell.settings["learner"]["learning_rate"] for one in table] == [0.5, 0.1, 0.5]
+    assert {(one.item.condition.seed, one.again.condition.seed) for one in table} == {(1, 0)}
+    assert [one.again.condition.settings["learner"]["learning_rate"] for one in table] == [0.5, 0.1, 0.5]

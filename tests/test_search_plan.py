@@ -17,11 +17,12 @@ PLAN = script["plan"]()
 @pytest.mark.parametrize("screen", PLAN, ids=lambda screen: f"{screen['phase']}, {screen['row']}, {screen['variants']}")
 def test_every_variant_fits_its_row(screen):
     row = config.load()[screen["row"]]
-    cells = [
-        row.cell(one.reading or "printed", one.changes) for one in sweep.read(SEARCH / "variants" / screen["variants"])
+    conditions = [
+        row.condition(one.reading or "printed", one.changes)
+        for one in sweep.read(SEARCH / "variants" / screen["variants"])
     ]
     n_twice = int(row.experiment == "2b" and screen["variants"] == "2ab.toml")  # its end alone is judged as printed
-    assert len({cell.key for cell in cells}) == len(cells) - n_twice > 10
+    assert len({condition.key for condition in conditions}) == len(conditions) - n_twice > 10
     assert 0 < screen["trials"] <= row.trials
     assert screen["phase"] in script["SEEDS"]
     assert 0 not in script["SEEDS"].values()  # the seed of the judged runs is fresh
@@ -47,8 +48,8 @@ def test_what_is_stored_of_it_is_marked():
     store = Store(SEARCH)
     for experiment in store.experiments():
         file = store.stored(experiment)
-        for cell in file.cells:
-            assert all(record.screened for record in file.records(cell.key))
+        for condition in file.conditions:
+            assert all(record.screened for record in file.records(condition.key))
 
 
 def test_every_trial_that_is_planned_and_stored_is_reported(monkeypatch):

@@ -48,7 +48,7 @@ HARMLESS = {
     "the words of an error": ("settings.py", "a squashing range goes from low", "such a range goes from low"),
     "the words of an assertion": ("running/crew.py", "assert trial is not None", 'assert trial is not None, "nobody"'),
     "a type of an argument": ("learners/lstm.py", "lane: int, uniform: Any)", "lane, uniform)"),
-    "a type of a result": ("experiments/cell.py", "(self, trial: int) -> list[np.ndarray]", "(self, trial: int)"),
+    "a type of a result": ("experiments/condition.py", "(self, trial: int) -> list[np.ndarray]", "(self, trial: int)"),
     "a type of a variable": ("learners/lstm.py", "listed: dict[int, float] = {}", "listed = {}"),
     "another task": ("tasks/temporal_order.py", "x + below(stream, lane, 2)", "x + below(stream, lane, 3)"),
     "another learner": ("learners/rtrl.py", "shape = _shape(settings, interface)", "shape = None"),
@@ -77,14 +77,14 @@ HARMFUL = {
         "crew.enlist(lane, waiting.pop())",
         "crew.enlist(lane, waiting.pop(0))",
     ),
-    "the seeds": ("experiments/cell.py", "spawn_key=(trial,)", "spawn_key=(trial + 1,)"),
+    "the seeds": ("experiments/condition.py", "spawn_key=(trial,)", "spawn_key=(trial + 1,)"),
     "the order of streams": (
-        "experiments/cell.py",
+        "experiments/condition.py",
         "for stream in root.spawn(3)",
         "for stream in reversed(root.spawn(3))",
     ),
-    "the seeds of pairs": ("experiments/cell.py", 'trial % task["pairs"]', 'trial // task["pairs"]'),
-    "what an identity leaves out": ("experiments/cell.py", 'name != "max_sequences"', 'name != "window"'),
+    "the seeds of pairs": ("experiments/condition.py", 'trial % task["pairs"]', 'trial // task["pairs"]'),
+    "what an identity leaves out": ("experiments/condition.py", 'name != "max_sequences"', 'name != "window"'),
     "a default of the stop rule": ("experiments/stop.py", "window: int = Field(1,", "window: int = Field(2,"),
     "a default of a stage": (
         "experiments/stop.py",
@@ -196,7 +196,7 @@ def test_kernel_digest_sees_every_byte(package):
 def test_the_digest_is_of_what_the_process_began_with_and_a_later_edit_is_found(package):
     """A process that goes on must not stamp its bits with a source that it has not read, nor run what it half knows."""
     script = (
-        "from pathlib import Path\nfrom conftest import small_cell\n"
+        "from pathlib import Path\nfrom conftest import small_condition\n"
         "from repro.records import source\nfrom repro.running import crew\n"
         "before = source.numerical_digest('lstm', 'adding')\n"
         "assert source.edited('lstm', 'adding') == []\n"
@@ -206,7 +206,7 @@ def test_the_digest_is_of_what_the_process_began_with_and_a_later_edit_is_found(
         "assert source.numerical_digest('lstm', 'adding') == before\n"
         "assert source.edited('lstm', 'adding') == ['kernels/lstm_truncated.py']\n"
         "assert source.edited('elman', 'reber') == []\n"
-        "try:\n    next(crew.run(small_cell(), [0], 1))\nexcept RuntimeError as error:\n    print(error)\n"
+        "try:\n    next(crew.run(small_condition(), [0], 1))\nexcept RuntimeError as error:\n    print(error)\n"
     )
     shutil.copytree(source.PACKAGE.parent / "configs", package.parent / "configs")
     path = f"{package.parent}{os.pathsep}{Path(__file__).parent}"

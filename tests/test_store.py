@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import small_cell
+from conftest import small_condition
 from invented import invented, old_line, record
 from msgspec.structs import replace
 
@@ -62,27 +62,27 @@ def test_old_lines_are_read_and_new_ones_may_follow(tmp_path):
     store.path("4").write_text("".join(old_line(record(trial)) + "\n" for trial in range(3)))
     store.append(record(3))
     assert store.read("4") == [record(trial) for trial in range(4)]
-    assert [cell.key for cell in store.stored("4").cells] == [small_cell().key]
+    assert [condition.key for condition in store.stored("4").conditions] == [small_condition().key]
 
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_an_old_file_tells_its_conditions_whatever_there_is_of_them(tmp_path, n):
     store = Store(tmp_path)
     store.path("4").write_text("".join(old_line(record(trial)) + "\n" for trial in range(n)))
-    assert store.stored("4").cells == [small_cell()]
+    assert store.stored("4").conditions == [small_condition()]
 
 
 def test_what_nobody_can_ask_for_is_said_at_once(tmp_path):
-    """Trials of a condition that does not hold together have no cell by which a view could come upon them."""
+    """Trials of a condition that does not hold together have no condition by which a view could come upon them."""
     store = Store(tmp_path)
     for trial in range(13):
         store.append(record(trial))
-    store.append(invented(small_cell(**{"learner.learning_rate": 0.1}), 0))
+    store.append(invented(small_condition(**{"learner.learning_rate": 0.1}), 0))
     text = store.path("4").read_text()
     store.path("4").write_text(text.replace('"learning_rate":0.5', '"learning_rate":0.25'))
     with pytest.warns(UncountedWarning) as said:
         stored = store.stored("4")
-    assert [cell.settings["learner"]["learning_rate"] for cell in stored.cells] == [0.1]
+    assert [condition.settings["learner"]["learning_rate"] for condition in stored.conditions] == [0.1]
     assert len(said) == 11
     assert "4.jsonl:3: trial 0 of " in str(said[0].message)
     assert str(said[-1].message) == f"{store.path('4')}: and 3 more that are not counted"
@@ -105,14 +105,14 @@ def test_a_folder_of_old_files_is_rewritten_with_nothing_lost(tmp_path):
 
 
 def test_only_the_conditions_that_are_asked_for_are_read(tmp_path, monkeypatch):
-    store, others = Store(tmp_path), [small_cell(**{"learner.learning_rate": rate}) for rate in (0.1, 0.2)]
-    for cell in (*others, small_cell()):
-        store.append(invented(cell, 0))
+    store, others = Store(tmp_path), [small_condition(**{"learner.learning_rate": rate}) for rate in (0.1, 0.2)]
+    for condition in (*others, small_condition()):
+        store.append(invented(condition, 0))
     stored, read = store.stored("4"), []
     reader = jsonl.reader
     monkeypatch.setattr(jsonl, "reader", lambda *shared: lambda line: read.append(line) or reader(*shared)(line))
-    assert [cell.settings["learner"]["learning_rate"] for cell in stored.cells] == [0.1, 0.2, 0.5]
-    assert [stored.n_lines(cell.key) for cell in stored.cells] == [1, 1, 1]
+    assert [condition.settings["learner"]["learning_rate"] for condition in stored.conditions] == [0.1, 0.2, 0.5]
+    assert [stored.n_lines(condition.key) for condition in stored.conditions] == [1, 1, 1]
     assert read == []
     for _ in range(2):
         assert len(stored.records(others[1].key)) == 1

@@ -94,25 +94,25 @@ def test_a_file_has_named_variants_and_all_that_is_wrong_is_said(tmp_path):
 
 def planned(tmp_path, variants, *patterns, **more):
     items = wanted.items(select(patterns, config.load()), variants=variants, **more)
-    return [(item.label, item.cell.key, item.n_trials) for item in planning.plan(items, Store(tmp_path)).items]
+    return [(item.label, item.condition.key, item.n_trials) for item in planning.plan(items, Store(tmp_path)).items]
 
 
-def test_a_sweep_runs_the_cells_that_set_and_reading_would_run(tmp_path):
+def test_a_sweep_runs_the_conditions_that_set_and_reading_would_run(tmp_path):
     (tmp_path / "s.toml").write_text(FILE)
     variants = sweep.together(sweep.read(tmp_path / "s.toml"), sweep.grid(["stop.max_sequences=100,200"]))
     row = config.load()["6a/lstm"]
     names = ["plain-and-fast, max_sequences=100", "plain-and-fast, max_sequences=200",
              "small, max_sequences=100", "small, max_sequences=200"]  # fmt: skip
     settings = [("plain-error", {"learning_rate": 1.0}), ("printed", {"learner.size": 1, "init": 0.2})]
-    cells = [row.cell(r, {**changes, "stop.max_sequences": n}).key for r, changes in settings for n in (100, 200)]
+    keys = [row.condition(r, {**changes, "stop.max_sequences": n}).key for r, changes in settings for n in (100, 200)]
     found = planned(tmp_path, variants, "6a/lstm", trials=3)
-    assert found == [(f"6a/lstm ({name})", key, 3) for name, key in zip(names, cells, strict=True)]
+    assert found == [(f"6a/lstm ({name})", key, 3) for name, key in zip(names, keys, strict=True)]
 
 
 def test_variants_that_are_the_same_are_run_once(tmp_path):
     points = sweep.grid(["learning_rate=0.5,0.1,0.10"])  # the first is the row itself
     assert len(planned(tmp_path, points, "6a/lstm")) == 2
-    assert planned(tmp_path, points[:1], "6a/lstm")[0][1] == config.load()["6a/lstm"].cell().key
+    assert planned(tmp_path, points[:1], "6a/lstm")[0][1] == config.load()["6a/lstm"].condition().key
 
 
 def test_of_several_rows_each_has_each_variant(tmp_path):

@@ -77,9 +77,9 @@ def test_what_is_not_finished_says_so(store):
 
 
 def test_trials_beyond_the_papers_number_are_no_other_records(store):
-    cell = config.load()["6a/lstm"].cell()
+    condition = config.load()["6a/lstm"].condition()
     for trial in (20, 21):
-        store.append(invented(cell, trial))
+        store.append(invented(condition, trial))
     (line,) = lines(store, "6a/lstm")
     assert (line.measured.n, line.n_other) == (20, 0)
 
@@ -145,9 +145,9 @@ def test_a_note_about_several_rows_comes_once(store):
 
 
 def test_facts_of_nets_are_told(store):
-    cell = config.load()["6a/bptt"].cell()
+    condition = config.load()["6a/bptt"].condition()
     for trial, facts in enumerate([{"guesses": 3}, {"guesses": 6}, {}]):
-        store.append(invented(cell, trial, [stage("ST3(.1)", 10)] if facts else [], facts=facts))
+        store.append(invented(condition, trial, [stage("ST3(.1)", 10)] if facts else [], facts=facts))
     (line,) = lines(store, "6a/bptt")
     assert line.measured.facts == {"guesses": 4.5}
     assert "6a/bptt, printed: guesses: 4.5, the mean of the trials that succeeded." in table_view.render([line], "text")

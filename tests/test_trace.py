@@ -13,7 +13,7 @@ from math import fsum, inf, nan
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import made_cell, result
+from conftest import made_condition, result
 from sequences import without_jit
 
 from repro.commands.main import main
@@ -38,10 +38,10 @@ NET = {"name": "lstm", "blocks": 1, "size": 2, "biased": "all", "init": 0.1, "le
 REBER = {"name": "reber", "training_strings": 4, "test_strings": 2, "pairs": 2, "order": "cycle"}
 GROWING = {"name": "cascade", "epoch": 4, "candidates": 2, "max_units": 2, "output_epochs": 2, "candidate_epochs": 3}
 CHUNKER = {"name": "chunker", "hidden": 1, "failure": 0.3, "init": 0.5, "learning_rate": 0.5}
-CELLS = {
-    "lstm": made_cell({"name": "adding", "operation": "sum", "length": 20}, NET, STOP),
-    "cascade": made_cell(REBER, GROWING, STOP),
-    "chunker": made_cell({"name": "long_lag", "kind": "fixed", "p": 5}, CHUNKER, STOP),
+CONDITIONS = {
+    "lstm": made_condition({"name": "adding", "operation": "sum", "length": 20}, NET, STOP),
+    "cascade": made_condition(REBER, GROWING, STOP),
+    "chunker": made_condition({"name": "long_lag", "kind": "fixed", "p": 5}, CHUNKER, STOP),
 }
 CHANGES = {"task.length": 20, "stop.window": 4, "stop.test_sequences": 2}  # of the row that is compiled
 
@@ -118,13 +118,13 @@ def test_errors_have_six_digits():
 # -------------------------------------------------------------------------------------------------------- whole trials
 
 
-def ended(cell, trials, width, traced=True):
-    return {e.trial: e for e in crew.run(cell, trials, width, traced) if isinstance(e, Record)}
+def ended(condition, trials, width, traced=True):
+    return {e.trial: e for e in crew.run(condition, trials, width, traced) if isinstance(e, Record)}
 
 
-def errors_of(cell, trial, width):
+def errors_of(condition, trial, width):
     """The error of every training sequence, as the stop rule books it: looked up after each time step."""
-    team = crew.Crew(cell, width, traced=True)
+    team = crew.Crew(condition, width, traced=True)
     team.enlist(0, trial)
     errors = []
     while not team.ended():
@@ -149,13 +149,13 @@ def plain(monkeypatch):
 @pytest.mark.parametrize(("name", "widths"), [("lstm", (1, 4, 8)), ("cascade", (2,)), ("chunker", (2,))])
 def test_the_trace_is_right_and_the_trial_what_it_was(plain, name, widths):
     """Fewer lanes than trials, too: lanes are refilled."""
-    cell = CELLS[name]
-    before = ended(cell, range(3), 4, traced=False)
-    expected = [obvious(errors_of(cell, trial, 1), FEW) for trial in range(3)]
+    condition = CONDITIONS[name]
+    before = ended(condition, range(3), 4, traced=False)
+    expected = [obvious(errors_of(condition, trial, 1), FEW) for trial in range(3)]
     assert [points[-1][0] for points in expected] == [39] * 3
     assert expected[0][0][0] == 8
     for width in widths:
-        found = ended(cell, [2, 1, 0], width)
+        found = ended(condition, [2, 1, 0], width)
         for trial in range(3):
             assert without_trace(found[trial]) == result(before[trial])
             close(found[trial].trace, expected[trial])
@@ -164,7 +164,7 @@ def test_the_trace_is_right_and_the_trial_what_it_was(plain, name, widths):
 
 
 def test_a_crew_that_is_narrowed_takes_its_traces_along(plain):
-    team = crew.Crew(CELLS["lstm"], 8, traced=True)
+    team = crew.Crew(CONDITIONS["lstm"], 8, traced=True)
     for trial in range(2):
         team.enlist(2 * trial + 3, trial)
     team.advance(400)
@@ -175,14 +175,14 @@ def test_a_crew_that_is_narrowed_takes_its_traces_along(plain):
         team.advance(50)
         found |= {team.trials[lane]: team.dismiss(lane) for lane in team.ended()}
     for trial in range(2):
-        close(found[trial].trace, obvious(errors_of(CELLS["lstm"], trial, 1), FEW))
+        close(found[trial].trace, obvious(errors_of(CONDITIONS["lstm"], trial, 1), FEW))
 
 
 def test_a_net_that_diverges_has_a_trace_that_is_valid_json(plain):
     net = {**NET, "output": "linear", "h": "identity", "learning_rate": 1000.0}
-    cell = made_cell({"name": "adding", "operation": "sum", "length": 20}, net, STOP)
+    condition = made_condition({"name": "adding", "operation": "sum", "length": 20}, net, STOP)
     with np.errstate(all="ignore"):
-        (record,) = ended(cell, [0], 1).values()
+        (record,) = ended(condition, [0], 1).values()
     assert record.outcome == "diverged"
     assert record.trace[-1] == (record.sequences, None)
     text = jsonl.written(record)[""]
@@ -190,26 +190,26 @@ def test_a_net_that_diverges_has_a_trace_that_is_valid_json(plain):
     assert json.loads(text)["trace"][-1] == [record.sequences, None]
 
 
-def compiled_cell(n=300):
-    return config.load()["4/lstm/T=100"].cell(overrides={**CHANGES, "stop.max_sequences": n})
+def compiled_condition(n=300):
+    return config.load()["4/lstm/T=100"].condition(overrides={**CHANGES, "stop.max_sequences": n})
 
 
 def test_compiled_trials_have_the_same_trace_and_stay_what_they_were():
-    cell = compiled_cell()
-    before, found = ended(cell, range(5), 4, traced=False), ended(cell, range(5), 4)
+    condition = compiled_condition()
+    before, found = ended(condition, range(5), 4, traced=False), ended(condition, range(5), 4)
     for trial, record in found.items():
         assert without_trace(record) == result(before[trial])
     assert max(len(record.trace) for record in found.values()) > 65
     for trial in (0, 4):
-        close(found[trial].trace, obvious(errors_of(cell, trial, 4)))
+        close(found[trial].trace, obvious(errors_of(condition, trial, 4)))
 
 
 @pytest.mark.parametrize("name", ["cascade", "chunker"])
 def test_nets_with_more_in_them_can_be_compiled_with_a_trace(name):
-    cell = CELLS[name]
-    module, task = (import_module(f"repro.{kind}s.{cell.settings[kind]['name']}") for kind in ("learner", "task"))
-    settings = module.Settings.model_validate(cell.settings["learner"])
-    face = task.interface(task.Settings.model_validate(cell.settings["task"]))
+    condition = CONDITIONS[name]
+    module, task = (import_module(f"repro.{kind}s.{condition.settings[kind]['name']}") for kind in ("learner", "task"))
+    settings = module.Settings.model_validate(condition.settings["learner"])
+    face = task.interface(task.Settings.model_validate(condition.settings["task"]))
     traced = trace.build(module.build(settings, face, 2)).settle
 
     def end(net, lane, mean_error):
@@ -227,11 +227,11 @@ def lost_once(job):
     if job.attempt == 1:
         raise ZeroDivisionError
     assert job.trace
-    return iter([engine.Ended(job, engine.crashed(job.cell, trial, "second")) for trial in job.trials])
+    return iter([engine.Ended(job, engine.crashed(job.condition, trial, "second")) for trial in job.trials])
 
 
 def test_a_job_that_is_run_again_is_still_to_be_traced():
-    events = list(engine.local([engine.Job(CELLS["lstm"], (2,), 1, trace=True)], 1, lost_once))
+    events = list(engine.local([engine.Job(CONDITIONS["lstm"], (2,), 1, trace=True)], 1, lost_once))
     assert [event.record.error for event in events if isinstance(event, engine.Ended)] == ["second"]
 
 
@@ -245,11 +245,11 @@ def test_only_trials_without_trace_are_run_for_one(tmp_path):
         items = wanted.items([(config.load()["4/lstm/T=100"], None)], trials=4, overrides=changes)
         plan = planning.plan(items, store, traced)
         assert all(job.trace == traced for job in campaign.jobs(plan, 2))
-        return plan.missing[items[0].cell.key]
+        return plan.missing[items[0].condition.key]
 
     assert missing(False) == missing(True) == (0, 1, 2, 3)
     for trials, traced in (([0, 1], False), ([1, 2], True)):
-        for record in ended(compiled_cell(3), trials, 4, traced).values():
+        for record in ended(compiled_condition(3), trials, 4, traced).values():
             store.append(record)
     assert missing(False) == (3,)
     assert missing(True) == (0, 3)

@@ -24,7 +24,7 @@ ROW = "6a/lstm"
 def store(tmp_path) -> Store:
     """Trials of all kinds: the row's own, another rate, another seed, screened, stale, crashed, run twice."""
     store, row = Store(tmp_path), config.load()[ROW]
-    own, other = row.cell(), row.cell("plain-error", {"learning_rate": 0.1, "task.length": [105, 120]}, 7)
+    own, other = row.condition(), row.condition("plain-error", {"learning_rate": 0.1, "task.length": [105, 120]}, 7)
     passed = [stage("ST3(.1)", 30_000, 2)]
     for trial in range(3):
         store.append(invented(own, trial, passed))
@@ -33,7 +33,7 @@ def store(tmp_path) -> Store:
     store.append(crashed(own, 4, "gone, with a comma\nand a line"))
     store.append(invented(own, 5))
     store.append(replace(invented(other, 0, passed), screened=True))
-    two = config.load()["5/lstm"].cell()
+    two = config.load()["5/lstm"].condition()
     store.append(invented(two, 0, [stage("n_seq=140", 500_000), stage("n_seq=13", 900_000)]))
     return store
 

@@ -11,9 +11,9 @@ from typing import Any
 import golden
 import numpy as np
 import pytest
-from conftest import made_cell, result, small_cell
+from conftest import made_condition, result, small_condition
 
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.kernels import driver
 from repro.records import jsonl, source
 from repro.records.trial import Record
@@ -27,16 +27,16 @@ def ended(events: Any) -> Records:
     return {event.trial: result(event) for event in events if isinstance(event, Record)}
 
 
-def records(cell: Cell, trials: Any = TRIALS, width: int | None = None) -> Records:
-    return ended(crew.run(cell, trials, width))
+def records(condition: Condition, trials: Any = TRIALS, width: int | None = None) -> Records:
+    return ended(crew.run(condition, trials, width))
 
 
-# ------------------------------------------------------------------------------------- one cell, in all circumstances
+# -------------------------------------------------------------------------------- one condition, in all circumstances
 
 
 @pytest.fixture(scope="module")
 def expected() -> Records:
-    return records(small_cell(), width=8)
+    return records(small_condition(), width=8)
 
 
 def test_the_small_trials_show_all_that_can_happen(expected):
@@ -47,11 +47,11 @@ def test_the_small_trials_show_all_that_can_happen(expected):
 
 @pytest.mark.parametrize("width", [1, 16, 32])
 def test_lanes_do_not_matter(expected, width):
-    assert records(small_cell(), width=width) == expected
+    assert records(small_condition(), width=width) == expected
 
 
 def test_order_and_refills_do_not_matter(expected):
-    assert records(small_cell(), trials=[5, 0, 3, 1, 4, 2], width=1) == expected
+    assert records(small_condition(), trials=[5, 0, 3, 1, 4, 2], width=1) == expected
 
 
 def dismissed(team: crew.Crew, ticks: int) -> Records:
@@ -68,7 +68,7 @@ def dismissed(team: crew.Crew, ticks: int) -> Records:
 
 @pytest.mark.parametrize("ticks", [1, 7, 64])
 def test_where_the_loop_returns_does_not_matter(expected, ticks):
-    team = crew.Crew(small_cell(), 8)
+    team = crew.Crew(small_condition(), 8)
     for lane in TRIALS:
         team.enlist(lane, lane)
     assert dismissed(team, ticks) == expected
@@ -76,7 +76,7 @@ def test_where_the_loop_returns_does_not_matter(expected, ticks):
 
 @pytest.mark.parametrize("ticks", [1, 150, 333])
 def test_moving_to_a_narrower_crew_does_not_matter(expected, ticks):
-    team = crew.Crew(small_cell(), 8)
+    team = crew.Crew(small_condition(), 8)
     for trial in range(2):
         team.enlist(trial + 3, trial)
     team.advance(ticks)
@@ -90,30 +90,30 @@ def test_a_crew_that_idles_moves_on_by_itself(monkeypatch, expected):
     widths = []
     narrowed = crew.Crew.narrowed
     monkeypatch.setattr(crew.Crew, "narrowed", lambda self, width: widths.append(width) or narrowed(self, width))
-    assert records(small_cell(), width=8) == expected
+    assert records(small_condition(), width=8) == expected
     assert widths
 
 
 def test_workers_do_not_matter(expected):
-    cell = small_cell()
+    condition = small_condition()
     for n in (1, 2):
-        jobs = [engine.Job(cell, tuple(TRIALS)[k::n], 8) for k in range(n)]
+        jobs = [engine.Job(condition, tuple(TRIALS)[k::n], 8) for k in range(n)]
         found = {e.record.trial: result(e.record) for e in engine.local(jobs, n) if isinstance(e, engine.Ended)}
         assert found == expected
 
 
 def test_interrupted_and_resumed(expected):
     """What was running when a run was stopped is run again from its start."""
-    cell = small_cell()
-    events = (e for e in crew.run(cell, TRIALS, 8) if isinstance(e, Record))
+    condition = small_condition()
+    events = (e for e in crew.run(condition, TRIALS, 8) if isinstance(e, Record))
     first = ended(islice(events, 2))
     events.close()
-    assert first | records(cell, [t for t in TRIALS if t not in first], width=8) == expected
+    assert first | records(condition, [t for t in TRIALS if t not in first], width=8) == expected
 
 
 def test_a_larger_limit_repeats_the_shorter_trial():
-    short = records(small_cell(**{"stop.max_sequences": 6}), width=8)
-    long = records(small_cell(**{"stop.max_sequences": 30}), width=8)
+    short = records(small_condition(**{"stop.max_sequences": 6}), width=8)
+    long = records(small_condition(**{"stop.max_sequences": 30}), width=8)
     solved = [t for t in TRIALS if short[t]["outcome"] == "solved"]
     assert any(short[t]["outcome"] == "limit" for t in TRIALS)
     for trial in solved:
@@ -143,7 +143,8 @@ CASES = {name: golden.CASES[name] for name in WIDTHS}
 
 def in_a_process(script: str, *arguments: Any, **environment: str) -> Any:
     """What a script prints, as JSON. It finds its arguments in ``arguments``."""
-    imports = "import json, sys\nfrom conftest import made_cell, result, small_cell\nfrom repro.running import crew\n"
+    imports = "import json, sys\nfrom conftest import made_condition, result, small_condition\n"
+    imports += "from repro.running import crew\n"
     start = "from repro.records.trial import Record\narguments = json.loads(sys.argv[1])\n"
     ended = "def ended(events):\n    return [result(event) for event in events if isinstance(event, Record)]\n"
     path = os.pathsep.join(map(str, (Path(__file__).parent, source.PACKAGE.parent)))
@@ -165,8 +166,8 @@ PLAIN_TRIALS = range(4)
 
 # Trials 0 to 2 run side by side, move to a narrower crew, and to another one; trial 3 comes when a lane is free.
 PLAIN = """
-def moved(cell):
-    team, found = crew.Crew(cell, 8), []
+def moved(condition):
+    team, found = crew.Crew(condition, 8), []
     for lane, trial in ((6, 0), (3, 1), (4, 2)):
         team.enlist(lane, trial)
     for ticks in (61, 90):
@@ -185,7 +186,7 @@ def moved(cell):
             if team.book.mode[lane] in crew._OUTCOMES:
                 found.append(result(team.dismiss(lane)))
     return sorted(found, key=lambda record: record["trial"])
-print(json.dumps({name: moved(made_cell(*groups)) for name, groups in arguments[0].items()}))
+print(json.dumps({name: moved(made_condition(*groups)) for name, groups in arguments[0].items()}))
 """
 
 
@@ -214,12 +215,12 @@ def test_compiled_and_plain_trials_agree_bit_for_bit(plain, name):
     """The compiled ones in another number of lanes, of which all are in use, and in another order."""
     width = WIDTHS[name]
     trials = list(reversed(range(max(width, len(PLAIN_TRIALS)) + 1)))
-    found = records(golden.cell_of(CASES[name]), trials, width)
+    found = records(golden.condition_of(CASES[name]), trials, width)
     assert as_json({trial: found[trial] for trial in PLAIN_TRIALS}) == plain[name]
 
 
 COMPILED = """
-found = {name: ended(crew.run(made_cell(*groups), range(4), 4)) for name, groups in arguments[0].items()}
+found = {name: ended(crew.run(made_condition(*groups), range(4), 4)) for name, groups in arguments[0].items()}
 print(json.dumps({name: sorted(some, key=lambda record: record["trial"]) for name, some in found.items()}))
 """
 
@@ -242,7 +243,7 @@ def test_the_processor_does_not_matter(tmp_path, plain, names, environment):
 
 @pytest.mark.parametrize("ticks", [1, 7])
 def test_where_the_loop_returns_does_not_matter_in_exams(plain, ticks):
-    team = crew.Crew(golden.cell_of(CASES["lstm, reber"]), 8)
+    team = crew.Crew(golden.condition_of(CASES["lstm, reber"]), 8)
     for trial in PLAIN_TRIALS:
         team.enlist(7 - trial, trial)
     assert as_json(dismissed(team, ticks)) == plain["lstm, reber"]
@@ -269,7 +270,7 @@ def test_kernels_from_disk_and_fresh_ones_do_not_mix(stored, plain, fresh):
 
 NARROWED = """
 crew._PATIENCE_S, crew._SLICE_S = 0.0, 1e-4
-print(json.dumps(ended(crew.run(small_cell(), range(arguments[0]), arguments[1]))))
+print(json.dumps(ended(crew.run(small_condition(), range(arguments[0]), arguments[1]))))
 """
 
 
@@ -306,7 +307,7 @@ def test_divergence_is_a_failure_and_is_found():
     """Overflow must end in `diverged`, never in success, though NaN passes tests that are written the wrong way."""
     task, learner, stop = CASES["lstm, multiplication, linear"]
     lax = {**stop, "tolerance": 1e300, "window": 200, "max_sequences": 3000}
-    wild = made_cell(task, {**learner, "learning_rate": 900.0, "init": 50.0}, lax)
+    wild = made_condition(task, {**learner, "learning_rate": 900.0, "init": 50.0}, lax)
     found = [e for e in crew.run(wild, range(4), 4) if isinstance(e, Record)]
     assert {r.outcome for r in found} == {"diverged"}
     assert all(r.sequences < 3000 and r.stages == () for r in found)
@@ -316,7 +317,7 @@ def test_divergence_is_a_failure_and_is_found():
 
 
 def test_a_stage_without_exam_and_test_has_no_figures():
-    found = records(small_cell(**{"stop.test_sequences": 0}), width=8)
+    found = records(small_condition(**{"stop.test_sequences": 0}), width=8)
     stages = [stage for record in found.values() for stage in record["stages"]]
     assert stages
     for stage in stages:
@@ -326,28 +327,30 @@ def test_a_stage_without_exam_and_test_has_no_figures():
 
 def test_streams_differ_by_what_they_are_for_and_by_trial_row_settings_and_seed():
     task, learner, stop = CASES["lstm, reber"]
-    cells = [
-        made_cell(task, learner, stop),
-        made_cell(task, learner, stop, seed=1),
-        made_cell(task, learner, stop, row="made/otherwise"),
-        made_cell({**task, "order": "cycle"}, learner, stop),
-        made_cell({**task, "test_strings": 5}, learner, stop),
-        made_cell(task, {**learner, "learning_rate": 0.25}, stop),
-        made_cell(task, learner, {**stop, "tolerance": 0.25}),
+    conditions = [
+        made_condition(task, learner, stop),
+        made_condition(task, learner, stop, seed=1),
+        made_condition(task, learner, stop, row="made/otherwise"),
+        made_condition({**task, "order": "cycle"}, learner, stop),
+        made_condition({**task, "test_strings": 5}, learner, stop),
+        made_condition(task, {**learner, "learning_rate": 0.25}, stop),
+        made_condition(task, learner, {**stop, "tolerance": 0.25}),
     ]
-    streams = [stream.tobytes() for cell in cells for trial in range(5) for stream in cell.streams(trial)]
-    pairs = [pair.tobytes() for cell in cells for pair in map(cell.pair, range(2))]
+    streams = [
+        stream.tobytes() for condition in conditions for trial in range(5) for stream in condition.streams(trial)
+    ]
+    pairs = [pair.tobytes() for condition in conditions for pair in map(condition.pair, range(2))]
     assert len(set(streams)) == len(streams) == 7 * 5 * 3
     assert not set(streams) & set(pairs)
 
 
 def test_a_larger_limit_changes_no_stream():
     task, learner, stop = CASES["lstm, reber"]
-    cells = [made_cell(task, learner, {**stop, "max_sequences": n}) for n in (24, 25)]
+    conditions = [made_condition(task, learner, {**stop, "max_sequences": n}) for n in (24, 25)]
     for trial in range(3):
-        short, long = (cell.streams(trial) for cell in cells)
+        short, long = (condition.streams(trial) for condition in conditions)
         assert np.array_equal(short, long)
-        assert np.array_equal(cells[0].pair(trial), cells[1].pair(trial))
+        assert np.array_equal(conditions[0].pair(trial), conditions[1].pair(trial))
 
 
 # ---------------------------------------------------------------------------------- pairs of training and test set
@@ -356,38 +359,40 @@ def test_a_larger_limit_changes_no_stream():
 def test_pairs_follow_from_task_seed_and_number_alone():
     task, learner, stop = CASES["lstm, reber"]
     task = {**task, "pairs": 3}
-    cell = made_cell(task, learner, stop)
-    words = [cell.pair(trial).tolist() for trial in range(9)]
+    condition = made_condition(task, learner, stop)
+    words = [condition.pair(trial).tolist() for trial in range(9)]
     assert words[:3] * 3 == words
     assert len({tuple(one) for one in words}) == 3
     others = [
-        made_cell(task, {**learner, "blocks": 4, "output_gate_bias": "random"}, stop),
-        made_cell(task, learner, {**stop, "exam_every": 9}),
-        made_cell(task, learner, stop, row="made/otherwise"),
-        made_cell({**task, "order": "cycle"}, learner, stop),
-        Cell(cell.experiment, cell.row, "other", cell.settings, cell.identity),
+        made_condition(task, {**learner, "blocks": 4, "output_gate_bias": "random"}, stop),
+        made_condition(task, learner, {**stop, "exam_every": 9}),
+        made_condition(task, learner, stop, row="made/otherwise"),
+        made_condition({**task, "order": "cycle"}, learner, stop),
+        Condition(condition.experiment, condition.row, "other", condition.settings, condition.identity),
     ]
     for other in others:
         assert [other.pair(trial).tolist() for trial in range(9)] == words
-        assert other.key != cell.key
+        assert other.key != condition.key
     for other in (
-        made_cell(task, learner, stop, seed=1),
-        made_cell({**task, "training_strings": 7}, learner, stop),
-        made_cell({**task, "pairs": 4}, learner, stop),
+        made_condition(task, learner, stop, seed=1),
+        made_condition({**task, "training_strings": 7}, learner, stop),
+        made_condition({**task, "pairs": 4}, learner, stop),
     ):
         assert not {tuple(other.pair(trial)) for trial in range(9)} & {tuple(one) for one in words}
 
 
 def test_tasks_without_pairs_have_none():
-    assert golden.cell_of(CASES["lstm, adding"]).pair(0) is None
+    assert golden.condition_of(CASES["lstm, adding"]).pair(0) is None
 
 
 def test_trials_of_a_pair_meet_the_same_strings_whatever_learns_them_and_in_whichever_lane(monkeypatch):
     monkeypatch.setattr(crew, "kept", lambda _: lambda *_: 0)  # nothing is compiled
     task, learner, stop = CASES["lstm, reber"]
     teams = [
-        crew.Crew(made_cell(task, learner, stop), 4),
-        crew.Crew(made_cell(task, {**learner, "gradient": "full", "update": "sequence"}, stop, row="made/other"), 8),
+        crew.Crew(made_condition(task, learner, stop), 4),
+        crew.Crew(
+            made_condition(task, {**learner, "gradient": "full", "update": "sequence"}, stop, row="made/other"), 8
+        ),
     ]
     strings: dict[int, set[bytes]] = {0: set(), 1: set()}
     for team, trials in zip(teams, ({0: 3, 1: 0, 3: 4}, {7: 5, 2: 2, 4: 1}), strict=True):
@@ -404,7 +409,7 @@ def test_trials_of_a_pair_meet_the_same_strings_whatever_learns_them_and_in_whic
 def test_a_lane_is_free_of_the_trial_before(monkeypatch, name):
     """All that a trial is made of is there again when its lane gets the same trial after another one."""
     monkeypatch.setattr(crew, "kept", lambda _: lambda *_: 0)  # nothing is compiled
-    team = crew.Crew(golden.cell_of(CASES[name]), 2)
+    team = crew.Crew(golden.condition_of(CASES[name]), 2)
 
     def content() -> list[Any]:
         found = [field[1].tolist() for field in team.book]

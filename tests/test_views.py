@@ -18,11 +18,13 @@ ROW = "6a/lstm"
 
 def fill(store: Store, n: int, reading: str = "printed", seed: int = 0, row: str = ROW, **changes: object) -> None:
     """Trials of a row, all solved, after as many thousand sequences as the learning rate has tenths."""
-    cell = config.load()[row].cell(reading, {key.replace("__", "."): value for key, value in changes.items()}, seed)
-    after = int(10_000 * cell.settings["learner"]["learning_rate"])
-    name = cell.settings["stop"]["stages"][0]["name"]
+    condition = config.load()[row].condition(
+        reading, {key.replace("__", "."): value for key, value in changes.items()}, seed
+    )
+    after = int(10_000 * condition.settings["learner"]["learning_rate"])
+    name = condition.settings["stop"]["stages"][0]["name"]
     for trial in range(n):
-        store.append(invented(cell, trial, [stage(name, after + trial)]))
+        store.append(invented(condition, trial, [stage(name, after + trial)]))
 
 
 def lines(store: Store, view: View, *patterns: str) -> list[tuple[str, int, int]]:
@@ -82,30 +84,30 @@ def test_rows_without_such_a_setting_are_left_out_and_it_is_an_error_if_all_are(
 def test_screened_trials_are_in_no_line(tmp_path):
     from msgspec.structs import replace
 
-    store, cell = Store(tmp_path), config.load()[ROW].cell()
+    store, condition = Store(tmp_path), config.load()[ROW].condition()
     for trial in range(4):
-        store.append(replace(invented(cell, trial, [stage("ST3(.1)", 30_000)]), screened=trial > 0))
+        store.append(replace(invented(condition, trial, [stage("ST3(.1)", 30_000)]), screened=trial > 0))
     assert lines(store, views.USUAL) == [("printed", 1, 20)]
-    store.append(invented(cell, 2, [stage("ST3(.1)", 30_000)]))
+    store.append(invented(condition, 2, [stage("ST3(.1)", 30_000)]))
     assert lines(store, views.USUAL) == [("printed", 2, 20)]
-    store.append(replace(invented(cell, 0, [stage("ST3(.1)", 30_000)]), screened=True))
+    store.append(replace(invented(condition, 0, [stage("ST3(.1)", 30_000)]), screened=True))
     assert lines(store, views.USUAL) == [("printed", 2, 20)]  # what counted still does
 
 
-def test_the_command_that_a_line_names_makes_its_cell():
+def test_the_command_that_a_line_names_makes_its_condition():
     rows = config.load()
     changes = {"learning_rate": 0.25, "stop.max_sequences": 7, "task.length": [105, 120]}
-    cell = rows[ROW].cell("plain-error", changes, 3)
+    condition = rows[ROW].condition("plain-error", changes, 3)
     import shlex
 
-    words = shlex.split(views.run(cell, rows[ROW]))
+    words = shlex.split(views.run(condition, rows[ROW]))
     assert words[:3] == ["repro", "run", ROW]
     options = list(zip(words[3::2], words[4::2], strict=True))
     from repro.experiments.selection import parse_override
 
     overrides = dict(parse_override(value) for name, value in options if name == "--set")
     assert dict(option for option in options if option[0] != "--set") == {"--reading": "plain-error", "--seed": "3"}
-    assert rows[ROW].cell("plain-error", overrides, 3) == cell
+    assert rows[ROW].condition("plain-error", overrides, 3) == condition
 
 
 def run(*arguments: str) -> str:

@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import ended, made_cell
+from conftest import ended, made_condition
 from sequences import without_jit
 from twins import cascade, chunker, guessing, layered_lstm, lstm, recurrent
 from twins import tasks as twin_tasks
@@ -59,12 +59,12 @@ def digest(weights, precision):
 
 @pytest.mark.parametrize(("task", "twin"), [(ADDING, adding), (ORDER, order)], ids=["adding", "temporal order"])
 def test_lstm_is_seen_as_the_twin_has_it(plain, task, twin):
-    cell = made_cell(task, LSTM, STOP)
+    condition = made_condition(task, LSTM, STOP)
     for trial, number in ((0, 0), (1, 2)):
-        stream = Stream(cell.streams(trial)[2])
+        stream = Stream(condition.streams(trial)[2])
         sequences = [twin(stream) for _ in range(number + 1)]
         xs, target = (np.array(part, float) for part in sequences[number])
-        seen = watching.watch(cell, trial, number)
+        seen = watching.watch(condition, trial, number)
         assert seen.inputs == pytest.approx(xs)
         assert np.isnan(seen.targets[:-1]).all()
         assert seen.targets[-1] == pytest.approx(target)
@@ -78,8 +78,8 @@ def test_lstm_is_seen_as_the_twin_has_it(plain, task, twin):
             assert seen.units[name] == pytest.approx(values), name
 
 
-def reber_texts(cell, trial):
-    training, test = twin_tasks.reber_sets(Stream(cell.pair(trial)).below, 3, 2, distinct_test=False)
+def reber_texts(condition, trial):
+    training, test = twin_tasks.reber_sets(Stream(condition.pair(trial)).below, 3, 2, distinct_test=False)
     return training + test
 
 
@@ -93,10 +93,10 @@ def test_recurrent_nets_are_seen_as_the_twin_has_them(plain, name):
     learner = {**RTRL, "name": name[:5].rstrip(","), **({"net": "full", "direct": False} if full else {})}
     if name == "elman":
         del learner["net"]
-    cell = made_cell(REBER, learner, STOP)
+    condition = made_condition(REBER, learner, STOP)
     for number in (0, 4):
-        text = reber_texts(cell, 1)[number]
-        seen = watching.watch(cell, 1, number)
+        text = reber_texts(condition, 1)[number]
+        seen = watching.watch(condition, 1, number)
         assert seen.inputs.tolist() == one_hot(text[:-1]).tolist()
         assert seen.targets.tolist() == one_hot(text[1:]).tolist()
         design = recurrent.Design(7, 7, 3, full=full, direct=not full, biased=True)
@@ -112,8 +112,8 @@ def test_recurrent_nets_are_seen_as_the_twin_has_them(plain, name):
 
 def test_the_chunker_shows_both_nets_and_passes_on_what_the_automatizer_missed(plain):
     learner = {"name": "chunker", "hidden": 2, "failure": 0.3, **DOUBLE, "learning_rate": 5.0}
-    cell = made_cell({**LONG_LAG, "kind": "fixed"}, learner, {**STOP, "max_sequences": 4})
-    seen = watching.watch(cell, 0, 1)
+    condition = made_condition({**LONG_LAG, "kind": "fixed"}, learner, {**STOP, "max_sequences": 4})
+    seen = watching.watch(condition, 0, 1)
     symbols, goals = seen.inputs.argmax(1), seen.targets.argmax(1)
     assert watching.is_one_hot(seen.inputs) and watching.is_one_hot(seen.targets)
     nets = chunker.Chunker(chunker.Design(7, 2, 0.3), seen.weights)
@@ -135,10 +135,10 @@ def test_a_layered_net_shows_its_cell_when_it_has_one(plain, start):
     """With a ``start`` it runs a time step behind, and stands still at the first one."""
     behind = {} if start is None else {"outputs_see": "previous", "start": start}
     learner = {"name": "layered_lstm", **DOUBLE, "grow_after": 2, "grow_below": 0.9, **behind}
-    cell = made_cell(LONG_LAG, learner, STOP)
-    assert ended(cell, 0).facts == {"cell_added_after": 4}
-    assert watching.watch(cell, 0, train=False).units == {}
-    seen = watching.watch(cell, 0)
+    condition = made_condition(LONG_LAG, learner, STOP)
+    assert ended(condition, 0).facts == {"cell_added_after": 4}
+    assert watching.watch(condition, 0, train=False).units == {}
+    seen = watching.watch(condition, 0)
     gate, state, rows = [], [], seen.weights
     for x in seen.inputs[: -1 if behind else None]:
         gate.append(lstm.f(rows[0] @ x))
@@ -154,10 +154,10 @@ def test_a_layered_net_shows_its_cell_when_it_has_one(plain, start):
 
 
 def test_the_cascade_shows_the_units_that_it_has(plain):
-    cell = made_cell({**REBER, "order": "cycle"}, GROWING, {**STOP, "max_sequences": 9})
-    assert watching.watch(cell, 0, train=False).units["hidden unit"].shape[1] == 0
-    seen = watching.watch(cell, 0, 3)
-    n_units = ended(cell, 0).facts["units"]
+    condition = made_condition({**REBER, "order": "cycle"}, GROWING, {**STOP, "max_sequences": 9})
+    assert watching.watch(condition, 0, train=False).units["hidden unit"].shape[1] == 0
+    seen = watching.watch(condition, 0, 3)
+    n_units = ended(condition, 0).facts["units"]
     assert n_units > 0
     design = cascade.Design(7, 7, 3, None, None)
     hidden, outputs = seen.weights[:n_units], seen.weights[n_units:]
@@ -171,7 +171,7 @@ def test_the_cascade_shows_the_units_that_it_has(plain):
 def test_guesses_are_seen_as_the_twin_has_them(plain, architecture):
     learner = {"name": "guessing", "architecture": architecture, "hidden": 2, "range": 3.0, "tolerance": 0.3,
                "precision": "float64"}  # fmt: skip
-    seen = watching.watch(made_cell(TWO, learner, GUESSES), 0, 1)
+    seen = watching.watch(made_condition(TWO, learner, GUESSES), 0, 1)
     design = guessing.Design(architecture, 1, 2)
     for n in (1, 2, len(seen.inputs)):
         assert seen.outputs[n - 1] == pytest.approx(guessing.answer(design, seen.weights, seen.inputs[:n]))
@@ -181,19 +181,19 @@ def test_guesses_are_seen_as_the_twin_has_them(plain, architecture):
 
 
 def test_a_trial_is_watched_at_its_end_or_before_its_start(plain):
-    cell = made_cell(ADDING, {**LSTM, "precision": "float32"}, STOP)
-    record = ended(cell, 2)
-    assert digest(watching.watch(cell, 2).weights, "<f4") == record.weights_digest
-    start = Stream(cell.streams(2)[0])
-    fresh = np.concatenate(watching.watch(cell, 2, train=False).weights)
+    condition = made_condition(ADDING, {**LSTM, "precision": "float32"}, STOP)
+    record = ended(condition, 2)
+    assert digest(watching.watch(condition, 2).weights, "<f4") == record.weights_digest
+    start = Stream(condition.streams(2)[0])
+    fresh = np.concatenate(watching.watch(condition, 2, train=False).weights)
     drawn = [0.8 * (2 * (start.draw() // 2**8) / 2**24 - 1) for _ in fresh]
     assert fresh.tolist() == pytest.approx(drawn, rel=1e-6)
 
 
 def test_what_is_watched_is_what_the_test_was(plain):
-    cell = made_cell(ADDING, LSTM, {**STOP, "stages": STOP["stages"][:1]})
-    (stage,) = ended(cell, 0).stages
-    seen = [watching.watch(cell, 0, number) for number in range(3)]
+    condition = made_condition(ADDING, LSTM, {**STOP, "stages": STOP["stages"][:1]})
+    (stage,) = ended(condition, 0).stages
+    seen = [watching.watch(condition, 0, number) for number in range(3)]
     errors = [abs(one.targets[-1] - one.outputs[-1]).mean() for one in seen]
     assert stage.mean_absolute_error == pytest.approx(np.mean(errors), rel=1e-12)
     assert stage.max_error == pytest.approx(max(errors), rel=1e-12)
@@ -201,19 +201,19 @@ def test_what_is_watched_is_what_the_test_was(plain):
 
 def test_a_net_that_never_forgets_comes_to_a_sequence_through_those_before(plain):
     learner = {**RTRL, "net": "full", "direct": False, "forgets": False}
-    cell = made_cell(REBER, learner, STOP)
-    first, second = (watching.watch(cell, 0, number) for number in range(2))
+    condition = made_condition(REBER, learner, STOP)
+    first, second = (watching.watch(condition, 0, number) for number in range(2))
     design = recurrent.Design(7, 7, 3, full=True, biased=True)
     y = np.concatenate([first.units["hidden unit"][-1], first.outputs[-1]])
     assert second.outputs[0] == pytest.approx(recurrent.time_step(design, second.weights, second.inputs[0], y).y_k)
 
 
 def test_compiled_nets_are_seen_as_plain_ones(monkeypatch):
-    cell = made_cell(ORDER, {**LSTM, "precision": "float32"}, STOP)
-    compiled = watching.watch(cell, 0, 1)
+    condition = made_condition(ORDER, {**LSTM, "precision": "float32"}, STOP)
+    compiled = watching.watch(condition, 0, 1)
     without_jit(monkeypatch)
     monkeypatch.setattr(crew, "_entries", {})
-    expected = watching.watch(cell, 0, 1)
+    expected = watching.watch(condition, 0, 1)
     assert compiled.outputs.tobytes() == expected.outputs.tobytes()
     assert compiled.verdict == expected.verdict
     assert np.concatenate(compiled.weights).tobytes() == np.concatenate(expected.weights).tobytes()
@@ -333,7 +333,7 @@ JUDGED = {  # task, learner, stop rule, and how wrong a sequence is; the toleran
 def test_what_is_wrong_is_what_the_stop_rule_counts(plain, name):
     """The test of such a trial is its first, so it has the sequences that are watched; so has an exam on a set."""
     task, learner, stop, how_wrong = JUDGED[name]
-    rerun = watching.Rerun(made_cell(task, learner, stop), 1)
+    rerun = watching.Rerun(made_condition(task, learner, stop), 1)
     (stage,) = rerun.train().stages
     search = rerun.search()
     assert (search.start, search.n) == (0, stage.test_sequences)
@@ -348,7 +348,7 @@ def test_what_is_wrong_is_what_the_stop_rule_counts(plain, name):
 
 
 def test_a_search_begins_where_it_is_told(plain):
-    rerun = watching.Rerun(made_cell(LONG_LAG, RTRL, stopping(6, 0.8)), 1)
+    rerun = watching.Rerun(made_condition(LONG_LAG, RTRL, stopping(6, 0.8)), 1)
     rerun.train()
     played = []
     first, later = rerun.search(), rerun.search(3, played.append)
@@ -362,7 +362,7 @@ def test_a_search_begins_where_it_is_told(plain):
 def test_outputs_that_are_not_finite_are_wrong(plain, name):
     """Whatever is made of them: the largest error of some time steps may leave one out that is not a number."""
     task, learner, stop, _ = JUDGED[name]
-    rerun = watching.Rerun(made_cell(task, learner, {**stop, "tolerance": 1e30}), 0)
+    rerun = watching.Rerun(made_condition(task, learner, {**stop, "tolerance": 1e30}), 0)
     assert rerun.search().wrong == ()
     rerun._crew.weights(0)[-1][...] = np.nan
     verdict = rerun.watch().verdict
@@ -373,11 +373,11 @@ def test_outputs_that_are_not_finite_are_wrong(plain, name):
 
 def test_a_net_that_was_looked_at_is_what_it_was(plain):
     """Also one that never forgets: its test begins where training ended, however often it is watched."""
-    cell = made_cell(REBER, {**RTRL, "net": "full", "direct": False, "forgets": False}, STOP)
-    rerun = watching.Rerun(cell, 0)
+    condition = made_condition(REBER, {**RTRL, "net": "full", "direct": False, "forgets": False}, STOP)
+    rerun = watching.Rerun(condition, 0)
     rerun.watch(2)
     record = rerun.train()
-    assert record.weights_digest == ended(cell, 0).weights_digest
+    assert record.weights_digest == ended(condition, 0).weights_digest
     first = rerun.watch(1)
     rerun.search()
     assert rerun.watch(1).outputs.tolist() == first.outputs.tolist()
@@ -394,7 +394,7 @@ def test_a_net_that_was_looked_at_is_what_it_was(plain):
     ],
 )
 def test_a_search_is_as_long_as_a_test(plain, change, n):
-    assert watching.Rerun(made_cell(ADDING, LSTM, {**STOP, **change}), 0).n_searched == n
+    assert watching.Rerun(made_condition(ADDING, LSTM, {**STOP, **change}), 0).n_searched == n
 
 
 @pytest.mark.parametrize(

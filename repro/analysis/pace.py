@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from repro import files, registry
-from repro.experiments.cell import Cell, canonical
+from repro.experiments.condition import Condition, canonical
 from repro.experiments.config import interface_of
 from repro.experiments.wanted import Item
 from repro.records.store import Store, Stored, StoreError
@@ -33,7 +33,7 @@ _WIDEST = 32  # lanes, as in `crew`, which is not imported: it loads the compile
 _SHOWN = 3  # settings of other trials that are named
 _COMPARED = 300  # other settings that are looked at for the nearest ones
 
-Cells = tuple[tuple[Record, ...], ...]
+ByCondition = tuple[tuple[Record, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,17 @@ class Known:
     key: str  # of these settings
     n: int  # trials, about
     origin: str  # one of `_ORIGINS`
-    read: Callable[[], Cells]
+    read: Callable[[], ByCondition]
 
     @cached_property
-    def cells(self) -> Cells:
+    def conditions(self) -> ByCondition:
         """Those that ended, by root seed and limit; taken to have been a crew each."""
         return self.read()
 
     @property
     def records(self) -> list[Record]:
         """All of them."""
-        return [record for cell in self.cells for record in cell]
+        return [record for condition in self.conditions for record in condition]
 
     @cached_property
     def flat(self) -> frozenset[tuple[str, str]]:
@@ -67,8 +67,8 @@ class Known:
         """CPU seconds of a training sequence in a crew of one."""
         tested, is_wide = tested_by(self.settings), wide(self.settings)
         played = 0.0
-        for cell in self.cells:
-            busy = [record.sequences + tested * (record.outcome == "solved") for record in cell]
+        for condition in self.conditions:
+            busy = [record.sequences + tested * (record.outcome == "solved") for record in condition]
             played += crew_time(busy, len(busy), is_wide)
         return sum(record.cpu_s for record in self.records) / played
 
@@ -143,14 +143,14 @@ class _Shelf:
 
     def same(self, item: Item) -> list[Known]:
         """The trials of the same settings."""
-        return self._of_key.get(_key(item.cell.settings), [])
+        return self._of_key.get(_key(item.condition.settings), [])
 
     def nearest(self, item: Item) -> Known | None:
         """The trials of the same learner on a task of the same kind that differ least in their settings.
 
         Of very many settings some are looked at, evenly.
         """
-        settings = item.cell.settings
+        settings = item.condition.settings
         flat = _flat(settings)
         alike = self._of_kind.get(_kind(settings), [])
         some = alike[:: -(-len(alike) // _COMPARED) or 1]
@@ -160,7 +160,7 @@ class _Shelf:
                 len(known.flat ^ flat), known.row != item.row.name, -known.n, _ORIGINS.index(known.origin)
             ),
         )  # fmt: skip
-        return next((known for known in nearest_first if known.cells), None)
+        return next((known for known in nearest_first if known.conditions), None)
 
 
 class Library:
@@ -188,20 +188,20 @@ class Library:
         return self._shelves[name]
 
     def _experiment(self, item: Item) -> _Shelf:
-        name = item.cell.experiment
+        name = item.condition.experiment
         return self._shelf(name, lambda: self._of(name))
 
     def _of_experiment(self, item: Item) -> Known | None:
         return self._experiment(item).nearest(item)
 
     def trials(self, item: Item) -> dict[int, float]:
-        """The training sequences of trials of the very same cell, by number: they would take as many again."""
+        """The training sequences of trials of the very same condition, by number: they would take as many again."""
         same = (record for known in self._experiment(item).same(item) for record in known.records)
-        return {record.trial: float(record.sequences) for record in same if record.cell == item.cell.key}
+        return {record.trial: float(record.sequences) for record in same if record.key == item.condition.key}
 
     def _of_row(self, item: Item) -> Known | None:
         name = item.row.name
-        of_row = (known for known in self._of(item.cell.experiment) if known.row == name)
+        of_row = (known for known in self._of(item.condition.experiment) if known.row == name)
         return self._shelf(name, lambda: of_row).nearest(item)
 
     def _of_any(self, item: Item) -> Known | None:
@@ -210,7 +210,7 @@ class Library:
 
     def unit(self, item: Item) -> tuple[float | None, str]:
         """CPU seconds of a training sequence of an item in a crew of one, and what says so."""
-        settings = item.cell.settings
+        settings = item.condition.settings
         known = self._of_experiment(item) or self._of_any(item) or self._shelves["measured"].nearest(item)
         if known is None:
             return None, f"none of {settings['learner']['name']} on such a task stored; --measure finds out"
@@ -238,25 +238,25 @@ def _of_file(store: Store, experiment: str, origin: str) -> list[Known]:
     with warnings.catch_warnings(), suppress(StoreError):
         warnings.simplefilter("ignore")
         stored = store.stored(experiment)
-        groups: dict[tuple[str, str], list[Cell]] = {}
-        for cell in stored.cells:
-            groups.setdefault((cell.row, _key(cell.settings)), []).append(cell)
+        groups: dict[tuple[str, str], list[Condition]] = {}
+        for condition in stored.conditions:
+            groups.setdefault((condition.row, _key(condition.settings)), []).append(condition)
         return [
             Known(
-                row, cells[0].settings, key, sum(stored.n_lines(cell.key) for cell in cells), origin,
-                partial(_ended, stored, [cell.key for cell in cells]),
+                row, conditions[0].settings, key, sum(stored.n_lines(one.key) for one in conditions), origin,
+                partial(_ended, stored, [one.key for one in conditions]),
             )
-            for (row, key), cells in groups.items()
+            for (row, key), conditions in groups.items()
         ]  # fmt: skip
     return []
 
 
-def _ended(stored: Stored, keys: Sequence[str]) -> Cells:
-    """The trials of some cells that ended and took time; of each the latest record."""
+def _ended(stored: Stored, keys: Sequence[str]) -> ByCondition:
+    """The trials of some conditions that ended and took time; of each the latest record."""
     with warnings.catch_warnings(), suppress(StoreError):
         warnings.simplefilter("ignore")
         found = (tuple({r.trial: r for r in stored.records(key) if _took(r)}.values()) for key in keys)
-        return tuple(cell for cell in found if cell)
+        return tuple(condition for condition in found if condition)
     return ()
 
 
@@ -328,7 +328,7 @@ def _named(known: Known, item: Item) -> str:
     """Which trials these are."""
     n = len(known.records)
     count = f"{n} trials" if n > 1 else "1 trial"
-    differing = _differing(known.settings, item.cell.settings)
+    differing = _differing(known.settings, item.condition.settings)
     if not differing:
         return f"{count} {known.origin}"
     shown = ", ".join(differing[:_SHOWN]) + (", ..." if len(differing) > _SHOWN else "")

@@ -15,7 +15,7 @@ from repro.analysis import contrasts
 from repro.analysis.contrasts import Contrast
 from repro.analysis.stats import LEVEL, Estimate
 from repro.experiments import selection, views
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.experiments.config import PRINTED, ConfigError, Row, full_key
 from repro.experiments.selection import parse_value, words
 from repro.records.trial import Record
@@ -42,11 +42,11 @@ class Contestant:
         """A setting, the reading or the root seed."""
         if key in ("reading", "seed"):
             return getattr(self, key)
-        return views.value(self.cell(), full_key(key, self.row.setup(self.reading, self.changes)))
+        return views.value(self.condition(), full_key(key, self.row.setup(self.reading, self.changes)))
 
-    def cell(self) -> Cell:
+    def condition(self) -> Condition:
         """What its trials share."""
-        return self.row.cell(self.reading, self.changes, self.seed)
+        return self.row.condition(self.reading, self.changes, self.seed)
 
 
 def contestant(text: str, rows: Mapping[str, Row]) -> Contestant:
@@ -71,7 +71,7 @@ def contestant(text: str, rows: Mapping[str, Row]) -> Contestant:
     return Contestant(row, reading, changes, seed)
 
 
-def check_fair(first: Cell, second: Cell) -> None:
+def check_fair(first: Condition, second: Condition) -> None:
     """Refuse a race of which nothing could be learned.
 
     Raises
@@ -139,9 +139,9 @@ class Result:
 
 
 def judge(
-    first: tuple[str, Cell, Sequence[Record]], second: tuple[str, Cell, Sequence[Record]], common: str = ""
+    first: tuple[str, Condition, Sequence[Record]], second: tuple[str, Condition, Sequence[Record]], common: str = ""
 ) -> Result:
-    """Compare the trials of two cells, each given with a name.
+    """Compare the trials of two conditions, each given with a name.
 
     The difference of success rates has Newcombe's interval and Boschloo's p value (`contrasts.rates`). The log-rank
     test (N. Mantel, Cancer Chemotherapy Reports 50, 1966) asks whether at all times those that have not succeeded are
@@ -154,7 +154,7 @@ def judge(
         If one has no trials.
 
     """
-    limit = min(int(cell.settings["stop"]["max_sequences"]) for _, cell, _ in (first, second))
+    limit = min(int(condition.settings["stop"]["max_sequences"]) for _, condition, _ in (first, second))
     a, b = (_side(name, records, limit) for name, _, records in (first, second))
     return Result(
         a, b, common, limit, contrasts.rates(a.n_solved, a.n, b.n_solved, b.n), _log_rank(a, b), _difference(a, b)

@@ -17,7 +17,7 @@ from typing import Literal
 
 from repro.analysis.tables import order
 from repro.analysis.verdicts import AGREE, Comparison
-from repro.experiments.cell import Cell, canonical
+from repro.experiments.condition import Condition, canonical
 from repro.experiments.config import PRINTED, Row
 from repro.records.store import Store
 
@@ -96,25 +96,25 @@ def of(found: Iterable[Comparison], store: Store) -> list[Fit]:
         if one.value in _JUDGED and not one.line.changes and not bound:
             groups.setdefault((one.line.row.name, one.line.reading), []).append(one)
     search = Store(store.folder / SEARCH)
-    cells = {
-        experiment: search.stored(experiment).cells
+    conditions = {
+        experiment: search.stored(experiment).conditions
         for experiment in dict.fromkeys(values[0].line.row.experiment for values in groups.values())
     }
     run: dict[str, set[str]] = {}
     for (row, _), values in groups.items():
-        run.setdefault(row, set()).add(unlimited(values[0].line.cell))
+        run.setdefault(row, set()).add(unlimited(values[0].line.condition))
     fits = []
     for (name, _), values in groups.items():
-        screened = [cell for cell in cells[values[0].line.row.experiment] if cell.row == name]
+        screened = [condition for condition in conditions[values[0].line.row.experiment] if condition.row == name]
         tried = run[name] | set(map(unlimited, screened))
         fits.append(Fit(tuple(values), len(tried), bool(screened)))
     return sorted(fits, key=lambda fit: (order(fit.values[0].line.published.table), fit.values[0].line.published.line))
 
 
-def unlimited(cell: Cell) -> str:
+def unlimited(condition: Condition) -> str:
     """What was tried, whatever it is called and however long it was run."""
-    stop = {name: value for name, value in cell.settings["stop"].items() if name != "max_sequences"}
-    return canonical([{**cell.settings, "stop": stop}])
+    stop = {name: value for name, value in condition.settings["stop"].items() if name != "max_sequences"}
+    return canonical([{**condition.settings, "stop": stop}])
 
 
 def carrying(fits: Iterable[Fit]) -> dict[str, list[Fit]]:

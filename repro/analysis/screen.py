@@ -34,7 +34,7 @@ class Standing:
     @property
     def limit(self) -> int:
         """Training sequences after which a trial has failed."""
-        limit: int = self.item.cell.settings["stop"]["max_sequences"]
+        limit: int = self.item.condition.settings["stop"]["max_sequences"]
         return limit
 
     @property
@@ -108,7 +108,7 @@ def begin(
             wanted.items([(row, None)], reading=reading, seed=seed, overrides=changes, variants=[variant])
             for changes, seed in (screened, again)
         )
-        found.setdefault(one.cell.key, Standing(one, two))
+        found.setdefault(one.condition.key, Standing(one, two))
     return list(found.values())
 
 
@@ -122,9 +122,11 @@ def over(standings: Sequence[Standing], rule: Rule, n_rounds: int) -> bool:
 def after(
     standings: Sequence[Standing], records: Mapping[str, Sequence[Record]], rule: Rule, n_rounds: int
 ) -> list[Standing]:
-    """The standings after a round, given the records of those that took part, by the keys of their cells."""
+    """The standings after a round, given the records of those that took part, by the keys of their conditions."""
     took_part = [
-        replace(one, records=tuple(records[one.item.cell.key]), n_rounds=n_rounds) for one in standings if not one.out
+        replace(one, records=tuple(records[one.item.condition.key]), n_rounds=n_rounds)
+        for one in standings
+        if not one.out
     ]
     gone = [one for one in standings if one.out]
     if over([*took_part, *gone], rule, n_rounds):

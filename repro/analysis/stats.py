@@ -153,7 +153,7 @@ class Nearness:
 
 
 def nearness(records: Sequence[Record]) -> Nearness | None:
-    """What the last looks found; None if there are none. All are of one cell, and so alike."""
+    """What the last looks found; None if there are none. All are of one condition, and so alike."""
     looks = [record.last_look for record in records if record.last_look]
     if not looks:
         return None
@@ -176,7 +176,7 @@ def _mean_of(values: Iterable[float | None]) -> float | None:
 
 @dataclass(frozen=True)
 class Summary:
-    """What the trials of a cell showed at one stage of the stop rule."""
+    """What the trials of a condition showed at one stage of the stop rule."""
 
     n: int  # trials that ended, failures included
     n_solved: int  # trials that passed the stage

@@ -7,7 +7,7 @@ from typing import Any
 
 from repro.analysis.stats import Summary, summarise
 from repro.experiments import views
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.experiments.config import PRINTED, ConfigError, Row
 from repro.experiments.schema import Published
 from repro.experiments.selection import select, words
@@ -28,7 +28,7 @@ class Line:
     published: Published
     n_weights: int
     n_target: int
-    cell: Cell
+    condition: Condition
     records: tuple[Record, ...]  # those that count, one a trial
     measured: Summary
     n_other: int = 0  # records of the row and reading that do not count, as their settings are others
@@ -53,7 +53,7 @@ class Line:
     @property
     def command(self) -> str:
         """What runs its trials."""
-        return views.run(self.cell, self.row)
+        return views.run(self.condition, self.row)
 
     @property
     def unattested(self) -> str:
@@ -92,19 +92,19 @@ def lines(rows: Iterable[Row], store: Store, table: int | str | None = None, vie
     files = {experiment: store.stored(experiment) for experiment in dict.fromkeys(row.experiment for row in rows)}
     for row in rows:
         file = files[row.experiment]
-        of_row = [cell for cell in file.cells if cell.row == row.name]
+        of_row = [condition for condition in file.conditions if condition.row == row.name]
         for reading in row.readings:
             try:
-                cells = view.cells(row, reading, of_row)
+                conditions = view.conditions(row, reading, of_row)
             except ConfigError as error:
                 unfit[row.name] = error
                 break
-            keys = {cell.key for cell in cells}
+            keys = {condition.key for condition in conditions}
             n_other = sum(file.n_lines(one.key) for one in of_row if one.reading == reading and one.key not in keys)
-            for cell in cells:
-                mine = file.records(cell.key)
+            for condition in conditions:
+                mine = file.records(condition.key)
                 if reading == PRINTED or mine or (n_other and view.usual):
-                    result += _of_cell(row, cell, mine, n_other, ledger, table, view)
+                    result += _of_condition(row, condition, mine, n_other, ledger, table, view)
     if unfit and not result:
         raise next(iter(unfit.values()))
     if unfit:
@@ -112,20 +112,26 @@ def lines(rows: Iterable[Row], store: Store, table: int | str | None = None, vie
     return sorted(result, key=lambda line: (order(line.published.table), line.published.line, line.reading != PRINTED))
 
 
-def _of_cell(
-    row: Row, cell: Cell, records: Sequence[Record], n_other: int, ledger: Ledger, table: int | str | None, view: View
+def _of_condition(
+    row: Row,
+    condition: Condition,
+    records: Sequence[Record],
+    n_other: int,
+    ledger: Ledger,
+    table: int | str | None,
+    view: View,
 ) -> list[Line]:
-    """The lines of a cell: one for each stage and table that the paper has the row in."""
+    """The lines of a condition: one for each stage and table that the paper has the row in."""
     there = [record.trial for record in records if not record.screened]
     n = row.trials if view.usual else max(row.trials, 1 + max(there, default=0))
-    counted = tuple(current(cell, n, records, ledger))
-    stages = [stage["name"] for stage in cell.settings["stop"]["stages"]]
-    n_weights = row.setup(cell.reading, views.settings(cell, row)).n_weights
+    counted = tuple(current(condition, n, records, ledger))
+    stages = [stage["name"] for stage in condition.settings["stop"]["stages"]]
+    n_weights = row.setup(condition.reading, views.settings(condition, row)).n_weights
     return [
         Line(
-            row, cell.reading, published, n_weights, n, cell, counted,
+            row, condition.reading, published, n_weights, n, condition, counted,
             summarise(counted, published.stage), n_other, len(stale(n, records, counted)), lost(n, records, counted),
-            attestation.origin(counted, source_of(cell), ledger), view.named(cell, row),
+            attestation.origin(counted, source_of(condition), ledger), view.named(condition, row),
         )
         for published in row.published
         if table in (None, published.table) and published.stage in stages
@@ -172,5 +178,5 @@ def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store, vie
     found: dict[object, Line] = {}
     for chosen, number in meant(patterns, rows):
         for line in lines(chosen, store, number, view):
-            found[line.cell.key, line.published.table, line.published.line, line.published.stage] = line
+            found[line.condition.key, line.published.table, line.published.line, line.published.stage] = line
     return list(found.values())

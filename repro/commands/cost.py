@@ -70,13 +70,15 @@ def estimate(
     library = Library(store, measured)
     jobs: dict[str, list[engine.Job]] = {}
     for job in campaign.jobs(plan, n_workers, lanes):
-        jobs.setdefault(job.cell.key, []).append(job)
+        jobs.setdefault(job.condition.key, []).append(job)
     costs, took = [], {}
     for item in plan.items:
-        cost, times = _cost(item, jobs.get(item.cell.key, []), library)
+        cost, times = _cost(item, jobs.get(item.condition.key, []), library)
         costs.append(cost)
-        took[item.cell.key] = times
-    order = [took[job.cell.key][jobs[job.cell.key].index(job)] for job in campaign.jobs(plan, n_workers, lanes)]
+        took[item.condition.key] = times
+    order = [
+        took[job.condition.key][jobs[job.condition.key].index(job)] for job in campaign.jobs(plan, n_workers, lanes)
+    ]
     wall_s, most_wall_s = (_wall([times[k] for times in order], n_workers) for k in (0, 1))
     return Estimate(tuple(costs), n_workers, wall_s, most_wall_s)
 
@@ -88,10 +90,10 @@ def measure(items: Iterable[Item], show: Callable[[str], object] = lambda _: Non
         show(f"measuring {item.label}")
         n, took = 1, 0.0
         while took < _MEASURED_S:
-            for event in engine.inline([engine.Job(item.cell.cut_short(n), (0,))]):
+            for event in engine.inline([engine.Job(item.condition.cut_short(n), (0,))]):
                 if isinstance(event, engine.Ended):
                     record = event.record
-            if record.outcome != "limit" or n >= item.cell.settings["stop"]["max_sequences"]:
+            if record.outcome != "limit" or n >= item.condition.settings["stop"]["max_sequences"]:
                 break
             took = record.cpu_s
             n = n * 10 if took < _MEASURED_S / 10 else math.ceil(n * 1.5 * _MEASURED_S / took)
@@ -101,7 +103,7 @@ def measure(items: Iterable[Item], show: Callable[[str], object] = lambda _: Non
 
 def _cost(item: Item, jobs: Sequence[engine.Job], library: Library) -> tuple[Cost, list[tuple[float, float]]]:
     """What an item costs, and each of its jobs: CPU seconds expected, and at most."""
-    settings = item.cell.settings
+    settings = item.condition.settings
     limit = settings["stop"]["max_sequences"]
     n = sum(len(job.trials) for job in jobs)
     if not n:
@@ -142,8 +144,8 @@ def render(plan: Plan, found: Estimate, form: str) -> str:
     heads = ("row", "trials", "done", "to run", "crashed before", "sequences a trial", "CPU s", "at most", "source")
     body = [
         (
-            cost.item.label, cost.item.n_trials, len(plan.done[cost.item.cell.key]), cost.n_missing,
-            len(plan.lost[cost.item.cell.key]), *map(_number, (cost.sequences, cost.cpu_s, cost.most_cpu_s)),
+            cost.item.label, cost.item.n_trials, len(plan.done[cost.item.condition.key]), cost.n_missing,
+            len(plan.lost[cost.item.condition.key]), *map(_number, (cost.sequences, cost.cpu_s, cost.most_cpu_s)),
             cost.source,
         )
         for cost in found.costs

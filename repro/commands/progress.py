@@ -29,10 +29,10 @@ class _Kernels:
         """Take note of an event."""
         job = event.job
         if isinstance(event, engine.Given):
-            self._since |= {(job.cell.key, trial): (time.perf_counter(), job) for trial in job.trials}
+            self._since |= {(job.condition.key, trial): (time.perf_counter(), job) for trial in job.trials}
         else:
             for trial in job.trials:
-                self._since.pop((job.cell.key, trial), None)
+                self._since.pop((job.condition.key, trial), None)
 
     def said(self) -> str:
         """What is compiled, in words; of several the one that has taken longest, and nothing if none is."""
@@ -40,7 +40,9 @@ class _Kernels:
         if not waiting:
             return ""
         since, job = min(waiting, key=lambda one: one[0])
-        return compiling(job.cell.settings["learner"]["name"], job.cell.experiment, time.perf_counter() - since)
+        return compiling(
+            job.condition.settings["learner"]["name"], job.condition.experiment, time.perf_counter() - since
+        )
 
 
 @dataclass
@@ -102,7 +104,7 @@ class _Line:
         known: Sequence[int | None] = [r.sequences for r in self.records + self.ended if r.outcome != "crashed"]
         known = known or [line.sequences for line in self.item.row.published if line.sequences][-1:]
         spent = self.sequences - sum(record.sequences for record in self.ended)
-        limit = self.item.cell.settings["stop"]["max_sequences"]
+        limit = self.item.condition.settings["stop"]["max_sequences"]
         rest = self.n_left * sum(min(n or 0, limit) for n in known) / len(known) - spent if known else 0
         if rest > 0:
             return rest / rate, False
@@ -131,7 +133,7 @@ class _Line:
         """How many crashed, to be added to what else is said; nothing if none did."""
         return f", {self.n_crashed} crashed" if self.n_crashed else ""
 
-    def cells(self) -> list[str]:
+    def conditions(self) -> list[str]:
         done = self.item.n_trials - self.n_left - self.n_crashed
         return [
             self.item.label,
@@ -143,7 +145,7 @@ class _Line:
         ]
 
     def text(self) -> str:
-        label, done, solved, sequences, steps, _ = self.cells()
+        label, done, solved, sequences, steps, _ = self.conditions()
         if not self.moving:
             return f"{label}: {done} trials, {self.left()}{self.crashed()}"
         seconds, most = self.left_s()
@@ -166,12 +168,12 @@ class Display(Heartbeat):
     transient = False
 
     def __init__(self, plan: Plan, results: Path | None = None, **options: Any) -> None:
-        self._lines = {item.cell.key: _Line(item, list(plan.done[item.cell.key])) for item in plan.items}
+        self._lines = {item.condition.key: _Line(item, list(plan.done[item.condition.key])) for item in plan.items}
         super().__init__("run", results, **options)
 
     def show(self, event: engine.Event) -> None:
         """Take note of an event."""
-        line = self._lines[event.job.cell.key]
+        line = self._lines[event.job.condition.key]
         line.note(event)
         if isinstance(event, engine.Ended) and not line.n_left:
             self.say([line.text()])
@@ -193,7 +195,7 @@ class Display(Heartbeat):
             words = name in ("row", "time left")
             table.add_column(name, justify="left" if words else "right", no_wrap=name != "time left")
         for line in self._lines.values():
-            table.add_row(*line.cells())
+            table.add_row(*line.conditions())
         return table
 
 

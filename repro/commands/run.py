@@ -108,7 +108,7 @@ def carry_out(plan: "Plan", store: "Store", jobs: int, *, inline: bool = False, 
     n_workers = 1 if inline else jobs
     if plan.n_missing:
         click.echo(cost.said(cost.estimate(plan, store, n_workers, lanes)), err=True)
-    for experiment in {item.cell.experiment for item in plan.items if plan.missing[item.cell.key]}:
+    for experiment in {item.condition.experiment for item in plan.items if plan.missing[item.condition.key]}:
         store.check_writable(experiment)
     work = campaign.jobs(plan, n_workers, lanes)
     how = engine.inline if inline else (lambda todo: engine.local(todo, jobs))

@@ -143,8 +143,8 @@ def race(
 
     rows, store = config.load(), Store(results)
     contestants = [racing.contestant(text, rows) for text in (first, second)]
-    items = [wanted.Item(one.row, one.cell(), trials or one.row.trials, one.changes) for one in contestants]
-    racing.check_fair(*(item.cell for item in items))
+    items = [wanted.Item(one.row, one.condition(), trials or one.row.trials, one.changes) for one in contestants]
+    racing.check_fair(*(item.condition for item in items))
     if output:
         from repro.presentation.plots import style
 
@@ -154,7 +154,7 @@ def race(
         sys.exit(1)
     done = planning.plan(items, store).done
     *names, common = racing.names(*contestants)
-    sides = [(name, item.cell, done[item.cell.key]) for name, item in zip(names, items, strict=True)]
+    sides = [(name, item.condition, done[item.condition.key]) for name, item in zip(names, items, strict=True)]
     result = racing.judge(sides[0], sides[1], common)
     click.echo(race_view.render(result, form, columns))
     if output:

@@ -73,7 +73,7 @@ def _chosen(
     return list(columns), (tuple([line[place] for place in places]) for line in lines)
 
 
-_DETAILS = {"experiment", "steps", "weights", "max_sequences", "cell", "weights_digest", "source"}
+_DETAILS = {"experiment", "steps", "weights", "max_sequences", "condition", "weights_digest", "source"}
 _SELDOM = {"settings": "", "seed": 0, "screened": False, "error": None}  # left out where all trials have the same
 
 

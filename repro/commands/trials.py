@@ -58,7 +58,7 @@ def replay(
     search = None
     with progress.Steps("replay", results) as shown:
         shown.compiling(record.settings["learner"]["name"], record.experiment)
-        rerun = watching.Rerun(record.condition.cell, record.trial)
+        rerun = watching.Rerun(record.condition, record.trial)
         shown.step(trial, record.sequences, "training sequences")
         replayed = rerun.train(shown.advance)
         if wrong:
@@ -126,8 +126,8 @@ def attest(select: tuple[str, ...], whole: int, jobs: int, check: bool, results:
     store = Store(results)
     ledger = attestation.read(results)
     tasks = [
-        attesting.task(condition, ledger, None if whole < 0 else whole, check=check)
-        for condition in attesting.conditions(store, rows)
+        attesting.task(stored, ledger, None if whole < 0 else whole, check=check)
+        for stored in attesting.stored_trials(store, rows)
     ]
     findings = []
     with progress.Steps("attest", results) as shown:
@@ -140,10 +140,10 @@ def attest(select: tuple[str, ...], whole: int, jobs: int, check: bool, results:
     findings.sort(key=lambda finding: tasks.index(finding.task))
     body = [attesting.summary(finding) for finding in findings]
     click.echo(grid.listing(("condition", "trials", "computed by", "today's source", "whole", "same bits"), body, form))
-    problems = [(f.task.condition.name, problem) for f in findings for problem in f.problems]
+    problems = [(f.task.stored.name, problem) for f in findings for problem in f.problems]
     for name, problem in problems:
         click.echo(f"{name}: {problem}", err=True)
     good = sum(not finding.problems for finding in findings)
-    n = sum(len(finding.task.condition.records) for finding in findings)
+    n = sum(len(finding.task.stored.records) for finding in findings)
     click.echo(f"{good} of {len(findings)} conditions ({n} trials): today's source gives the stored bits.", err=True)
     sys.exit(3 if problems else 0)

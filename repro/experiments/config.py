@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from repro import registry
 from repro.errors import ReproError, similar
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.experiments.schema import File, Published, Reading, Shared
 from repro.experiments.sharing import complete, with_shared
 from repro.experiments.stop import Stop
@@ -78,11 +78,11 @@ class Row:
             raise ConfigError("\n".join(f"{self.name}: {problem}" for problem in problems))
         return setup
 
-    def cell(self, reading: str = PRINTED, overrides: Mapping[str, Any] | None = None, seed: int = 0) -> Cell:
+    def condition(self, reading: str = PRINTED, overrides: Mapping[str, Any] | None = None, seed: int = 0) -> Condition:
         """What the trials of the row under a reading share."""
         setup = self.setup(reading, overrides)
         groups = {"task": setup.task, "learner": setup.learner, "stop": setup.stop}
-        return Cell.of(self.experiment, self.name, reading, groups, seed)
+        return Condition.of(self.experiment, self.name, reading, groups, seed)
 
 
 @lru_cache(maxsize=None)

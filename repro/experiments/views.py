@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.experiments.config import PRINTED, Row, full_key
 from repro.experiments.selection import text
 
@@ -24,8 +24,8 @@ class View:
         """Is it of the rows' own settings alone."""
         return not (self.changes or self.seed or self.by)
 
-    def cells(self, row: Row, reading: str, stored: Iterable[Cell]) -> list[Cell]:
-        """The cells to look at: what the settings make, or, of some keys, each that is stored; in order of the values.
+    def conditions(self, row: Row, reading: str, stored: Iterable[Condition]) -> list[Condition]:
+        """The conditions to look at: what the settings make, or, of some keys, each that is stored; in order of values.
 
         Raises
         ------
@@ -33,36 +33,36 @@ class View:
             If the row has no such reading, or a setting is not one of it.
 
         """
-        base = row.cell(reading, self.changes, self.seed)
+        base = row.condition(reading, self.changes, self.seed)
         keys = self._keys(row, reading)
         if not keys and SEED not in self.by:
             return [base]
         wanted = _without(base, keys)
         found = [
-            cell
-            for cell in stored
-            if (cell.row, cell.reading) == (row.name, reading)
-            and (SEED in self.by or cell.seed == self.seed)
-            and _without(cell, keys) == wanted
+            condition
+            for condition in stored
+            if (condition.row, condition.reading) == (row.name, reading)
+            and (SEED in self.by or condition.seed == self.seed)
+            and _without(condition, keys) == wanted
         ]
-        return sorted(found, key=lambda cell: [_order(value(cell, key)) for key in (*keys, SEED)])
+        return sorted(found, key=lambda condition: [_order(value(condition, key)) for key in (*keys, SEED)])
 
     def _keys(self, row: Row, reading: str) -> list[str]:
         return [full_key(key, row.setup(reading)) for key in self.by if key not in (READING, SEED)]
 
-    def named(self, cell: Cell, row: Row) -> dict[str, Any]:
-        """What tells a cell from others in this view: the values of its keys, and what is not as the row has it."""
+    def named(self, condition: Condition, row: Row) -> dict[str, Any]:
+        """What tells a condition from others in this view: values of its keys, and what is not as the row has it."""
         if self.usual:
             return {}
-        keys = [*self._keys(row, cell.reading), *(key for key in self.by if key == SEED)]
-        return {key: value(cell, key) for key in keys} | changes(cell, row)
+        keys = [*self._keys(row, condition.reading), *(key for key in self.by if key == SEED)]
+        return {key: value(condition, key) for key in keys} | changes(condition, row)
 
 
 USUAL = View()
 
 
-def _without(cell: Cell, keys: Sequence[str]) -> dict[str, Any]:
-    return {key: value for key, value in _flat(cell.settings) if key not in keys}
+def _without(condition: Condition, keys: Sequence[str]) -> dict[str, Any]:
+    return {key: value for key, value in _flat(condition.settings) if key not in keys}
 
 
 def _flat(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
@@ -77,34 +77,34 @@ def _order(one: Any) -> tuple[bool, float, str]:
     return not is_number, one if is_number else 0.0, text(one)
 
 
-def value(cell: Cell, key: str) -> Any:
-    """The root seed, or a setting of a cell by its full key; None if it has no such setting."""
+def value(condition: Condition, key: str) -> Any:
+    """The root seed, or a setting of a condition by its full key; None if it has no such setting."""
     group, _, name = key.partition(".")
-    return cell.seed if key == SEED else cell.settings.get(group, {}).get(name)
+    return condition.seed if key == SEED else condition.settings.get(group, {}).get(name)
 
 
-def settings(cell: Cell, row: Row | None) -> dict[str, Any]:
-    """The settings of a cell that are not as its row has them under its reading, by their full keys.
+def settings(condition: Condition, row: Row | None) -> dict[str, Any]:
+    """The settings of a condition that are not as its row has them under its reading, by their full keys.
 
     Of a row or a reading that is in no configuration all are told.
     """
-    known = row is not None and cell.reading in row.readings
-    usual = dict(_flat(row.cell(cell.reading).settings)) if row is not None and known else {}
-    return {key: one for key, one in _flat(cell.settings) if key not in usual or usual[key] != one}
+    known = row is not None and condition.reading in row.readings
+    usual = dict(_flat(row.condition(condition.reading).settings)) if row is not None and known else {}
+    return {key: one for key, one in _flat(condition.settings) if key not in usual or usual[key] != one}
 
 
-def changes(cell: Cell, row: Row | None) -> dict[str, Any]:
-    """These settings, and the root seed if it is not 0: all that tells a cell from the row's own."""
-    return settings(cell, row) | ({SEED: cell.seed} if cell.seed else {})
+def changes(condition: Condition, row: Row | None) -> dict[str, Any]:
+    """These settings, and the root seed if it is not 0: all that tells a condition from the row's own."""
+    return settings(condition, row) | ({SEED: condition.seed} if condition.seed else {})
 
 
-def options(cell: Cell, row: Row | None) -> list[str]:
-    """What has to be said beside the row to mean a cell; nothing if it is the row's own."""
-    reading = [] if cell.reading == PRINTED else [f"--reading {cell.reading}"]
-    seed = [f"--seed {cell.seed}"] if cell.seed else []
-    return [*reading, *seed, *(f"--set '{key}={text(one)}'" for key, one in settings(cell, row).items())]
+def options(condition: Condition, row: Row | None) -> list[str]:
+    """What has to be said beside the row to mean a condition; nothing if it is the row's own."""
+    reading = [] if condition.reading == PRINTED else [f"--reading {condition.reading}"]
+    seed = [f"--seed {condition.seed}"] if condition.seed else []
+    return [*reading, *seed, *(f"--set '{key}={text(one)}'" for key, one in settings(condition, row).items())]
 
 
-def run(cell: Cell, row: Row | None) -> str:
-    """The command that runs trials of a cell."""
-    return " ".join([f"repro run '{cell.row}'", *options(cell, row)])
+def run(condition: Condition, row: Row | None) -> str:
+    """The command that runs trials of a condition."""
+    return " ".join([f"repro run '{condition.row}'", *options(condition, row)])

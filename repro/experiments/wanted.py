@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.experiments.config import PRINTED, Row
 from repro.experiments.sweep import Variant
 
@@ -15,7 +15,7 @@ class Item:
     """A row under a reading, with how many trials it shall have."""
 
     row: Row
-    cell: Cell
+    condition: Condition
     n_trials: int
     overrides: Mapping[str, Any]
     variant: str = ""  # what a sweep calls it
@@ -24,10 +24,10 @@ class Item:
     def label(self) -> str:
         """The row's name, and whatever it is that differs from the printed reading."""
         if self.variant:
-            return f"{self.cell.row} ({self.variant})"
-        reading = [] if self.cell.reading == PRINTED else [self.cell.reading]
+            return f"{self.condition.row} ({self.variant})"
+        reading = [] if self.condition.reading == PRINTED else [self.condition.reading]
         special = reading + [f"{key}={value}" for key, value in self.overrides.items()]
-        return f"{self.cell.row} ({', '.join(special)})" if special else self.cell.row
+        return f"{self.condition.row} ({', '.join(special)})" if special else self.condition.row
 
 
 def items(
@@ -60,8 +60,8 @@ def items(
                 without.setdefault(wanted, []).append(row.name)
                 continue
             for name, n in ({wanted: row.trials} if wanted else quick or {PRINTED: row.trials}).items():
-                item = Item(row, row.cell(name, changes, seed), trials or n, changes, variant.name)
-                found.setdefault(item.cell.key, item)
+                item = Item(row, row.condition(name, changes, seed), trials or n, changes, variant.name)
+                found.setdefault(item.condition.key, item)
     for name, names in without.items():
         if len(names) == len(selected):
             selected[0][0].setup(name)  # says that there is no such reading, and which there are

@@ -98,7 +98,7 @@ def growth(show: Callable[[str], object] = lambda _: None) -> list[Course]:
 
     name, trials = FRESH
     show(f"fresh nets of {name}")
-    cell = config.load()[name].cell()
+    cell = config.load()[name].condition()
     found: dict[str, list[np.ndarray]] = {}
     for trial in range(trials):
         seen = watching.Rerun(cell, trial).watch()

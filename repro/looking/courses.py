@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from repro.experiments.cell import Cell
+    from repro.experiments.condition import Condition
     from repro.experiments.config import Row
     from repro.looking.watching import Watched
 
@@ -59,9 +59,9 @@ def courses(question: Question, show: Callable[[str], object] = lambda _: None) 
         values = []
         for n in question.sequences:
             show(f"{question.row}, {net.label}, after {n:,} sequences")
-            cell, seen = endless(row, net, n), []
+            condition, seen = endless(row, net, n), []
             for trial in range(question.trials):
-                rerun = watching.Rerun(cell, trial)
+                rerun = watching.Rerun(condition, trial)
                 if n:
                     rerun.train()
                 seen += [question.quantity(rerun.watch(number)) for number in range(question.tests)]
@@ -70,10 +70,10 @@ def courses(question: Question, show: Callable[[str], object] = lambda _: None) 
     return found
 
 
-def endless(row: "Row", net: Net, sequences: int) -> "Cell":
+def endless(row: "Row", net: Net, sequences: int) -> "Condition":
     """A row's trials with a net's changes, that end after so many training sequences whatever they have learnt."""
-    short = _NO_LOOK if row.cell().settings["stop"]["exam_sequences"] else {}
-    return row.cell(overrides={**net.changes, **_ENDLESS, **short, "stop.max_sequences": max(sequences, 1)})
+    short = _NO_LOOK if row.condition().settings["stop"]["exam_sequences"] else {}
+    return row.condition(overrides={**net.changes, **_ENDLESS, **short, "stop.max_sequences": max(sequences, 1)})
 
 
 def spread(values: np.ndarray) -> np.ndarray:

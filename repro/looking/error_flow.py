@@ -83,7 +83,7 @@ def measure(show: Callable[[str], object] = lambda _: None) -> list[Flow]:
     flows = []
     for case in CASES:
         show(f"nets of {case.label}")
-        cell = config.load()[case.row].cell(overrides=case.overrides)
+        cell = config.load()[case.row].condition(overrides=case.overrides)
         reruns = [watching.Rerun(cell, trial) for trial in case.trials]
         for train in (False, True):
             outcomes = tuple(rerun.train().outcome for rerun in reruns if train)

@@ -1,10 +1,10 @@
-"""A stored trial, to be run again: from its record to its cell, and whether the bits agree."""
+"""A stored trial, to be run again: from its record to its condition, and whether the bits agree."""
 
 from collections.abc import Iterable
 
 from repro.errors import ReproError
 from repro.experiments import views
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.experiments.config import PRINTED, Row, load
 from repro.experiments.selection import changes, one
 from repro.records.attestation import ranges
@@ -18,7 +18,7 @@ class ReplayError(ReproError):
 
 
 def stored(trial: str, reading: str | None, overrides: Iterable[str], seed: int, store: Store) -> Record:
-    """The record of a trial such as ``6a/lstm:3``, of the cell that the options of ``run`` mean.
+    """The record of a trial such as ``6a/lstm:3``, of the condition that the options of ``run`` mean.
 
     Raises
     ------
@@ -34,15 +34,15 @@ def stored(trial: str, reading: str | None, overrides: Iterable[str], seed: int,
     if not name or not number.isdecimal():
         raise ReplayError(f"a trial is ROW:NUMBER, such as 6a/lstm:3; not '{trial}'")
     row = one(name, load())
-    cell = row.cell(reading or PRINTED, changes(overrides), seed)
-    return _find(row, cell, int(number), store)
+    condition = row.condition(reading or PRINTED, changes(overrides), seed)
+    return _find(row, condition, int(number), store)
 
 
-def _find(row: Row, cell: Cell, trial: int, store: Store) -> Record:
-    """The stored record of a trial of a cell: that of today's source, if there is one, else the latest."""
+def _find(row: Row, condition: Condition, trial: int, store: Store) -> Record:
+    """The stored record of a trial of a condition: that of today's source, if there is one, else the latest."""
     file = store.stored(row.experiment)
-    mine = [record for record in file.records(cell.key) if record.trial == trial]
-    ended = sorted((r for r in mine if r.outcome != "crashed"), key=lambda r: r.source == source_of(cell))
+    mine = [record for record in file.records(condition.key) if record.trial == trial]
+    ended = sorted((r for r in mine if r.outcome != "crashed"), key=lambda r: r.source == source_of(condition))
     if ended:
         return ended[-1]
     if mine:
@@ -52,7 +52,7 @@ def _find(row: Row, cell: Cell, trial: int, store: Store) -> Record:
             "options runs it again"
         )
     there: dict[str, set[int]] = {}
-    for other in (other for other in file.cells if other.row == row.name):
+    for other in (other for other in file.conditions if other.row == row.name):
         if trials := {record.trial for record in file.records(other.key) if record.outcome != "crashed"}:
             there[" ".join(views.options(other, row)) or "no options"] = trials
     if not there:
@@ -66,7 +66,7 @@ def circumstances(record: Record) -> str:
     from repro.records.provenance import processor, versions
 
     then = {"numerical source": record.source, **record.versions, "processor": record.processor}
-    now = {"numerical source": source_of(record.condition.cell), **versions(), "processor": processor()}
+    now = {"numerical source": source_of(record.condition), **versions(), "processor": processor()}
     changed = [
         f"{name} {then.get(name, 'unknown')}, now {value}" for name, value in now.items() if then.get(name) != value
     ]

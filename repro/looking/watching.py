@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from repro import registry
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.experiments.config import PRINTED
 from repro.records.trial import Record
 
@@ -62,11 +62,11 @@ class Watched:
 class Rerun:
     """A trial in a crew of its own, at first untrained; the net can be looked at."""
 
-    def __init__(self, cell: Cell, trial: int) -> None:
+    def __init__(self, condition: Condition, trial: int) -> None:
         from repro.running.crew import Crew  # compiles kernels
 
-        self.cell, self.trial = cell, trial
-        self._crew = Crew(cell, 1)
+        self.condition, self.trial = condition, trial
+        self._crew = Crew(condition, 1)
         self._crew.enlist(0, trial)
 
     def train(self, show: Callable[[int], object] = lambda _: None) -> Record:
@@ -94,7 +94,7 @@ class Rerun:
         inputs, targets, outputs = (film.pop(name) for name in ("input", "target", "output"))
         if not face.every_step:
             targets[:-1] = np.nan
-        symbols = getattr(registry.task(self.cell.settings["task"]["name"]), "SYMBOLS", "")
+        symbols = getattr(registry.task(self.condition.settings["task"]["name"]), "SYMBOLS", "")
         predicts = face.every_step and face.n_in == face.n_out  # its outputs are its inputs a time step later
         return Watched(
             inputs, targets, outputs, film,
@@ -105,7 +105,7 @@ class Rerun:
     @property
     def n_searched(self) -> int:
         """How many sequences `search` looks at: those of the longest test or exam of the stop rule, else 2,560."""
-        stop = self.cell.settings["stop"]
+        stop = self.condition.settings["stop"]
         own = [stage["test_sequences"] for stage in stop["stages"]]
         tests = [stop["test_sequences"] if n is None else n for n in own]
         return max(stop["exam_sequences"], *tests) or _SEARCHED
@@ -128,7 +128,7 @@ class Rerun:
         from repro.running.crew import kept, uninterrupted
 
         crew = self._crew
-        stream = self.cell.streams(self.trial)[2].reshape(4, 1)
+        stream = self.condition.streams(self.trial)[2].reshape(4, 1)
         before = [array.copy() for array in crew.arrays()]
 
         def play(number: int, n: int) -> int:
@@ -147,16 +147,16 @@ class Rerun:
         """On the sequence just played."""
         tally = self._crew.tally
         worst = float(tally.worst[0]) if np.isfinite(tally.absolute[0]) else nan
-        return Verdict(sequence, worst, float(self.cell.settings["stop"]["tolerance"]))
+        return Verdict(sequence, worst, float(self.condition.settings["stop"]["tolerance"]))
 
 
-def watch(cell: Cell, trial: int, sequence: int = 0, train: bool = True) -> Watched:
+def watch(condition: Condition, trial: int, sequence: int = 0, train: bool = True) -> Watched:
     """What a trial's net does on the test sequence of a number, when it has been trained to its end, or not at all.
 
     Sequences are counted from 0, from the start of the trial's test stream; of a task with test sets it is the place in
     the set. A net that is never told where sequences begin comes to it through all before it.
     """
-    rerun = Rerun(cell, trial)
+    rerun = Rerun(condition, trial)
     if train:
         rerun.train()
     return rerun.watch(sequence)

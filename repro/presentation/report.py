@@ -118,7 +118,7 @@ def render(
 
 def _records(lines: Iterable[Line]) -> list[Record]:
     """The records behind the lines, each once."""
-    return list({(r.cell, r.trial): r for line in lines for r in line.records}.values())
+    return list({(r.key, r.trial): r for line in lines for r in line.records}.values())
 
 
 def _part(lines: Sequence[Line], found: Sequence[Comparison]) -> Part:

@@ -31,9 +31,9 @@ def entries(rows: Iterable[Row], store: Store) -> list[Entry]:
     """
     plan = planning.plan(wanted.items([(row, None) for row in rows]), store)
     return [
-        Entry(item, len(plan.done[key]), len(lost), validity.crashes(views.run(item.cell, item.row), lost))
+        Entry(item, len(plan.done[key]), len(lost), validity.crashes(views.run(item.condition, item.row), lost))
         for item in plan.items
-        for key, lost in [(item.cell.key, plan.lost[item.cell.key])]
+        for key, lost in [(item.condition.key, plan.lost[item.condition.key])]
     ]
 
 

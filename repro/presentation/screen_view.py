@@ -34,7 +34,7 @@ SCHEMA = Schema[_Line](
         Column("row", str, "", "name of the row", lambda line: line.one.item.row.name),
         Column("place", int, "", "1 is the best: further rounds first, then the smaller mean", lambda line: line.place),
         Column("variant", str, "", "what the file of variants calls it", lambda line: line.one.item.variant),
-        Column("reading", str, "", "how the paper is read", lambda line: line.one.item.cell.reading),
+        Column("reading", str, "", "how the paper is read", lambda line: line.one.item.condition.reading),
         Column(
             "settings", str, "", "what is replaced, as `--set` takes it; --max-sequences aside",
             lambda line: words(line.one.again.overrides),
@@ -55,13 +55,13 @@ SCHEMA = Schema[_Line](
         Column("fate", str, "", "survived, dropped out, or solved nothing", _fate),
         Column("variants_tried", int, "variants", "of this row", lambda line: line.n_tried),
         Column("limit", int, "sequences", "training after which a trial has failed", lambda line: line.one.limit),
-        Column("seed", int, "", "root of the screening's streams", lambda line: line.one.item.cell.seed),
+        Column("seed", int, "", "root of the screening's streams", lambda line: line.one.item.condition.seed),
     ),
     {
         "place": View("", key=True),
         "variant": View("variant", needed=lambda lines: any(line.one.item.variant for line in lines), key=True),
         "reading": View(
-            "reading", needed=lambda lines: len({line.one.item.cell.reading for line in lines}) > 1, key=True
+            "reading", needed=lambda lines: len({line.one.item.condition.reading for line in lines}) > 1, key=True
         ),
         "settings": View(
             "settings", needed=lambda lines: not all(line.one.item.variant for line in lines), key=True
@@ -113,5 +113,5 @@ def _notes(lines: Sequence[_Line]) -> list[str]:
 
 
 def _lines(item: Item, store: Store) -> list[tables.Line]:
-    found = tables.lines([item.row], store, None, Settings(item.overrides, item.cell.seed))
-    return [line for line in found if line.cell.key == item.cell.key]
+    found = tables.lines([item.row], store, None, Settings(item.overrides, item.condition.seed))
+    return [line for line in found if line.condition.key == item.condition.key]

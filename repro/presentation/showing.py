@@ -69,8 +69,8 @@ def trial(record: Record, ledger: Ledger) -> list[tuple[str, str]]:
     elif record.outcome == "limit":
         pairs.append(("last look", "none: the record is older than last looks"))
     pairs += [(name.replace("_", " "), f"{value:,}") for name, value in record.facts.items()]
-    today = source_of(record.condition.cell)
-    counts = ledger.agree(record.cell, record.source, today, record.trial)
+    today = source_of(record.condition)
+    counts = ledger.agree(record.key, record.source, today, record.trial)
     pairs += [
         ("weights", f"{record.weights:,}, digest of the final ones {record.weights_digest}"),
         ("CPU seconds", f"{record.cpu_s:,.1f}"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from repro.experiments import views
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.experiments.config import Row
 from repro.experiments.selection import words
 from repro.presentation import grid
@@ -19,7 +19,7 @@ from repro.records.trial import Record
 class Entry:
     """A stored condition."""
 
-    cell: Cell
+    condition: Condition
     row: Row | None  # None: it is in no configuration
     trials: Sequence[tuple[Record, bool]]  # a record each, and whether it counts
 
@@ -30,7 +30,7 @@ class Entry:
     @cached_property
     def settings(self) -> str:
         """What is not as the row has it, the root seed aside."""
-        return words(views.settings(self.cell, self.row))
+        return words(views.settings(self.condition, self.row))
 
 
 def entries(patterns: Sequence[str], rows: Mapping[str, Row], store: Store) -> list[Entry]:
@@ -44,17 +44,17 @@ def entries(patterns: Sequence[str], rows: Mapping[str, Row], store: Store) -> l
         If a results file cannot be read.
 
     """
-    found = [Entry(cell, rows.get(cell.row), trials) for cell, trials in stored(patterns, rows, store)]
+    found = [Entry(condition, rows.get(condition.row), trials) for condition, trials in stored(patterns, rows, store)]
     places = {name: k for k, name in enumerate(rows)}
-    return sorted(found, key=lambda entry: (places.get(entry.cell.row, len(places)), *_place(entry)))
+    return sorted(found, key=lambda entry: (places.get(entry.condition.row, len(places)), *_place(entry)))
 
 
 def _place(entry: Entry) -> tuple[int, int, str, str]:
     """Of a row: as its readings are, then by seed, then what is as the row has it first."""
     readings = list(entry.row.readings) if entry.row else []
-    reading = entry.cell.reading
+    reading = entry.condition.reading
     known = readings.index(reading) if reading in readings else len(readings)
-    return known, entry.cell.seed, reading, entry.settings
+    return known, entry.condition.seed, reading, entry.settings
 
 
 def render(found: Sequence[Entry], form: str, names: Sequence[str] = ()) -> str:
@@ -81,16 +81,16 @@ def render(found: Sequence[Entry], form: str, names: Sequence[str] = ()) -> str:
 SCHEMA = Schema[Entry](
     "repro list --stored",
     (
-        Column("row", str, "", "name of the row, as `repro run` takes it", lambda entry: entry.cell.row),
-        Column("reading", str, "", "how the paper is read; printed: literally", lambda entry: entry.cell.reading),
+        Column("row", str, "", "name of the row, as `repro run` takes it", lambda entry: entry.condition.row),
+        Column("reading", str, "", "how the paper is read; printed: literally", lambda entry: entry.condition.reading),
         Column(
             "settings", str, "", "what else is not as the row has it, as `--set` takes it; empty: nothing",
             lambda entry: entry.settings,
         ),
-        Column("seed", int, "", "root of all random streams", lambda entry: entry.cell.seed),
+        Column("seed", int, "", "root of all random streams", lambda entry: entry.condition.seed),
         Column(
             "max_sequences", int, "sequences", "the limit: training after which a trial has failed",
-            lambda entry: entry.cell.settings["stop"]["max_sequences"],
+            lambda entry: entry.condition.settings["stop"]["max_sequences"],
         ),
         Column("trials", int, "trials", "how many are stored, whatever came of them", lambda entry: len(entry.trials)),
         Column(
@@ -106,13 +106,13 @@ SCHEMA = Schema[Entry](
         ),
         Column("cpu_s", float, "seconds", "CPU time of all", lambda entry: sum(r.cpu_s for r, _ in entry.trials)),
         Column("configured", bool, "", "is there such a row today", lambda entry: entry.row is not None),
-        Column("cell", str, "", "digest that names the condition", lambda entry: entry.cell.key),
+        Column("condition", str, "", "digest that names the condition", lambda entry: entry.condition.key),
     ),
     {
-        "row": View("row", lambda entry: entry.cell.row + "*" * (entry.row is None), key=True, above=True),
+        "row": View("row", lambda entry: entry.condition.row + "*" * (entry.row is None), key=True, above=True),
         "reading": View("reading", key=True),
         "settings": View("settings", needed=lambda found: any(entry.settings for entry in found), key=True),
-        "seed": View("seed", needed=lambda found: any(entry.cell.seed for entry in found)),
+        "seed": View("seed", needed=lambda found: any(entry.condition.seed for entry in found)),
         "trials": View("trials"),
         "counts": View("counts"),
         "solved": View("solved"),

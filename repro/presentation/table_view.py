@@ -68,7 +68,7 @@ _COLUMNS: tuple[Column[Line], ...] = (
         "settings", str, "", "what else is not as the row has it, as `--set` takes it; empty: nothing",
         lambda line: words(line.settings),
     ),
-    Column("seed", int, "", "root of all random streams", lambda line: line.cell.seed),
+    Column("seed", int, "", "root of all random streams", lambda line: line.condition.seed),
     _published("stage", str, "", "stage of the stop rule that the line is about"),
     _published("weights_published", int, "weights", "size of the net, as the paper prints it", "weights"),
     Column("weights", int, "weights", "size of our net", lambda line: line.n_weights),

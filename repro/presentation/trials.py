@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repro.experiments import views
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.experiments.config import ConfigError, Row, load
 from repro.experiments.selection import select, text, words
 from repro.experiments.views import View
@@ -21,7 +21,7 @@ from repro.records.validity import current
 if TYPE_CHECKING:
     import pandas as pd
 
-ALL = 2**32  # trials of a cell
+ALL = 2**32  # trials of a condition
 
 _TEST = "test after it: "
 # Of each column its type, unit and meaning, in this order. Some stand for as many as the trials need: GROUP.NAME for
@@ -58,7 +58,7 @@ ABOUT: dict[str, tuple[type, str, str]] = {
     "look_mean_absolute_error": (float, "", "of outputs"),
     "look_mean_squared_error": (float, "", "of outputs"),
     "error": (str, "", "why it crashed"),
-    "cell": (str, "", "digest that names the condition: row, reading, settings, seed"),
+    "condition": (str, "", "digest that names the condition: row, reading, settings, seed"),
     "weights_digest": (str, "", "of the final weights"),
     "source": (str, "", "digest of the numerical source that computed it"),
 }
@@ -135,7 +135,7 @@ def table(
 
     """
     conditions = list(stored(patterns, rows, store, view))
-    changed = [views.settings(cell, rows.get(cell.row)) for cell, _ in conditions]
+    changed = [views.settings(condition, rows.get(condition.row)) for condition, _ in conditions]
     keys = list(dict.fromkeys(key for one in changed for key in one))
     every = [record for _, records in conditions for record, _ in records]
     n_stages = max((len(record.stages) for record in every), default=0)
@@ -147,20 +147,20 @@ def table(
     names = [name for one in ABOUT if looked or not one.startswith("look_") for name in many.get(one, [one])]
     lines = (
         line
-        for (cell, records), settings in zip(conditions, changed, strict=True)
-        for line in _lines(cell, records, settings, keys, tuple(facts), n_stages, looked)
+        for (condition, records), settings in zip(conditions, changed, strict=True)
+        for line in _lines(condition, records, settings, keys, tuple(facts), n_stages, looked)
     )
     return names, lines
 
 
 def _lines(
-    cell: Cell, records: Sequence[tuple[Record, bool]], settings: Mapping[str, Any], keys: Sequence[str],
+    condition: Condition, records: Sequence[tuple[Record, bool]], settings: Mapping[str, Any], keys: Sequence[str],
     facts: Sequence[str], n_stages: int, looked: bool,
 ) -> Iterator[tuple[Any, ...]]:  # fmt: skip
     """The lines of a condition. A million of them are made here, so what they share is made once."""
-    shared = (cell.experiment, cell.row, cell.reading, words(settings), cell.seed)
-    values = tuple(_plain(views.value(cell, key)) for key in keys)
-    most = cell.settings["stop"]["max_sequences"]
+    shared = (condition.experiment, condition.row, condition.reading, words(settings), condition.seed)
+    values = tuple(_plain(views.value(condition, key)) for key in keys)
+    most = condition.settings["stop"]["max_sequences"]
     no_stage, no_look = (None,) * len(StageRecord.__struct_fields__), (None,) * len(LastLook.__struct_fields__)
     for record, counts in records:
         line = (
@@ -174,7 +174,7 @@ def _lines(
         line += no_stage * (n_stages - len(record.stages))
         if looked:
             line += _of_look(record.last_look) if record.last_look else no_look
-        yield (*line, record.error, cell.key, record.weights_digest, record.source)
+        yield (*line, record.error, condition.key, record.weights_digest, record.source)
 
 
 _of_stage = attrgetter(*StageRecord.__struct_fields__)
@@ -188,8 +188,8 @@ def _plain(value: Any) -> Any:
 
 def stored(
     patterns: Sequence[str], rows: Mapping[str, Row], store: Store, view: View | None = None
-) -> Iterator[tuple[Cell, list[tuple[Record, bool]]]]:
-    """Of each stored condition of the selected rows its cell and its trials: a record each, and whether it counts.
+) -> Iterator[tuple[Condition, list[tuple[Record, bool]]]]:
+    """Of each stored condition of the selected rows its condition and its trials: a record each, and whether it counts.
 
     Raises
     ------
@@ -204,25 +204,25 @@ def stored(
     names = store.experiments() if wanted is None else dict.fromkeys(row.experiment for row in wanted.values())
     for experiment in names:
         file = store.stored(experiment)
-        cells = [cell for cell in file.cells if wanted is None or cell.row in wanted]
-        seen = None if view is None else _seen(view, cells, rows)
-        for cell in cells:
-            if seen is None or cell.key in seen:
-                yield cell, _trials(cell, file.records(cell.key), ledger)
+        conditions = [condition for condition in file.conditions if wanted is None or condition.row in wanted]
+        seen = None if view is None else _seen(view, conditions, rows)
+        for condition in conditions:
+            if seen is None or condition.key in seen:
+                yield condition, _trials(condition, file.records(condition.key), ledger)
 
 
-def _seen(view: View, cells: Sequence[Cell], rows: Mapping[str, Row]) -> set[str]:
-    """The keys of the cells that a view is of, of whatever row; rows that do not have its settings have none."""
+def _seen(view: View, conditions: Sequence[Condition], rows: Mapping[str, Row]) -> set[str]:
+    """The keys of the conditions that a view is of, of whatever row; rows that do not have its settings have none."""
     found = set()
-    for name in {cell.row for cell in cells} & rows.keys():
+    for name in {condition.row for condition in conditions} & rows.keys():
         for reading in rows[name].readings:
             with suppress(ConfigError):
-                found |= {cell.key for cell in view.cells(rows[name], reading, cells)}
+                found |= {condition.key for condition in view.conditions(rows[name], reading, conditions)}
     return found
 
 
-def _trials(cell: Cell, records: Sequence[Record], ledger: Ledger) -> list[tuple[Record, bool]]:
-    counted = {record.trial: record for record in current(cell, ALL, records, ledger)}
+def _trials(condition: Condition, records: Sequence[Record], ledger: Ledger) -> list[tuple[Record, bool]]:
+    counted = {record.trial: record for record in current(condition, ALL, records, ledger)}
     if len(counted) == len(records):
         return [(record, True) for record in counted.values()]
     latest = {record.trial: record for record in records}

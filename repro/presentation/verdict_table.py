@@ -170,7 +170,7 @@ SCHEMA = Schema[Comparison](
             "settings", str, "", "what else is not as the row has it, as `--set` takes it; empty: nothing",
             lambda one: words(one.line.settings),
         ),
-        Column("seed", int, "", "root of all random streams", lambda one: one.line.cell.seed),
+        Column("seed", int, "", "root of all random streams", lambda one: one.line.condition.seed),
         Column("published", str, "", "what the paper prints, in words", lambda one: one.published),
         Column(
             "published_mean", float, _UNIT, "the same as a number; empty for success rates",

@@ -1,7 +1,7 @@
 """What makes a record count: today's source gives its bits.
 
 A record names the source that computed it. Source changes all the time, numbers seldom do; so attested.csv, beside the
-records, has a line for each condition (a cell) and source: fingerprints of its trials, each cut short after `PREFIX`
+records, has a line for each condition and source: fingerprints of its trials, each cut short after `PREFIX`
 training sequences. The limit has no part in a trial's streams, so that is its true beginning. The line says too how
 many whole trials that source ran again, and how many of them ended in the stored bits.
 
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from repro import files
 from repro.errors import ReproError
-from repro.experiments.cell import canonical
+from repro.experiments.condition import canonical
 from repro.records.trial import Record
 
 PREFIX = 1000  # training sequences after which a trial is cut short
@@ -44,7 +44,7 @@ class Attestation:
     row: str
     reading: str
     seed: int
-    cell: str
+    condition: str
     source: str
     sequences: int  # after which trials were cut short, if they had not ended
     prints: Mapping[int, str]  # fingerprints, by trial
@@ -54,53 +54,53 @@ class Attestation:
 
 
 class Ledger:
-    """The attestations in a results folder, by cell and source."""
+    """The attestations in a results folder, by condition and source."""
 
     def __init__(self, lines: Iterable[Attestation] = ()) -> None:
         self.lines: dict[tuple[str, str], Attestation] = {}
         self._differing: dict[tuple[str, str, str], list[int]] = {}  # asked for every record
         self.add(lines)
 
-    def line(self, cell: str, source: str) -> Attestation | None:
-        """What a source made of a cell, if that is attested."""
-        return self.lines.get((cell, source))
+    def line(self, condition: str, source: str) -> Attestation | None:
+        """What a source made of a condition, if that is attested."""
+        return self.lines.get((condition, source))
 
     def add(self, lines: Iterable[Attestation]) -> None:
         """Take up lines, in place of those of the same conditions and sources."""
-        self.lines |= {(line.cell, line.source): line for line in lines}
+        self.lines |= {(line.condition, line.source): line for line in lines}
         self._differing.clear()
 
-    def differing(self, cell: str, one: str, other: str) -> list[int]:
-        """The trials of a cell whose fingerprints two sources make differently, as far as is known."""
-        key = (cell, one, other)
+    def differing(self, condition: str, one: str, other: str) -> list[int]:
+        """The trials of a condition whose fingerprints two sources make differently, as far as is known."""
+        key = (condition, one, other)
         if key not in self._differing:
-            a, b = self.line(cell, one), self.line(cell, other)
+            a, b = self.line(condition, one), self.line(condition, other)
             found = a.prints.items() if a and b and a.sequences == b.sequences else ()
             self._differing[key] = sorted(t for t, made in found if b and b.prints.get(t, made) != made)
         return self._differing[key]
 
-    def begin_alike(self, cell: str, one: str, other: str, trial: int) -> bool:
-        """Whether the fingerprints of two sources have a trial, and differ in no trial of its cell."""
+    def begin_alike(self, condition: str, one: str, other: str, trial: int) -> bool:
+        """Whether the fingerprints of two sources have a trial, and differ in no trial of its condition."""
         if one == other:
             return True
-        a, b = self.line(cell, one), self.line(cell, other)
+        a, b = self.line(condition, one), self.line(condition, other)
         known = a and b and trial in a.prints and trial in b.prints and a.sequences == b.sequences
-        return bool(known) and not self.differing(cell, one, other)
+        return bool(known) and not self.differing(condition, one, other)
 
-    def agree(self, cell: str, one: str, other: str, trial: int) -> bool:
+    def agree(self, condition: str, one: str, other: str, trial: int) -> bool:
         """Whether two sources are attested to give a trial's bits: alike at the start, and right wherever run whole."""
-        lines = [self.line(cell, source) for source in (one, other)]
+        lines = [self.line(condition, source) for source in (one, other)]
         came_out = all(line is None or line.agreed == line.whole for line in lines)
-        return one == other or (came_out and self.begin_alike(cell, one, other, trial))
+        return one == other or (came_out and self.begin_alike(condition, one, other, trial))
 
     def whole(self, records: Sequence[Record], today: str) -> tuple[int, str]:
         """How many trials of records that count were run again whole, and by which source: the one with most."""
         sources = {record.source for record in records}
         agreeing = [
             line
-            for (cell, source), line in self.lines.items()
-            if records and cell == records[0].cell and source not in sources
-            and self.agree(cell, source, today, records[0].trial)
+            for (condition, source), line in self.lines.items()
+            if records and condition == records[0].key and source not in sources
+            and self.agree(condition, source, today, records[0].trial)
         ]  # fmt: skip
         best = max(agreeing, key=lambda line: (line.whole, line.source == today), default=None)
         return (best.whole, best.source) if best else (0, today)
@@ -123,7 +123,8 @@ def origin(records: Sequence[Record], today: str, ledger: Ledger) -> str:
 # --------------------------------------------------------------------------------------------------------- the file
 
 _COLUMNS = (
-    "row", "reading", "seed", "cell", "source", "sequences", "trials", "fingerprints", "whole", "agreed", "versions",
+    "row", "reading", "seed", "condition", "source", "sequences", "trials", "fingerprints", "whole", "agreed",
+    "versions",
 )  # fmt: skip
 
 
@@ -175,10 +176,10 @@ def write(folder: Path, fresh: Iterable[Attestation]) -> None:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    for line in sorted(ledger.lines.values(), key=lambda a: (a.row, a.reading, a.seed, a.cell, a.source)):
+    for line in sorted(ledger.lines.values(), key=lambda a: (a.row, a.reading, a.seed, a.condition, a.source)):
         trials = sorted(line.prints)
         writer.writerow((
-            line.row, line.reading, line.seed, line.cell, line.source, line.sequences, ranges(trials),
+            line.row, line.reading, line.seed, line.condition, line.source, line.sequences, ranges(trials),
             " ".join(line.prints[trial] for trial in trials), line.whole, line.agreed, line.versions,
         ))  # fmt: skip
     files.write(folder / FILE, out.getvalue().encode())
@@ -189,7 +190,7 @@ def _parsed(fields: Mapping[str, str]) -> Attestation:
     if len(trials) != len(prints):
         raise ValueError(f"{len(prints)} fingerprints of {len(trials)} trials")
     return Attestation(
-        fields["row"], fields["reading"], int(fields["seed"]), fields["cell"], fields["source"],
+        fields["row"], fields["reading"], int(fields["seed"]), fields["condition"], fields["source"],
         int(fields["sequences"]), dict(zip(trials, prints, strict=True)), int(fields["whole"]), int(fields["agreed"]),
         fields["versions"],
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """Whether a record that is read back holds together. One that was edited, or means nothing today, must not count.
 
 A line can have the form of a record and yet be none that a trial left: a number no trial has, a stage twice, settings
-of another cell. All of it is held to the settings of its condition, as today's settings classes read them. What no rule
-can show is an edit to another value that a trial could have left; that is for `repro replay`.
+of another condition. All of it is held to the settings of its condition, as today's settings classes read them. What
+no rule can show is an edit to another value that a trial could have left; that is for `repro replay`.
 """
 
 import json
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from repro import registry
 from repro.errors import ReproError
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.experiments.stop import Stop
 from repro.records.jsonl import ConditionLine, OldLine
 from repro.records.trial import LastLook, Record, StageRecord
@@ -29,39 +29,38 @@ class RecordError(ReproError):
     """A record that does not hold together."""
 
 
-def cell_of(line: ConditionLine | OldLine, experiment: str) -> Cell:
-    """The cell that a line in the file of ``experiment`` is about, from nothing but the line.
+def condition_of(line: ConditionLine | OldLine, experiment: str) -> Condition:
+    """The condition that a line in the file of ``experiment`` is about, from nothing but the line.
 
     Raises
     ------
     RecordError
-        If its settings are not valid today, or mean another cell.
+        If its settings are not valid today, or mean another condition.
 
     """
-    said = line.condition if isinstance(line, ConditionLine) else line.cell
     _require(line.experiment == experiment, f"experiment {line.experiment} has a file of its own")
     _require(line.row.startswith(f"{experiment}/"), f"the row is not of experiment {experiment}")
     identity = line.experiment, line.row, line.reading, line.seed
     if isinstance(line, OldLine):
-        cell = _cell_of_text(*identity, json.dumps(line.settings, sort_keys=True))
+        condition = _condition_of_text(*identity, json.dumps(line.settings, sort_keys=True))
     else:
-        cell = _cell(*identity, line.settings)
+        condition = _condition(*identity, line.settings)
     _require(
-        cell.key == said,
-        f"its settings make cell {cell.key} today, and the record says {said}: it was edited, or defaults have "
-        "changed since",
+        condition.key == line.condition,
+        f"its settings make condition {condition.key} today, and the record says {line.condition}: it was edited, or "
+        "defaults have changed since",
     )
-    return cell
+    return condition
 
 
 @lru_cache(maxsize=None)
-def _cell_of_text(experiment: str, row: str, reading: str, seed: int, settings: str) -> Cell:
-    """The cell that settings make, given as JSON: that of many old lines."""
-    return _cell(experiment, row, reading, seed, json.loads(settings))
+def _condition_of_text(experiment: str, row: str, reading: str, seed: int, settings: str) -> Condition:
+    """The condition that settings make, given as JSON: that of many old lines."""
+    return _condition(experiment, row, reading, seed, json.loads(settings))
 
 
-def _cell(experiment: str, row: str, reading: str, seed: int, given: dict[str, dict[str, Any]]) -> Cell:
-    """The cell that settings make."""
+def _condition(experiment: str, row: str, reading: str, seed: int, given: dict[str, dict[str, Any]]) -> Condition:
+    """The condition that settings make."""
     groups: dict[str, Any] = {}
     there = ", ".join(given) or "nothing"
     _require(given.keys() == _GROUPS, f"it has settings of {there}, not of task, learner and stop")
@@ -77,7 +76,7 @@ def _cell(experiment: str, row: str, reading: str, seed: int, given: dict[str, d
             first = error.errors()[0]
             key = ".".join(map(str, (group, *first["loc"])))
             raise RecordError(f"{key} is not valid today: {first['msg']}") from None
-    return Cell.of(experiment, row, reading, groups, seed)
+    return Condition.of(experiment, row, reading, groups, seed)
 
 
 @dataclass(frozen=True)
@@ -92,9 +91,9 @@ class Rule:
     n_look: int  # sequences of it, if so many were trained on
 
     @classmethod
-    def of(cls, cell: Cell) -> "Rule":
-        """The rule of a cell."""
-        stop = cell.settings["stop"]
+    def of(cls, condition: Condition) -> "Rule":
+        """The rule of a condition."""
+        stop = condition.settings["stop"]
         tests = [stop["test_sequences"] if s["test_sequences"] is None else s["test_sequences"] for s in stop["stages"]]
         exam = stop["exam_sequences"]
         return cls(
@@ -107,7 +106,7 @@ class Rule:
 
 
 def check(record: Record, rule: Rule) -> None:
-    """Refuse a record that no trial of a cell with such a rule can have left.
+    """Refuse a record that no trial of a condition with such a rule can have left.
 
     That its figures are finite and not negative, its reading has seen to (`jsonl`).
 

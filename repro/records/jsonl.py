@@ -1,8 +1,8 @@
 """Records as lines of JSON: what a results file consists of.
 
 There are three kinds of lines, told by their first key. A ``condition`` has what trials share: row, reading, root seed
-and all settings. A ``machine`` has what computed them. A trial, whose first key is ``cell``, has the rest, and refers
-to both by their digests. So nothing else is needed to understand a file, and a trial takes some 400 bytes.
+and all settings. A ``machine`` has what computed them. A trial has the rest, and refers to both by their digests, to
+its condition by its first key, ``cell``. So nothing else is needed to understand a file, and a trial takes 400 bytes.
 
 Version 0.1 wrote each trial as one line with all of that in it, of ``schema`` 1. Such lines are read as well.
 """
@@ -14,8 +14,9 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from repro.experiments.condition import Condition
 from repro.records.provenance import NOWHERE, Machine
-from repro.records.trial import Amount, Condition, Count, LastLook, Number, Outcome, Record, StageRecord
+from repro.records.trial import Amount, Count, LastLook, Number, Outcome, Record, StageRecord
 
 Settings = dict[str, dict[str, Any]]
 
@@ -27,7 +28,7 @@ class LineError(ValueError):
 class ConditionLine(Struct, frozen=True, forbid_unknown_fields=True):
     """What trials share."""
 
-    condition: str  # the cell's key
+    condition: str  # its key
     schema: Literal[2]
     experiment: str
     row: str
@@ -51,7 +52,7 @@ class OldLine(Struct, frozen=True, forbid_unknown_fields=True):
     experiment: str
     row: str
     reading: str
-    cell: str
+    condition: str = msgspec.field(name="cell")
     trial: Number
     seed: Count
     outcome: Outcome
@@ -80,14 +81,14 @@ class OldLine(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 TRIAL = b'{"cell":"'  # how a trial's line begins, as we write it
-KEY = slice(len(TRIAL), len(TRIAL) + 16)  # where then the key of its cell is
+KEY = slice(len(TRIAL), len(TRIAL) + 16)  # where then the key of its condition is
 OURS = slice(KEY.stop, KEY.stop + 10)  # and what follows it, in today's form
 TODAYS = b'","trial":'
 _KINDS: dict[str, type[Struct]] = {"condition": ConditionLine, "machine": MachineLine}
 
 
-def cell_of(line: bytes) -> bytes | None:
-    """The key of the cell of a trial's line, whatever its form; None if it is of another kind.
+def condition_of(line: bytes) -> bytes | None:
+    """The key of the condition of a trial's line, whatever its form; None if it is of another kind.
 
     Raises
     ------
@@ -168,7 +169,7 @@ def about(line: bytes, condition: Condition | None) -> str:
 
     """
     said = _decoded(line, msgspec.json.Decoder(dict[str, Any]))
-    row, reading = (condition.cell.row, condition.cell.reading) if condition else ("a row", "a reading")
+    row, reading = (condition.row, condition.reading) if condition else ("a row", "a reading")
     return f"trial {said.get('trial', '?')} of {said.get('row', row)} ({said.get('reading', reading)})"
 
 
@@ -178,7 +179,7 @@ def shared_keys(file: Iterable[bytes]) -> set[str]:
     for line in file:
         if not line.startswith(TRIAL):
             with suppress(LineError):
-                if cell_of(line) is None:
+                if condition_of(line) is None:
                     found = shared(line)
                     keys.add(found.condition if isinstance(found, ConditionLine) else found.machine)
     return keys
@@ -193,16 +194,18 @@ def written(record: Record) -> dict[str, bytes]:
         If it has a number that is not finite, or out of range: it could not be read back.
 
     """
-    cell, machine = record.condition.cell, record.machine
+    condition, machine = record.condition, record.machine
     line = _ENCODER.encode(record)
     try:
         reader(record.condition, {})(line)
     except msgspec.DecodeError as error:
         raise ValueError(f"not a record: {problem(error)}") from None
-    settings = {group: dict(values) for group, values in cell.settings.items()}
-    first = ConditionLine(cell.key, 2, cell.experiment, cell.row, cell.reading, cell.seed, settings)
+    settings = {group: dict(values) for group, values in condition.settings.items()}
+    first = ConditionLine(
+        condition.key, 2, condition.experiment, condition.row, condition.reading, condition.seed, settings
+    )
     second = MachineLine(machine.key, machine.versions, machine.processor)
-    return {cell.key: _ENCODER.encode(first), machine.key: _ENCODER.encode(second), "": line}
+    return {condition.key: _ENCODER.encode(first), machine.key: _ENCODER.encode(second), "": line}
 
 
-_ENCODER = msgspec.json.Encoder(enc_hook=lambda one: one.cell.key if isinstance(one, Condition) else one.key)
+_ENCODER = msgspec.json.Encoder(enc_hook=lambda one: one.key)

@@ -15,7 +15,7 @@ class Plan:
     """What to do: for each item the records that exist, and the numbers of the trials that are missing."""
 
     items: tuple[Item, ...]
-    done: Mapping[str, tuple[Record, ...]]  # by the cell's key
+    done: Mapping[str, tuple[Record, ...]]  # by the condition's key
     missing: Mapping[str, tuple[int, ...]]
     lost: Mapping[str, tuple[int, ...]]  # of the missing ones those that crashed
     trace: bool = False  # is a learning trace kept of those
@@ -41,15 +41,15 @@ def plan(items: Sequence[Item], store: Store, trace: bool = False, *, screened: 
         If the attestations beside them cannot be read.
 
     """
-    files = {name: store.stored(name) for name in dict.fromkeys(item.cell.experiment for item in items)}
+    files = {name: store.stored(name) for name in dict.fromkeys(item.condition.experiment for item in items)}
     ledger = attestation.read(store.folder)
     done, missing, crashed, n_stale = {}, {}, {}, 0
     for item in items:
-        stored = files[item.cell.experiment].records(item.cell.key)
-        found = current(item.cell, item.n_trials, stored, ledger, screened=screened)
-        done[item.cell.key] = tuple(r for r in found if r.trace is not None or not trace)
-        have = {r.trial for r in done[item.cell.key]}
-        missing[item.cell.key] = tuple(n for n in range(item.n_trials) if n not in have)
-        crashed[item.cell.key] = lost(item.n_trials, stored, found)
+        stored = files[item.condition.experiment].records(item.condition.key)
+        found = current(item.condition, item.n_trials, stored, ledger, screened=screened)
+        done[item.condition.key] = tuple(r for r in found if r.trace is not None or not trace)
+        have = {r.trial for r in done[item.condition.key]}
+        missing[item.condition.key] = tuple(n for n in range(item.n_trials) if n not in have)
+        crashed[item.condition.key] = lost(item.n_trials, stored, found)
         n_stale += len(stale(item.n_trials, stored, found))
     return Plan(tuple(items), done, missing, crashed, trace, screened, n_stale)

@@ -21,11 +21,12 @@ from pathlib import Path
 from msgspec import DecodeError
 
 from repro.errors import ReproError
+from repro.experiments.condition import Condition
 from repro.records import jsonl
-from repro.records.integrity import RecordError, Rule, cell_of, check
+from repro.records.integrity import RecordError, Rule, check, condition_of
 from repro.records.jsonl import LineError
 from repro.records.provenance import Machine
-from repro.records.trial import Condition, Record
+from repro.records.trial import Record
 
 
 class StoreError(ReproError):
@@ -56,27 +57,27 @@ class Stored:
     def __init__(self, path: Path, experiment: str) -> None:
         self.path = path
         self._experiment = experiment
-        self._lines: dict[str, list[bytes]] = {}  # of trials, by cell
-        self._conditions: dict[str, Condition] = {}  # by cell, those that hold together
+        self._lines: dict[str, list[bytes]] = {}  # of trials, by the key of their condition
+        self._conditions: dict[str, Condition] = {}  # those that hold together, by key
         self._wrong: dict[str, str] = {}  # why others do not
         self._machines: dict[str, Machine] = {}
-        self._records: dict[str, list[Record]] = {}  # that were asked for, by cell
+        self._records: dict[str, list[Record]] = {}  # that were asked for, likewise
         self._n_uncounted = 0
         self._split()
         found = {key: self._find_condition(key) for key in self._lines}
-        self.cells = [condition.cell for condition in found.values() if condition]
+        self.conditions = [condition for condition in found.values() if condition]
         for key, condition in found.items():
             if not condition:  # nobody can ask for its records: that they do not count is said at once
                 self.records(key)
 
     def _split(self) -> None:
-        """Put each line where it belongs; of a trial no more is looked at than its cell."""
+        """Put each line where it belongs; of a trial no more is looked at than its condition."""
         trials: dict[bytes, list[bytes]] = {}
         number, line, key = 0, b"\n", None
         try:
             with self.path.open("rb") as file:
                 for number, line in enumerate(file, 1):  # noqa: B007
-                    key = line[jsonl.KEY] if line.startswith(jsonl.TRIAL) else jsonl.cell_of(line)
+                    key = line[jsonl.KEY] if line.startswith(jsonl.TRIAL) else jsonl.condition_of(line)
                     if key in trials:
                         trials[key].append(line)
                     elif key is not None:
@@ -102,7 +103,7 @@ class Stored:
             self._machines[line.machine] = Machine(line.versions, line.processor)
             return
         try:
-            self._conditions[line.condition] = Condition(cell_of(line, self._experiment))
+            self._conditions[line.condition] = condition_of(line, self._experiment)
         except RecordError as error:
             self._wrong[line.condition] = str(error)
 
@@ -113,16 +114,16 @@ class Stored:
                 break
             with suppress(LineError, RecordError):
                 if old := jsonl.old(text):
-                    cell = cell_of(old, self._experiment)
-                    self._conditions[cell.key] = Condition(cell)
+                    condition = condition_of(old, self._experiment)
+                    self._conditions[condition.key] = condition
         return self._conditions.get(key)
 
     def n_lines(self, key: str) -> int:
-        """The lines of trials of a cell, whatever they say."""
+        """The lines of trials of a condition, whatever they say."""
         return len(self._lines.get(key, ()))
 
     def records(self, key: str) -> list[Record]:
-        """The records of a cell in the order they were written, the last one of each trial and source.
+        """The records of a condition in the order they were written, the last one of each trial and source.
 
         A record that does not hold together is left out, with a warning that names its line.
 
@@ -155,17 +156,17 @@ class Stored:
         texts = self._lines[key]
         condition = self._conditions.get(key)
         reader = condition and jsonl.reader(condition, self._machines)
-        rule = condition and Rule.of(condition.cell)
+        rule = condition and Rule.of(condition)
         found: dict[tuple[int, str, bool], Record] = {}
         for text in texts:
             try:
                 if text[jsonl.OURS] != jsonl.TODAYS and (old := jsonl.old(text)):
-                    record = old.record(Condition(cell_of(old, self._experiment)))
+                    record = old.record(condition_of(old, self._experiment))
                 elif reader:
                     record = reader(text)
                 else:
                     raise RecordError(self._wrong.get(key, "the file has no line of its condition"))
-                check(record, rule or Rule.of(record.condition.cell))
+                check(record, rule or Rule.of(record.condition))
             except (DecodeError, LineError, RecordError) as error:
                 self._leave_out(text, condition, error)
                 continue

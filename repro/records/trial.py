@@ -1,12 +1,12 @@
 """What a trial leaves behind: a `Record`. It refers to what it shares with others, its condition and its machine."""
 
-from functools import cached_property
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct, structs
 
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.records.provenance import Machine
 
 Outcome = Literal["solved", "limit", "diverged", "crashed"]
@@ -42,27 +42,6 @@ class LastLook(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     mean_squared_error: Amount | None
 
 
-class Condition:
-    """The cell of a trial, as a record refers to it. Many records share one."""
-
-    def __init__(self, cell: Cell) -> None:
-        self.cell = cell
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Condition) and self.cell.key == other.cell.key
-
-    def __hash__(self) -> int:
-        return hash(self.cell.key)
-
-    def __repr__(self) -> str:
-        return f"Condition({self.cell.row}, {self.cell.reading}, {self.cell.key})"
-
-    @cached_property
-    def settings(self) -> dict[str, dict[str, Any]]:
-        """The groups task, learner and stop, complete."""
-        return {group: dict(settings) for group, settings in self.cell.settings.items()}
-
-
 class Record(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """What a trial leaves behind; one line of JSON, in which its condition and machine are digests."""
 
@@ -85,32 +64,32 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     screened: bool = False  # run to choose among settings: no verdict and no table takes it
 
     @property
-    def cell(self) -> str:
-        """The key of its cell: a digest of row, reading, settings and seed."""
-        return self.condition.cell.key
+    def key(self) -> str:
+        """The key of its condition: a digest of row, reading, settings and seed."""
+        return self.condition.key
 
     @property
     def experiment(self) -> str:
         """The experiment of its row."""
-        return self.condition.cell.experiment
+        return self.condition.experiment
 
     @property
     def row(self) -> str:
         """The name of its row."""
-        return self.condition.cell.row
+        return self.condition.row
 
     @property
     def reading(self) -> str:
         """The reading under which it was run."""
-        return self.condition.cell.reading
+        return self.condition.reading
 
     @property
     def seed(self) -> int:
         """The root seed."""
-        return self.condition.cell.seed
+        return self.condition.seed
 
     @property
-    def settings(self) -> dict[str, dict[str, Any]]:
+    def settings(self) -> Mapping[str, Mapping[str, Any]]:
         """The groups task, learner and stop, complete."""
         return self.condition.settings
 

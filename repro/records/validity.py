@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.records.attestation import AttestationError, Ledger
 from repro.records.source import numerical_digest
 from repro.records.trial import Record
 
 
 def current(
-    cell: Cell, n_trials: int, records: Iterable[Record], ledger: Ledger, *, screened: bool = False
+    condition: Condition, n_trials: int, records: Iterable[Record], ledger: Ledger, *, screened: bool = False
 ) -> list[Record]:
-    """Of the ``records`` of a cell those of its first trials that ended, and whose bits today's source gives.
+    """Of the ``records`` of a condition those of its first trials that ended, and whose bits today's source gives.
 
     Those of a screening do not count, as settings were chosen by them; but for another one they do: ``screened``.
 
@@ -21,7 +21,7 @@ def current(
         If two of a trial count and differ.
 
     """
-    source = source_of(cell)
+    source = source_of(condition)
     chosen: dict[int, Record] = {}
     records = list(records)
     if all(r.source == source and r.outcome != "crashed" and not r.screened for r in records):  # as a rule
@@ -30,7 +30,7 @@ def current(
     for record in records:
         if record.trial >= n_trials or record.outcome == "crashed" or (record.screened and not screened):
             continue
-        if record.source == source or ledger.agree(cell.key, record.source, source, record.trial):
+        if record.source == source or ledger.agree(condition.key, record.source, source, record.trial):
             before = chosen.get(record.trial)
             if before and before.results() != record.results():
                 raise AttestationError(
@@ -43,13 +43,13 @@ def current(
 
 
 def stale(n_trials: int, records: Iterable[Record], counted: Iterable[Record]) -> set[int]:
-    """The trials among the ``records`` of a cell that ended, and are not among those that count."""
+    """The trials among the ``records`` of a condition that ended, and are not among those that count."""
     ended = {record.trial for record in records if record.outcome != "crashed" and not record.screened}
     return {trial for trial in ended if trial < n_trials} - {record.trial for record in counted}
 
 
 def lost(n_trials: int, records: Iterable[Record], counted: Iterable[Record]) -> tuple[int, ...]:
-    """The trials among the ``records`` of a cell that are not among those that count, because the latest run crashed.
+    """The trials among the ``records`` of a condition that do not count, because the latest run crashed.
 
     The machine failed there, and not the learner: such a trial is missing, and part of no number.
     """
@@ -66,6 +66,6 @@ def crashes(command: str, trials: Sequence[int]) -> str:
     return f"{what} crashed; `{command}` runs {them} again"
 
 
-def source_of(cell: Cell) -> str:
-    """Digest of the numerical source that computes a cell's trials."""
-    return numerical_digest(cell.settings["learner"]["name"], cell.settings["task"]["name"])
+def source_of(condition: Condition) -> str:
+    """Digest of the numerical source that computes a condition's trials."""
+    return numerical_digest(condition.settings["learner"]["name"], condition.settings["task"]["name"])

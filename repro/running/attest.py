@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.records import attestation
 from repro.records.attestation import PREFIX, Attestation, Ledger, fingerprint
 from repro.records.provenance import versions
@@ -21,17 +21,17 @@ from repro.running.campaign import Engine
 
 
 @dataclass(frozen=True)
-class Condition:
-    """Stored trials that share a cell."""
+class StoredTrials:
+    """Stored trials that share a condition."""
 
-    cell: Cell
+    condition: Condition
     records: Mapping[int, tuple[Record, ...]]  # by trial, those that ended, of whatever source; the latest is the last
 
     @property
     def name(self) -> str:
         """The row and reading, and what else tells it from others of the row."""
-        seed = f", seed {self.cell.seed}" if self.cell.seed else ""
-        return f"{self.cell.row}, {self.cell.reading}{seed}"
+        seed = f", seed {self.condition.seed}" if self.condition.seed else ""
+        return f"{self.condition.row}, {self.condition.reading}{seed}"
 
     @property
     def sources(self) -> list[str]:
@@ -47,17 +47,17 @@ class Condition:
 class Task:
     """What is to be run again of a condition."""
 
-    condition: Condition
+    stored: StoredTrials
     source: str  # today's
     cut: tuple[int, ...]  # trials to run cut short
     whole: tuple[int, ...]  # trials to run to their end
     check: bool = False  # is today's source to be attested already
 
     def jobs(self) -> list[engine.Job]:
-        """At most two: trials cut short are of another cell."""
-        cell = self.condition.cell
-        cut = [engine.Job(cell.cut_short(PREFIX), self.cut)] if self.cut else []
-        return cut + ([engine.Job(cell, self.whole)] if self.whole else [])
+        """At most two: trials cut short are of another condition."""
+        condition = self.stored.condition
+        cut = [engine.Job(condition.cut_short(PREFIX), self.cut)] if self.cut else []
+        return cut + ([engine.Job(condition, self.whole)] if self.whole else [])
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Finding:
     problems: tuple[str, ...]  # none: today's source gives the stored bits, as far as it was tried
 
 
-def conditions(store: Store, rows: Iterable[str] | None = None) -> list[Condition]:
+def stored_trials(store: Store, rows: Iterable[str] | None = None) -> list[StoredTrials]:
     """What is stored, in the order of its files; of the ``rows`` alone, if any are named.
 
     Raises
@@ -82,39 +82,39 @@ def conditions(store: Store, rows: Iterable[str] | None = None) -> list[Conditio
     result = []
     for experiment in store.experiments():
         stored = store.stored(experiment)
-        for cell in stored.cells:
-            if wanted is not None and cell.row not in wanted:
+        for condition in stored.conditions:
+            if wanted is not None and condition.row not in wanted:
                 continue
             trials: dict[int, tuple[Record, ...]] = {}
-            for record in stored.records(cell.key):
+            for record in stored.records(condition.key):
                 if record.outcome != "crashed" and not record.screened:
                     trials[record.trial] = (*trials.get(record.trial, ()), record)
             if trials:
-                result.append(Condition(cell, {trial: trials[trial] for trial in sorted(trials)}))
+                result.append(StoredTrials(condition, {trial: trials[trial] for trial in sorted(trials)}))
     return result
 
 
-def drawn(cell: Cell, source: str, trials: Iterable[int]) -> list[int]:
+def drawn(condition: Condition, source: str, trials: Iterable[int]) -> list[int]:
     """Trials in the order in which they are drawn to be run to their end: by a digest that nobody chooses."""
-    return sorted(trials, key=lambda trial: hashlib.sha256(f"{cell.key} {source} {trial}".encode()).hexdigest())
+    return sorted(trials, key=lambda trial: hashlib.sha256(f"{condition.key} {source} {trial}".encode()).hexdigest())
 
 
-def task(condition: Condition, ledger: Ledger, n_whole: int | None, *, check: bool = False) -> Task:
+def task(stored: StoredTrials, ledger: Ledger, n_whole: int | None, *, check: bool = False) -> Task:
     """What is missing of today's line of a condition, with ``n_whole`` whole trials, None being all.
 
     To ``check`` the line, all trials are cut short again.
     """
-    source = source_of(condition.cell)
-    line = ledger.line(condition.cell.key, source)
+    source = source_of(stored.condition)
+    line = ledger.line(stored.condition.key, source)
     known = line.prints if line and line.sequences == PREFIX and not check else {}
-    trials = list(condition.records)
+    trials = list(stored.records)
     n = len(trials) if n_whole is None else min(n_whole, len(trials))
     if n and line and line.agreed < line.whole:  # those that did not come out right must not be left out now
         n = max(n, line.whole)
     elif line and line.whole >= n:
         n = 0
-    whole = drawn(condition.cell, source, trials)[:n]
-    return Task(condition, source, tuple(t for t in trials if t not in known), tuple(sorted(whole)), check)
+    whole = drawn(stored.condition, source, trials)[:n]
+    return Task(stored, source, tuple(t for t in trials if t not in known), tuple(sorted(whole)), check)
 
 
 def run(tasks: Sequence[Task], ledger: Ledger, engine_of: Engine) -> Iterator[Finding]:
@@ -126,17 +126,17 @@ def run(tasks: Sequence[Task], ledger: Ledger, engine_of: Engine) -> Iterator[Fi
     seen: dict[tuple[str, object], int] = {}
     order = []
     for k, one in enumerate(tasks):
-        family = one.condition.cell.experiment, one.condition.cell.settings["learner"]["name"]
+        family = one.stored.condition.experiment, one.stored.condition.settings["learner"]["name"]
         seen[family] = seen.get(family, 0) + 1
         order.append((seen[family], k))
     jobs = [job for _, k in sorted(order) for job in tasks[k].jobs()]
-    owner = {job.cell.key: k for k, one in enumerate(tasks) for job in one.jobs()}
+    owner = {job.condition.key: k for k, one in enumerate(tasks) for job in one.jobs()}
     left = [len(one.cut) + len(one.whole) for one in tasks]
     records: list[list[Record]] = [[] for _ in tasks]
     yield from (settle(one, [], ledger) for one, n in zip(tasks, left, strict=True) if not n)
     for event in engine_of(jobs):
         if isinstance(event, engine.Ended):
-            k = owner[event.job.cell.key]
+            k = owner[event.job.condition.key]
             records[k].append(event.record)
             left[k] -= 1
             if not left[k]:
@@ -148,18 +148,18 @@ def settle(one: Task, fresh: Sequence[Record], ledger: Ledger) -> Finding:
 
     Where whole trials gave the bits of all that another source has stored, and that has no line, it gets one.
     """
-    condition, cell, source = one.condition, one.condition.cell, one.source
+    stored, condition, source = one.stored, one.stored.condition, one.source
     crashed = [record for record in fresh if record.outcome == "crashed"]
     if crashed:
         numbers = attestation.ranges(sorted({record.trial for record in crashed}), ", ")
         return Finding(one, (), (f"trials {numbers} crashed: {crashed[0].error}",))
-    before = ledger.line(cell.key, source)
+    before = ledger.line(condition.key, source)
     if before and before.sequences != PREFIX:
         before = None
-    made = {record.trial: fingerprint(record) for record in fresh if record.cell == cell.cut_short(PREFIX).key}
-    whole = {r.trial: r.results() for r in fresh if r.cell == cell.key and r.trial in one.whole}
+    made = {record.trial: fingerprint(record) for record in fresh if record.key == condition.cut_short(PREFIX).key}
+    whole = {r.trial: r.results() for r in fresh if r.key == condition.key and r.trial in one.whole}
     line = Attestation(
-        cell.row, cell.reading, cell.seed, cell.key, source, PREFIX,
+        condition.row, condition.reading, condition.seed, condition.key, source, PREFIX,
         prints={**(before.prints if before else {}), **made},
         whole=before.whole if before else 0,
         agreed=before.agreed if before else 0,
@@ -181,33 +181,31 @@ def settle(one: Task, fresh: Sequence[Record], ledger: Ledger) -> Finding:
         problems.append(f"trial {min(unlike)}, run whole, is the first that does not end in the stored bits")
     elif line.agreed < line.whole:
         problems.append(f"{line.whole - line.agreed} of {line.whole} trials, run whole, did not end in the stored bits")
-    for then in condition.sources:
-        stored = condition.trials_of(then)
-        came_out = all(t in whole and whole[t] == record.results() for t, record in stored.items())
-        if then != source and not ledger.line(cell.key, then) and came_out:
-            prints = {t: line.prints[t] for t in stored}
-            there = libraries(next(iter(stored.values())).versions)
+    for then in stored.sources:
+        theirs = stored.trials_of(then)
+        came_out = all(t in whole and whole[t] == record.results() for t, record in theirs.items())
+        if then != source and not ledger.line(condition.key, then) and came_out:
+            prints = {t: line.prints[t] for t in theirs}
+            there = libraries(next(iter(theirs.values())).versions)
             lines.append(replace(line, source=then, prints=prints, whole=0, agreed=0, versions=there))
     ledger.add(lines)
-    return Finding(one, tuple(lines), tuple(problems or _disagreements(condition, source, ledger)))
+    return Finding(one, tuple(lines), tuple(problems or _disagreements(stored, source, ledger)))
 
 
 def expected(one: Task, trial: int, ledger: Ledger) -> list[Record]:
     """The records that a trial, run whole, has to come out as: those that count; if none is known to, the latest."""
-    key, records = one.condition.cell.key, one.condition.records[trial]
+    key, records = one.stored.condition.key, one.stored.records[trial]
     return [r for r in records if ledger.begin_alike(key, r.source, one.source, trial)] or [records[-1]]
 
 
-def _disagreements(condition: Condition, source: str, ledger: Ledger) -> Iterator[str]:
+def _disagreements(stored: StoredTrials, source: str, ledger: Ledger) -> Iterator[str]:
     """Of trials that have no record that counts: which sources are not known to agree, and where they differ first."""
-    key = condition.cell.key
+    key = stored.condition.key
     lacking = {
-        t
-        for t, records in condition.records.items()
-        if not any(ledger.agree(key, r.source, source, t) for r in records)
+        t for t, records in stored.records.items() if not any(ledger.agree(key, r.source, source, t) for r in records)
     }
-    for then in condition.sources:
-        if trials := sorted(lacking & condition.trials_of(then).keys()):
+    for then in stored.sources:
+        if trials := sorted(lacking & stored.trials_of(then).keys()):
             if differing := ledger.differing(key, then, source):
                 yield f"trial {differing[0]} is the first that differs from what source {then} made of it"
             else:
@@ -217,10 +215,10 @@ def _disagreements(condition: Condition, source: str, ledger: Ledger) -> Iterato
 
 def summary(finding: Finding) -> tuple[str, int, str, str, str, str]:
     """A line of what `attest` prints: condition, trials, sources then and now, whole trials, and whether all agrees."""
-    condition, n = finding.task.condition, len(finding.task.condition.records)
+    stored, n = finding.task.stored, len(finding.task.stored.records)
     line = finding.lines[0] if finding.lines else None
     return (
-        condition.name, n, " ".join(source[:8] for source in condition.sources), finding.task.source[:8],
+        stored.name, n, " ".join(source[:8] for source in stored.sources), finding.task.source[:8],
         f"{line.agreed} of {n}" if line else "-", "no" if finding.problems else "yes",
     )  # fmt: skip
 

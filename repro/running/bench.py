@@ -29,7 +29,7 @@ def measure(rows: Sequence[config.Row], lanes: int | None, show: Callable[[str],
     """
     for row in rows:
         show(f"compiling or loading kernels of {row.name}")
-        team = _Team(row.cell(), lanes)
+        team = _Team(row.condition(), lanes)
         show(f"measuring {row.name}")
         yield _training(row, team)
         if row is rows[-1]:
@@ -58,10 +58,10 @@ def _kernel(row: config.Row, team: "_Team") -> Line:
 class _Team:
     """A crew in which a new trial takes the place of each one that ends."""
 
-    def __init__(self, cell: Any, lanes: int | None) -> None:
-        self.name = cell.row
-        self.lanes = lanes or crew.width_for(_LANES, crew.widest(cell))
-        self.crew = crew.Crew(cell, self.lanes)
+    def __init__(self, condition: Any, lanes: int | None) -> None:
+        self.name = condition.row
+        self.lanes = lanes or crew.width_for(_LANES, crew.widest(condition))
+        self.crew = crew.Crew(condition, self.lanes)
         for lane in range(self.lanes):
             self.crew.enlist(lane, lane)
         self._next = self.lanes

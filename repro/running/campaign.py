@@ -18,12 +18,12 @@ def jobs(plan: Plan, n_workers: int, lanes: int | None = None) -> list[engine.Jo
     in one crew cost little more than one, and each worker would compile the kernel for itself.
     """
     found = []
-    waiting = [item for item in plan.items if plan.missing[item.cell.key]]
+    waiting = [item for item in plan.items if plan.missing[item.condition.key]]
     parts = n_workers if len(waiting) < 2 * n_workers else 1
-    for item in sorted(waiting, key=lambda item: item.cell.settings["stop"]["max_sequences"]):
-        trials = plan.missing[item.cell.key]
+    for item in sorted(waiting, key=lambda item: item.condition.settings["stop"]["max_sequences"]):
+        trials = plan.missing[item.condition.key]
         n = min(parts, len(trials))
-        found += [engine.Job(item.cell, trials[k::n], lanes, plan.trace) for k in range(n)]
+        found += [engine.Job(item.condition, trials[k::n], lanes, plan.trace) for k in range(n)]
     return found
 
 

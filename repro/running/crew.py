@@ -1,4 +1,4 @@
-"""Runs the trials of one cell side by side, one in each SIMD lane, and refills a lane when its trial ends."""
+"""Runs the trials of one condition side by side, one in each SIMD lane, and refills a lane when its trial ends."""
 
 import hashlib
 import signal
@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.kernels import driver, random, trace
 from repro.kernels.contract import Learner, Task
 from repro.records.provenance import machine
 from repro.records.source import edited, numerical_digest
-from repro.records.trial import Condition, LastLook, Outcome, Record, StageRecord
+from repro.records.trial import LastLook, Outcome, Record, StageRecord
 from repro.running import kernel_cache
 
 WIDEST = 32  # lanes; more would pay on AVX-512 only, and no row of the paper has more trials than that
@@ -60,9 +60,9 @@ def width_for(n_trials: int, widest: int = WIDEST) -> int:
     return min(widest, 1 << max(0, n_trials - 1).bit_length())
 
 
-def widest(cell: Cell) -> int:
-    """The most lanes that pay for a cell: fewer where its learner's nets fill the vectors by themselves."""
-    learner = import_module(f"repro.learners.{cell.settings['learner']['name']}")
+def widest(condition: Condition) -> int:
+    """The most lanes that pay for a condition: fewer where its learner's nets fill the vectors by themselves."""
+    learner = import_module(f"repro.learners.{condition.settings['learner']['name']}")
     return int(getattr(learner, "WIDEST", WIDEST))
 
 
@@ -114,19 +114,18 @@ def _finite(value: float) -> float | None:
 
 
 class Crew:
-    """The arrays of ``width`` trials of a cell, and the compiled loop that advances them."""
+    """The arrays of ``width`` trials of a condition, and the compiled loop that advances them."""
 
-    def __init__(self, cell: Cell, width: int, traced: bool = False) -> None:
-        self.cell = cell
-        self.condition = Condition(cell)
+    def __init__(self, condition: Condition, width: int, traced: bool = False) -> None:
+        self.condition = condition
         self.width = width
         self.traced = traced  # is a learning trace kept
-        self._learner = import_module(f"repro.learners.{cell.settings['learner']['name']}")
-        self._task = import_module(f"repro.tasks.{cell.settings['task']['name']}")
-        self.learner = self._learner.Settings.model_validate(cell.settings["learner"])
-        self.task = self._task.Settings.model_validate(cell.settings["task"])
+        self._learner = import_module(f"repro.learners.{condition.settings['learner']['name']}")
+        self._task = import_module(f"repro.tasks.{condition.settings['task']['name']}")
+        self.learner = self._learner.Settings.model_validate(condition.settings["learner"])
+        self.task = self._task.Settings.model_validate(condition.settings["task"])
         self.interface = self._task.interface(self.task)
-        stop = cell.settings["stop"]
+        stop = condition.settings["stop"]
         self.stages = stop["stages"]
         self.rules = _rules(stop)
         self.book, self.tally, self.streams = driver.allocate(
@@ -152,12 +151,12 @@ class Crew:
 
     def enlist(self, lane: int, trial: int) -> None:
         """Start a trial in an idle lane."""
-        weights, training, test = self.cell.streams(trial)
+        weights, training, test = self.condition.streams(trial)
         net = self._nets(1)
         self._learner.initialise(self.learner, net, self.interface, 0, random.uniform(weights.reshape(4, 1)))
         for crew, one in zip(_arrays(self.net), _arrays(net), strict=True):
             crew[..., lane] = one[..., 0]
-        pair = self.cell.pair(trial)
+        pair = self.condition.pair(trial)
         if pair is not None:
             self._task.prepare(self.task, self.state, lane, random.whole(pair.reshape(4, 1)))
         if hasattr(self._task, "enter"):
@@ -185,7 +184,7 @@ class Crew:
 
     def narrowed(self, width: int) -> "Crew":
         """The running trials in a crew of fewer lanes; not one bit of theirs changes."""
-        crew = Crew(self.cell, width, self.traced)
+        crew = Crew(self.condition, width, self.traced)
         running = [lane for lane, trial in enumerate(self.trials) if trial is not None]
         for new, old in enumerate(running):
             for theirs, ours in zip(crew.book, self.book, strict=True):
@@ -205,7 +204,7 @@ class Crew:
 
     def dismiss(self, lane: int) -> Record:
         """Take a trial that has ended out of its lane, where its net stays until another trial is enlisted."""
-        book, cell, trial = self.book, self.cell, self.trials[lane]
+        book, condition, trial = self.book, self.condition, self.trials[lane]
         assert trial is not None
         outcome = _OUTCOMES[int(book.mode[lane])]
         facts = self._learner.facts(self.net, lane) if hasattr(self._learner, "facts") else {}
@@ -219,7 +218,7 @@ class Crew:
             cpu_s=round(self.cpu_s[lane], 3),
             weights=len(values), facts=facts,
             weights_digest=hashlib.sha256(values.astype(values.dtype.newbyteorder("<")).tobytes()).hexdigest()[:16],
-            source=numerical_digest(cell.settings["learner"]["name"], cell.settings["task"]["name"]),
+            source=numerical_digest(condition.settings["learner"]["name"], condition.settings["task"]["name"]),
             machine=machine(),
             last_look=self._last_look(lane) if outcome == "limit" else None,
             trace=tuple(trace.read(self.net, lane)) if self.traced else None,
@@ -227,7 +226,7 @@ class Crew:
 
     def _last_look(self, lane: int) -> LastLook:
         """How near a trial came that has ended at its limit: its last exam, or its recent training sequences."""
-        book, stop, face = self.book, self.cell.settings["stop"], self.interface
+        book, stop, face = self.book, self.condition.settings["stop"], self.interface
         if stop["exam_sequences"]:
             stage = int(book.stage[lane])
             n = int(book.tested[lane, stage])
@@ -266,11 +265,11 @@ class Crew:
 
 
 def run(
-    cell: Cell, trials: Sequence[int], width: int | None = None, traced: bool = False
+    condition: Condition, trials: Sequence[int], width: int | None = None, traced: bool = False
 ) -> Iterator[Record | Progress]:
-    """Run trials of a cell, yielding each record as its trial ends, and progress in between."""
-    crew = Crew(cell, width or width_for(len(trials), widest(cell)), traced)
-    if changed := edited(cell.settings["learner"]["name"], cell.settings["task"]["name"]):
+    """Run trials of a condition, yielding each record as its trial ends, and progress in between."""
+    crew = Crew(condition, width or width_for(len(trials), widest(condition)), traced)
+    if changed := edited(condition.settings["learner"]["name"], condition.settings["task"]["name"]):
         raise RuntimeError(f"{', '.join(changed)}: edited after this process had begun, which may know half of it")
     yield from run_in(crew, trials)
 

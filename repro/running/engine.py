@@ -1,6 +1,6 @@
 """Spreads jobs over processes, and yields what their trials report as it happens.
 
-A job is a cell and some of its trials. The inline engine runs jobs one after the other in this process. The local
+A job is a condition and some of its trials. The inline engine runs jobs one after the other in this process. The local
 engine starts worker processes, each with a pipe of its own: no lock is shared, so a worker that is killed takes
 nothing with it but its own job. What is missing of that job is then run again, each trial alone; a trial that is lost
 three times becomes a record of outcome ``crashed``, and all others are unharmed.
@@ -24,18 +24,18 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from repro.experiments.cell import Cell
+from repro.experiments.condition import Condition
 from repro.records.provenance import NOWHERE
-from repro.records.trial import Condition, Record
+from repro.records.trial import Record
 
 _ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
 class Job:
-    """Trials of a cell that one crew runs."""
+    """Trials of a condition that one crew runs."""
 
-    cell: Cell
+    condition: Condition
     trials: tuple[int, ...]
     lanes: int | None = None  # None: as many as the trials need
     trace: bool = False  # is a learning trace kept
@@ -88,7 +88,7 @@ def run_job(job: Job) -> Iterator[Event]:
     """Run a job in this process."""
     from repro.running import crew
 
-    for number, event in enumerate(crew.run(job.cell, job.trials, job.lanes, job.trace)):
+    for number, event in enumerate(crew.run(job.condition, job.trials, job.lanes, job.trace)):
         if number == 0:
             yield Began(job)
         yield Ended(job, event) if isinstance(event, Record) else Did(job, event.sequences, event.steps)
@@ -105,7 +105,7 @@ def inline(jobs: Iterable[Job], run: Run = run_job) -> Iterator[Event]:
                     left.discard(event.record.trial)
                 yield event
         except Exception:
-            yield from (Ended(job, crashed(job.cell, trial, traceback.format_exc())) for trial in sorted(left))
+            yield from (Ended(job, crashed(job.condition, trial, traceback.format_exc())) for trial in sorted(left))
 
 
 def local(jobs: Iterable[Job], n_workers: int, run: Run = run_job) -> Iterator[Event]:
@@ -141,7 +141,7 @@ def local(jobs: Iterable[Job], n_workers: int, run: Run = run_job) -> Iterator[E
                     if lost.attempt < _ATTEMPTS:
                         waiting.extend(replace(lost, trials=(trial,), attempt=lost.attempt + 1) for trial in left)
                     else:
-                        yield from (Ended(lost, crashed(lost.cell, trial, event)) for trial in left)
+                        yield from (Ended(lost, crashed(lost.condition, trial, event)) for trial in left)
                 else:
                     yield event
     finally:
@@ -149,10 +149,10 @@ def local(jobs: Iterable[Job], n_workers: int, run: Run = run_job) -> Iterator[E
             worker.stop()
 
 
-def crashed(cell: Cell, trial: int, error: str) -> Record:
+def crashed(condition: Condition, trial: int, error: str) -> Record:
     """The record of a trial that could not be run to its end."""
     return Record(
-        condition=Condition(cell), trial=trial, outcome="crashed", sequences=0, steps=0, stages=(), cpu_s=0.0,
+        condition=condition, trial=trial, outcome="crashed", sequences=0, steps=0, stages=(), cpu_s=0.0,
         weights=0, weights_digest=None, source="", machine=NOWHERE, error=error.strip(),
     )  # fmt: skip
 

@@ -1,14 +1,13 @@
 """What a trial is: its identity, and the random streams that follow from it.
 
-A `Cell` is what the trials of one row under one reading share: its settings and the root seed. A trial is a cell and a
-number. Its three random streams (initial weights, training, test) follow from that identity alone, never from order,
-worker, lane or clock.
+A `Condition` is what the trials of one row under one reading share: its settings and the root seed. A trial is a
+condition and a number. Its three random streams (initial weights, training, test) follow from that identity alone,
+never from order, worker, lane or clock.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,30 +15,30 @@ import numpy as np
 
 from repro.settings import Settings
 
+Groups = Mapping[str, Mapping[str, Any]]  # settings, by group
+
 
 def canonical(value: Any) -> str:
     """JSON in which equal values have equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-@dataclass(frozen=True)
-class Cell:
-    """What the trials of one row under one reading share.
+class Condition:
+    """What the trials of one row under one reading share; many records share one.
 
     ``settings`` has the groups task, learner and stop, complete; ``identity`` is the same without values that are
     defaults, so that a setting added later does not rename the trials of today.
     """
 
-    experiment: str
-    row: str
-    reading: str
-    settings: Mapping[str, Mapping[str, Any]]
-    identity: Mapping[str, Mapping[str, Any]]
-    seed: int = 0
+    def __init__(
+        self, experiment: str, row: str, reading: str, settings: Groups, identity: Groups, seed: int = 0
+    ) -> None:
+        self.experiment, self.row, self.reading, self.seed = experiment, row, reading, seed
+        self.settings, self.identity = settings, identity
 
     @classmethod
-    def of(cls, experiment: str, row: str, reading: str, groups: Mapping[str, Settings], seed: int = 0) -> "Cell":
-        """The cell of validated groups of settings."""
+    def of(cls, experiment: str, row: str, reading: str, groups: Mapping[str, Settings], seed: int = 0) -> "Condition":
+        """The condition of validated groups of settings."""
         full, short = (
             {name: group.model_dump(mode="json", exclude_defaults=short) for name, group in groups.items()}
             for short in (False, True)
@@ -51,18 +50,27 @@ class Cell:
         """A digest of the identity."""
         return self._digest(self.identity).hex()[:16]
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Condition) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return f"Condition({self.row}, {self.reading}, {self.key})"
+
     def _digest(self, settings: Mapping[str, Any]) -> bytes:
         identity = [self.row, self.reading, settings, self.seed]
         return hashlib.sha256(canonical(identity).encode()).digest()
 
-    def cut_short(self, sequences: int) -> "Cell":
-        """A cell whose trials are the first ``sequences`` training sequences of this one's, with another key."""
+    def cut_short(self, sequences: int) -> "Condition":
+        """A condition whose trials are the first ``sequences`` training sequences of this one's, with another key."""
         limit = min(sequences, self.settings["stop"]["max_sequences"])
         full, short = (
             {**settings, "stop": {**settings["stop"], "max_sequences": limit}}
             for settings in (self.settings, self.identity)
         )
-        return replace(self, settings=full, identity=short)
+        return Condition(self.experiment, self.row, self.reading, full, short, self.seed)
 
     def streams(self, trial: int) -> list[np.ndarray]:
         """Four words, uint32, to start each of the streams of a trial: weights, training, test.
