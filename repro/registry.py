@@ -9,10 +9,13 @@ Arrays of nets and of tasks have the lanes as their last axis: ``width`` trials 
 
 from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from repro import outside
 from repro.errors import ReproError, similar
 from repro.files import PACKAGE
+from repro.outside import Outside
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,10 +90,78 @@ class TaskModule(Protocol):
         """Compile its functions."""
 
 
+_given: dict[tuple[str, str], Outside] = {}  # from files that a user named, by folder and name
+
+
 @lru_cache(maxsize=None)
+def ours(folder: str) -> list[str]:
+    """The names of the modules of ``learners`` or ``tasks`` that come with the package."""
+    files = [*(PACKAGE / folder).glob("*.py"), *(path.parent for path in (PACKAGE / folder).glob("*/__init__.py"))]
+    return sorted(path.stem for path in files if path.stem != "__init__")
+
+
 def names(folder: str) -> list[str]:
-    """The names of all modules of ``learners`` or ``tasks``."""
-    return sorted(path.stem for path in (PACKAGE / folder).glob("*.py") if path.stem != "__init__")
+    """The names of all ``learners`` or ``tasks``: ours, those from files, those of installed packages."""
+    given = [name for kind, name in _given if kind == folder]
+    return list(dict.fromkeys([*ours(folder), *given, *outside.installed(folder)]))
+
+
+def use(path: Path) -> tuple[str, str]:
+    """Take up the learner or task in a file; ``learners`` or ``tasks``, and its name.
+
+    Raises
+    ------
+    repro.outside.OutsideError
+        If the file makes none, or one of a name that there is already.
+
+    """
+    found = outside.load(path)
+    folder = _kind(found.module, str(path))
+    before = _given.get((folder, found.name))
+    if found.name in ours(folder) or (before and before.given != found.given):
+        raise outside.OutsideError(
+            f"{path}: there is a {folder[:-1]} '{found.name}' already: give the file another name"
+        )
+    _given[folder, found.name] = found
+    return folder, found.name
+
+
+def given() -> tuple[Path, ...]:
+    """The files that were taken up, for another process to do the same."""
+    return tuple(one.given for one in _given.values() if one.given)
+
+
+def source(folder: str, name: str) -> dict[Path, bytes]:
+    """The files of a module from elsewhere, as they were when it was loaded; none if it is ours."""
+    found = _outside(folder, name)
+    return dict(found.source) if found else {}
+
+
+def _outside(folder: str, name: str) -> Outside | None:
+    if name in ours(folder):
+        return None
+    if (folder, name) in _given:
+        return _given[folder, name]
+    return outside.of_package(folder, name) if name in outside.installed(folder) else None
+
+
+def _kind(module: Any, where: str) -> str:
+    """Whether a module is a learner or a task: what it has most of, and then it has to have all."""
+    lacking = {
+        folder: [name for name in vars(contract) if name[0] != "_" and not hasattr(module, name)]
+        for folder, contract in (("learners", LearnerModule), ("tasks", TaskModule))
+    }
+    telling = {"learners": "initialise", "tasks": "interface"}
+    folder = next((folder for folder, name in telling.items() if hasattr(module, name)), None)
+    if folder is None:
+        raise outside.OutsideError(
+            f"{where}: neither a learner, which has `initialise`, nor a task, which has `interface`"
+        )
+    if lacking[folder]:
+        raise outside.OutsideError(
+            f"{where}: not a {folder[:-1]}: it has no {', '.join(lacking[folder])} (see `repro new {folder[:-1]}`)"
+        )
+    return folder
 
 
 def learner(name: str) -> LearnerModule:
@@ -121,6 +192,9 @@ def _module(folder: str, name: str) -> Any:
     known = names(folder)
     if name not in known:
         raise NoModuleError(f"there is no {folder[:-1]} '{name}'{similar(name, known)}")
+    if found := _outside(folder, name):
+        _kind(found.module, f"{folder[:-1]} '{name}'")
+        return found.module
     return import_module(f"repro.{folder}.{name}")
 
 

@@ -25,7 +25,7 @@ RangeOrIdentity = Annotated[_Limits | Literal["identity"], AfterValidator(_low_t
 def _zero_or_half(activation: float) -> float:
     if activation not in (0.0, 0.5):
         raise ValueError("activations before a sequence are 0 or 0.5")
-    return activation
+    return activation + 0.0  # of -0, which equals 0, too
 
 
 Start = Annotated[float, AfterValidator(_zero_or_half)]  # activations of all units before a sequence

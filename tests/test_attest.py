@@ -260,9 +260,9 @@ def in_copy(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     ("file", "old", "new", "code"),
     [
         ("kernels/maths.py", "1.4426950408889634", "1.4426950408889634 * 1.0", 0),
-        ("kernels/driver.py", "_CHECK_EVERY = 1000", "_CHECK_EVERY = 1001", 0),
+        ("kernels/stop_rule.py", "_CHECK_EVERY = 1000", "_CHECK_EVERY = 1001", 0),
         ("experiments/condition.py", "spawn_key=(trial,)", "spawn_key=(trial + 1,)", 3),
-        ("kernels/lstm_truncated.py", "at_gate = g * dy_in", "at_gate = g * dy_in * 1.001", 3),
+        ("learners/lstm/truncated.py", "at_gate = g * dy_in", "at_gate = g * dy_in * 1.001", 3),
     ],
 )
 def test_a_changed_source_is_asked_for_its_bits(tmp_path, made, file, old, new, code):

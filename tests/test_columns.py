@@ -198,7 +198,7 @@ def test_every_column_says_what_it_is(command, schema):
 def test_whatever_a_learner_tells_of_its_nets_has_a_column():
     there = {column.name for column in table_view.SCHEMA.columns}
     told = set()
-    for path in (ROOT / "repro" / "learners").glob("*.py"):
+    for path in (ROOT / "repro" / "learners").rglob("*.py"):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef) and node.name == "facts":
                 words = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]

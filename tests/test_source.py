@@ -35,21 +35,29 @@ def edit(path: Path, old: str, new: str) -> None:
 # What no number comes from, by what it is.
 HARMLESS = {
     "a docstring, a comment": (
-        "learners/lstm.py",
+        "learners/lstm/__init__.py",
         "    def step(net):\n",
         '    def step(net):\n        """One."""\n        # said\n',
     ),
     "the docstring of a module": ("kernels/driver.py", '"""The training loop', '"""THE training loop'),
     "space": ("kernels/lanes.py", "\n\n\nclass Vector", "\n\n\n\n# a comment\nclass Vector"),
-    "a help text": ("learners/lstm.py", 'description="memory cell blocks"', 'description="blocks of memory cells"'),
+    "a help text": (
+        "learners/lstm/__init__.py",
+        'description="memory cell blocks"',
+        'description="blocks of memory cells"',
+    ),
     "a help text that goes": ("experiments/stop.py", ', description="if not those of all stages"', ""),
-    "a refusal": ("learners/lstm.py", "its outputs are not made for", "its outputs are no good for"),
-    "a refusal's condition": ("learners/lstm.py", "if interface.target_symbols", "if not interface.target_symbols"),
+    "a refusal": ("learners/lstm/__init__.py", "its outputs are not made for", "its outputs are no good for"),
+    "a refusal's condition": (
+        "learners/lstm/__init__.py",
+        "if interface.target_symbols",
+        "if not interface.target_symbols",
+    ),
     "the words of an error": ("settings.py", "a squashing range goes from low", "such a range goes from low"),
     "the words of an assertion": ("running/crew.py", "assert trial is not None", 'assert trial is not None, "nobody"'),
-    "a type of an argument": ("learners/lstm.py", "lane: int, uniform: Any)", "lane, uniform)"),
+    "a type of an argument": ("learners/lstm/__init__.py", "lane: int, uniform: Any)", "lane, uniform)"),
     "a type of a result": ("experiments/condition.py", "(self, trial: int) -> list[np.ndarray]", "(self, trial: int)"),
-    "a type of a variable": ("learners/lstm.py", "listed: dict[int, float] = {}", "listed = {}"),
+    "a type of a variable": ("learners/lstm/__init__.py", "listed: dict[int, float] = {}", "listed = {}"),
     "another task": ("tasks/temporal_order.py", "x + below(stream, lane, 2)", "x + below(stream, lane, 3)"),
     "another learner": ("learners/rtrl.py", "shape = _shape(settings, interface)", "shape = None"),
     "what a record looks like": ("records/trial.py", "    screened: bool = False", "    screened: bool = True"),
@@ -63,9 +71,9 @@ HARMLESS = {
 
 # What a number may come from.
 HARMFUL = {
-    "the rule": ("kernels/lstm_truncated.py", "at_gate = g * dy_in", "at_gate = g * y_in"),
+    "the rule": ("learners/lstm/truncated.py", "at_gate = g * dy_in", "at_gate = g * y_in"),
     "the task": ("tasks/adding.py", "below(stream, lane, 10)", "below(stream, lane, 11)"),
-    "the training loop": ("kernels/driver.py", "_CHECK_EVERY = 1000", "_CHECK_EVERY = 1001"),
+    "the training loop": ("kernels/stop_rule.py", "_CHECK_EVERY = 1000", "_CHECK_EVERY = 1001"),
     "a constant of the exponential": ("kernels/maths.py", "1.4426950408889634", "1.4426950408889635"),
     "the generator": ("kernels/random.py", "total << 7", "total << 8"),
     "an instruction": ("kernels/lanes.py", '"fadd"', '"fsub"'),
@@ -91,7 +99,7 @@ HARMFUL = {
         "max_wrong: int | None = Field(None,",
         "max_wrong: int | None = Field(0,",
     ),
-    "a default of the learner": ("learners/lstm.py", "Field((-2.0, 2.0)", "Field((-1.0, 1.0)"),
+    "a default of the learner": ("learners/lstm/__init__.py", "Field((-2.0, 2.0)", "Field((-1.0, 1.0)"),
     "a default that several learners share": ("settings.py", "Literal[1, 2] = Field(1", "Literal[1, 2] = Field(2"),
     "what a setting becomes": ("settings.py", "strict=True", "strict=False"),
     "the order of fields": ("kernels/contract.py", "    step: Any", "    stride: Any\n    step: Any"),
@@ -135,14 +143,16 @@ def watch(settings, net, interface, lane):
 """
 
 
-@pytest.mark.parametrize("file", ["learners/lstm.py", "kernels/driver.py", "kernels/lanes.py", "tasks/adding.py"])
+@pytest.mark.parametrize(
+    "file", ["learners/lstm/__init__.py", "kernels/driver.py", "kernels/lanes.py", "tasks/adding.py"]
+)
 def test_what_only_looks_is_left_out_with_what_it_imports(package, file):
     """In its old place or a new one, edited or gone."""
     before = digest(package)
     text = (package / file).read_text(encoding="utf-8")
     head, found, tail = text.partition("def watch(")
     without = head + tail.partition("\n\n\n")[2] if found else text
-    assert bool(found) == (file == "learners/lstm.py")
+    assert bool(found) == (file == "learners/lstm/__init__.py")
     for edited in (text + WATCH, without, without + WATCH):
         (package / file).write_text(edited, encoding="utf-8")
         assert digest(package) == before
@@ -160,7 +170,7 @@ def test_what_only_looks_is_left_out_with_what_it_imports(package, file):
 )
 def test_nothing_else_is_left_out(package, addition):
     before = digest(package)
-    path = package / "learners" / "lstm.py"
+    path = package / "learners" / "lstm" / "__init__.py"
     path.write_text(path.read_text(encoding="utf-8") + addition, encoding="utf-8")
     assert digest(package) != before
 
@@ -173,7 +183,7 @@ def test_the_trace_has_a_part_in_what_is_compiled(package):
 
 def test_a_new_learner_leaves_the_old_ones_alone(package):
     before = digest(package)
-    shutil.copy(package / "learners" / "lstm.py", package / "learners" / "other.py")
+    shutil.copy(package / "learners" / "lstm" / "__init__.py", package / "learners" / "other.py")
     assert digest(package) == before
 
 
@@ -200,11 +210,11 @@ def test_the_digest_is_of_what_the_process_began_with_and_a_later_edit_is_found(
         "from repro.records import source\nfrom repro.running import crew\n"
         "before = source.numerical_digest('lstm', 'adding')\n"
         "assert source.edited('lstm', 'adding') == []\n"
-        "path = source.PACKAGE / 'kernels' / 'lstm_truncated.py'\n"
+        "path = source.PACKAGE / 'learners' / 'lstm' / 'truncated.py'\n"
         "path.write_text(path.read_text().replace('g * dy_in', 'g * y_in', 1))\n"
         "source.numerical_digest.cache_clear(), source._text.cache_clear()\n"
         "assert source.numerical_digest('lstm', 'adding') == before\n"
-        "assert source.edited('lstm', 'adding') == ['kernels/lstm_truncated.py']\n"
+        "assert source.edited('lstm', 'adding') == ['learners/lstm/truncated.py']\n"
         "assert source.edited('elman', 'reber') == []\n"
         "try:\n    next(crew.run(small_condition(), [0], 1))\nexcept RuntimeError as error:\n    print(error)\n"
     )
@@ -213,4 +223,4 @@ def test_the_digest_is_of_what_the_process_began_with_and_a_later_edit_is_found(
     environment = {**os.environ, "PYTHONPATH": path, "NUMBA_DISABLE_JIT": "1"}
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, env=environment, cwd=package.parent, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("kernels/lstm_truncated.py: edited after this process had begun")
+    assert done.stdout.startswith("learners/lstm/truncated.py: edited after this process had begun")

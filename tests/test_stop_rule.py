@@ -15,6 +15,7 @@ from repro.kernels import driver
 from repro.kernels.contract import Interface, Learner, Task
 from repro.kernels.jit import kernel
 from repro.kernels.lanes import loader
+from repro.kernels.stop_rule import IDLE, LOOKING
 from repro.running import crew
 
 WIDTH = 8
@@ -310,7 +311,7 @@ class Stage:
         """Go on; the lanes whose trials have ended."""
         assert self.state.n_logged.max() < LOGGED, "a trial without end"
         loop(self.kind)(ticks, self.book, self.rules, self.tally, self.streams, self.state, self.net)
-        return [lane for lane in range(WIDTH) if self.book.mode[lane] > driver.LOOKING]
+        return [lane for lane in range(WIDTH) if self.book.mode[lane] > LOOKING]
 
 
 def same(number: float, exact: Fraction | None) -> bool:
@@ -380,7 +381,7 @@ def play(rule: dict[str, Any], scripts: list[Script], kind: Kind, random: np.ran
     waiting, playing, twins = list(reversed(scripts)), {}, []
 
     def refill(lane: int) -> None:
-        stage.book.mode[lane] = driver.IDLE
+        stage.book.mode[lane] = IDLE
         if waiting:
             playing[lane] = waiting.pop()
             stage.enter(lane, playing[lane])

@@ -14,7 +14,7 @@ import pytest
 from conftest import made_condition, result, small_condition
 
 from repro.experiments.condition import Condition
-from repro.kernels import driver
+from repro.kernels.stop_rule import TRAINING
 from repro.records import jsonl, source
 from repro.records.trial import Record
 from repro.running import crew, engine
@@ -427,4 +427,4 @@ def test_a_lane_is_free_of_the_trial_before(monkeypatch, name):
         array[:] = 1
     team.enlist(1, 0)
     assert content() == first
-    assert team.book.mode[1] == driver.TRAINING
+    assert team.book.mode[1] == TRAINING

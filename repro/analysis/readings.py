@@ -113,8 +113,7 @@ def of(found: Iterable[Comparison], store: Store) -> list[Fit]:
 
 def unlimited(condition: Condition) -> str:
     """What was tried, whatever it is called and however long it was run."""
-    stop = {name: value for name, value in condition.settings["stop"].items() if name != "max_sequences"}
-    return canonical([{**condition.settings, "stop": stop}])
+    return canonical(condition.unlimited)
 
 
 def carrying(fits: Iterable[Fit]) -> dict[str, list[Fit]]:

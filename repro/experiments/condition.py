@@ -72,13 +72,18 @@ class Condition:
         )
         return Condition(self.experiment, self.row, self.reading, full, short, self.seed)
 
+    @property
+    def unlimited(self) -> Groups:
+        """The identity without the limit on training sequences."""
+        stop = {name: value for name, value in self.identity["stop"].items() if name != "max_sequences"}
+        return {**self.identity, "stop": stop}
+
     def streams(self, trial: int) -> list[np.ndarray]:
         """Four words, uint32, to start each of the streams of a trial: weights, training, test.
 
         The limit on sequences has no part in them: a trial with a larger limit repeats the shorter one and goes on.
         """
-        stop = {name: value for name, value in self.identity["stop"].items() if name != "max_sequences"}
-        entropy = int.from_bytes(self._digest({**self.identity, "stop": stop}), "big")
+        entropy = int.from_bytes(self._digest(self.unlimited), "big")
         root = np.random.SeedSequence(entropy, spawn_key=(trial,))
         return [stream.generate_state(4, np.uint32) for stream in root.spawn(3)]
 

@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from repro.kernels import foreign
+
 
 def kernel(function: Callable[..., Any]) -> Any:
     """``function`` compiled, to be called from other kernels only.
@@ -57,8 +59,9 @@ def _content(value: Any) -> str:
     value = getattr(value, "py_func", value)  # of a compiled kernel, whose name tells its content
     if isinstance(value, FunctionType):
         inside = ", ".join(_content(cell.cell_contents) for cell in value.__closure__ or ())
-        code = value.__code__
-        return f"{value.__module__}.{value.__qualname__} {code.co_code.hex()} {code.co_consts!r} ({inside})"
+        code, module = value.__code__, value.__module__
+        source = foreign.DIGESTS.get(module.partition(".")[0], "")
+        return f"{module}{source}.{value.__qualname__} {code.co_code.hex()} {code.co_consts!r} ({inside})"
     if isinstance(value, tuple):
         return f"({', '.join(map(_content, value))})"
     if value is None or isinstance(value, bool | int | float | str | type | np.generic):

@@ -2,53 +2,30 @@
 
 from typing import Any
 
-import numpy as np
-
+from repro.kernels import tallies
 from repro.kernels.contract import Interface, Learner, Task
-from repro.kernels.jit import entry, kernel
-from repro.kernels.lanes import loader, maximum, store
+from repro.kernels.jit import entry
 
 
 def build(task: Task, learner: Learner, interface: Interface) -> Any:
     """Compile ``play(number, n, state, stream, net, tally)`` for one lane."""
-    begin, present, set_target, judge = task
-    step, respond, assess, reset = learner.step, learner.respond, learner.assess, learner.reset
-    every_step = interface.every_step
-    judged_at_end = interface.judged_at_end or not every_step
-    load = loader(1)
-
-    if judge is None:
-
-        @kernel
-        def judge(state, net):
-            return load(net.worst)
+    begin, present, step, reset = task.begin, task.present, learner.step, learner.reset
+    clear, add_errors = tallies.build(task, learner, interface, 1)
 
     def play(number, n, state, stream, net, tally):
         """Begin a sequence, if its number is not negative, and go on for n time steps; the sequence's time steps.
 
-        At its end the tally is that of `driver`, but for the squares. Outputs are there at every time step.
+        At its end the tally is what the training loop's would be. Outputs are there at every time step.
         """
         length = 0
         if number >= 0:
             reset(net, 0)
             length = begin(state, stream, 0, number)
-            tally.absolute[0] = 0
-            tally.worst[0] = -np.inf
+            clear(tally, 0)
         for _ in range(n):
             present(state, stream, net)
             step(net)
-            set_target(state, net)
-            respond(net)
-            assess(net)
-            worst = judge(state, net)
-            if every_step:
-                store(tally.absolute, load(tally.absolute) + load(net.absolute))
-            else:
-                store(tally.absolute, load(net.absolute))
-            if judged_at_end:
-                store(tally.worst, worst)
-            else:
-                store(tally.worst, maximum(load(tally.worst), worst))
+            add_errors(state, tally, net)
         return length
 
     return entry(play)

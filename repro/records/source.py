@@ -15,9 +15,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from repro import registry
 from repro.files import PACKAGE
 
 _READ = {path: path.read_bytes() for path in PACKAGE.rglob("*.py")}  # when this process began, as it computes by these
+_ELSEWHERE: dict[Path, bytes] = {}  # learners and tasks that are not of this package, when they were loaded
 
 # What the crew imports, and no number comes from it.
 _WITHOUT_NUMBERS = {
@@ -109,7 +111,7 @@ def _nested(node: Any) -> Any:
 
 def _tree(path: Path) -> ast.Module:
     """The syntax tree of a module, without its functions that only tell."""
-    tree = ast.parse(_READ.get(path) or path.read_bytes())
+    tree = ast.parse(_READ.get(path) or _ELSEWHERE.get(path) or path.read_bytes())
     tree.body = [node for node in tree.body if not (isinstance(node, ast.FunctionDef) and node.name in _TELLING)]
     return tree
 
@@ -132,10 +134,9 @@ def imports(path: Path, package: Path = PACKAGE) -> frozenset[Path]:
     for name in names:
         head, *parts = name.split(".")
         if head == package.name and parts:
-            file = package.joinpath(*parts).with_suffix(".py")
-            if file.is_file():
-                found.add(file)
-    return frozenset(found)
+            place = package.joinpath(*parts)
+            found |= {file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()}
+    return frozenset(found - {path})
 
 
 def closure(*starts: Path, package: Path = PACKAGE) -> list[Path]:
@@ -144,16 +145,28 @@ def closure(*starts: Path, package: Path = PACKAGE) -> list[Path]:
     waiting = list(starts)
     while waiting:
         path = waiting.pop()
-        if path not in seen and path.relative_to(package).as_posix() not in _WITHOUT_NUMBERS:
+        if path not in seen and _name(path, package) not in _WITHOUT_NUMBERS:
             seen.add(path)
             waiting.extend(imports(path, package))
     return sorted(seen)
 
 
+def _name(path: Path, package: Path) -> str:
+    """A file within the package; of one from elsewhere its name alone, as nobody's folders are told."""
+    return path.relative_to(package).as_posix() if path.is_relative_to(package) else f"outside: {path.name}"
+
+
 def _modules(learner: str, task: str, package: Path) -> list[Path]:
     """The modules that decide the numbers of trials of ``learner`` on ``task``."""
-    starts = ("running/crew.py", "experiments/stop.py", f"learners/{learner}.py", f"tasks/{task}.py")
-    return closure(*(package / start for start in starts), package=package)
+    starts = [package / "running" / "crew.py", package / "experiments" / "stop.py"]
+    for folder, name in (("learners", learner), ("tasks", task)):
+        if elsewhere := registry.source(folder, name):
+            _ELSEWHERE.update(elsewhere)
+            starts += elsewhere
+        else:
+            place = package / folder / name
+            starts.append(place / "__init__.py" if place.is_dir() else place.with_suffix(".py"))
+    return closure(*starts, package=package)
 
 
 @lru_cache(maxsize=None)
@@ -161,20 +174,21 @@ def numerical_digest(learner: str, task: str, package: Path = PACKAGE) -> str:
     """Digest of the source that decides the numbers of trials of ``learner`` on ``task``, as it was at the start."""
     digest = hashlib.sha256()
     for path in _modules(learner, task, package):
-        digest.update(f"{path.relative_to(package).as_posix()}\n{_text(path)}\n".encode())
+        digest.update(f"{_name(path, package)}\n{_text(path)}\n".encode())
     return digest.hexdigest()[:16]
 
 
 def edited(learner: str, task: str) -> list[str]:
     """Which modules that decide the numbers of trials are not on disk as they were when this process began."""
     now = {path: path.read_bytes() if path.is_file() else b"" for path in _modules(learner, task, PACKAGE)}
-    return [path.relative_to(PACKAGE).as_posix() for path, content in now.items() if content != _READ.get(path)]
+    read = {**_READ, **_ELSEWHERE}
+    return [_name(path, PACKAGE) for path, content in now.items() if content != read.get(path)]
 
 
 def kernel_digest(package: Path = PACKAGE) -> str:
     """Digest of every byte that a compiled kernel may come from."""
     digest = hashlib.sha256()
     for folder in ("kernels", "learners", "tasks"):
-        for path in sorted((package / folder).glob("*.py")):
-            digest.update(path.name.encode() + path.read_bytes())
+        for path in sorted((package / folder).rglob("*.py")):
+            digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:16]

@@ -7,14 +7,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from math import inf, isfinite
 from typing import Any
 
 import numpy as np
 
+from repro import registry
 from repro.experiments.condition import Condition
-from repro.kernels import driver, random, trace
+from repro.kernels import driver, random, stop_rule, trace
 from repro.kernels.contract import Learner, Task
 from repro.records.provenance import machine
 from repro.records.source import edited, numerical_digest
@@ -25,7 +25,7 @@ WIDEST = 32  # lanes; more would pay on AVX-512 only, and no row of the paper ha
 _SLICE_S = 0.15  # how long the kernel may keep Python waiting
 _PATIENCE_S = 1.0  # how long most lanes may idle before the others move to a narrower crew, which has to be compiled
 
-_OUTCOMES: dict[int, Outcome] = {driver.SOLVED: "solved", driver.LIMIT: "limit", driver.DIVERGED: "diverged"}
+_OUTCOMES: dict[int, Outcome] = {stop_rule.SOLVED: "solved", stop_rule.LIMIT: "limit", stop_rule.DIVERGED: "diverged"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def width_for(n_trials: int, widest: int = WIDEST) -> int:
 
 def widest(condition: Condition) -> int:
     """The most lanes that pay for a condition: fewer where its learner's nets fill the vectors by themselves."""
-    learner = import_module(f"repro.learners.{condition.settings['learner']['name']}")
+    learner = registry.learner(condition.settings["learner"]["name"])
     return int(getattr(learner, "WIDEST", WIDEST))
 
 
@@ -77,7 +77,7 @@ def kept(compiled: Any) -> Any:
     return _entries[name]
 
 
-def _rules(stop: Mapping[str, Any]) -> driver.Rules:
+def _rules(stop: Mapping[str, Any]) -> stop_rule.Rules:
     """The stop rule as the training loop reads it."""
     stages = stop["stages"]
 
@@ -87,7 +87,7 @@ def _rules(stop: Mapping[str, Any]) -> driver.Rules:
     def each(name: str, otherwise: float, dtype: Any = np.int64) -> np.ndarray:
         return np.array([otherwise if stage[name] is None else stage[name] for stage in stages], dtype)
 
-    return driver.Rules(
+    return stop_rule.Rules(
         tolerance=one(stop["tolerance"], np.float64),
         squared=one(stop["error"] == "squared", np.bool_),
         max_wrong=each("max_wrong", stop["window"]),
@@ -120,8 +120,8 @@ class Crew:
         self.condition = condition
         self.width = width
         self.traced = traced  # is a learning trace kept
-        self._learner = import_module(f"repro.learners.{condition.settings['learner']['name']}")
-        self._task = import_module(f"repro.tasks.{condition.settings['task']['name']}")
+        self._learner: Any = registry.learner(condition.settings["learner"]["name"])
+        self._task: Any = registry.task(condition.settings["task"]["name"])
         self.learner = self._learner.Settings.model_validate(condition.settings["learner"])
         self.task = self._task.Settings.model_validate(condition.settings["task"])
         self.interface = self._task.interface(self.task)
@@ -209,7 +209,7 @@ class Crew:
         outcome = _OUTCOMES[int(book.mode[lane])]
         facts = self._learner.facts(self.net, lane) if hasattr(self._learner, "facts") else {}
         values = np.concatenate(self.weights(lane))
-        book.mode[lane] = driver.IDLE
+        book.mode[lane] = stop_rule.IDLE
         self.trials[lane] = None
         return Record(
             condition=self.condition, trial=trial, outcome=outcome,

@@ -22,8 +22,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
+from repro import registry
 from repro.experiments.condition import Condition
 from repro.records.provenance import NOWHERE
 from repro.records.trial import Record
@@ -130,18 +132,17 @@ def local(jobs: Iterable[Job], n_workers: int, run: Run = run_job) -> Iterator[E
                     if event not in said:
                         said.add(event)
                         warnings.warn(event.text, stacklevel=2)
-                elif isinstance(event, str):  # the worker failed, or is gone
+                elif isinstance(event, _Done):
+                    worker.job = None
+                elif isinstance(event, _Failed):
                     lost, left = worker.job, sorted(worker.left)
                     assert lost is not None
-                    if event == _DONE:
-                        worker.job = None
-                        continue
                     workers.remove(worker)
                     worker.stop()
                     if lost.attempt < _ATTEMPTS:
                         waiting.extend(replace(lost, trials=(trial,), attempt=lost.attempt + 1) for trial in left)
                     else:
-                        yield from (Ended(lost, crashed(lost.condition, trial, event)) for trial in left)
+                        yield from (Ended(lost, crashed(lost.condition, trial, event.why)) for trial in left)
                 else:
                     yield event
     finally:
@@ -157,7 +158,16 @@ def crashed(condition: Condition, trial: int, error: str) -> Record:
     )  # fmt: skip
 
 
-_DONE = ""
+@dataclass(frozen=True)
+class _Done:
+    """A worker has done its job."""
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """A worker could not go on with its job, or is gone."""
+
+    why: str
 
 
 @dataclass
@@ -173,7 +183,7 @@ class _Worker:
     def __post_init__(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, self.run), daemon=True)
+        self.process = context.Process(target=_work, args=(theirs, self.run, registry.given()), daemon=True)
         with _ignoring_interrupts():  # the worker inherits it: Ctrl-C must not hit it while it starts either
             self.process.start()
         theirs.close()
@@ -183,13 +193,13 @@ class _Worker:
         with suppress(OSError):  # it is gone: `take` finds the pipe closed
             self.pipe.send(job)
 
-    def take(self) -> Event | _Warned | str:
-        """The next event or warning, or a text: empty if the job is done, else why the worker failed."""
+    def take(self) -> Event | _Warned | _Done | _Failed:
+        """What the worker says next, or that it is gone."""
         try:
             event = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join(1)
-            return f"the worker process ended with exit code {self.process.exitcode}"
+            return _Failed(f"the worker process ended with exit code {self.process.exitcode}")
         if isinstance(event, Ended):
             self.left.discard(event.record.trial)
         return event  # type: ignore[no-any-return]
@@ -212,20 +222,23 @@ def _ignoring_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _work(pipe: Any, run: Run) -> None:
-    """A worker process: jobs in, events and warnings out, until the pipe closes."""
+def _work(pipe: Any, run: Run, given: Iterable[Path]) -> None:
+    """A worker process: jobs in, events and warnings out, until the pipe closes; it uses the files ``given``."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.showwarning = lambda message, *_, **__: pipe.send(_Warned(str(message)))
     try:
         while True:
             job = pipe.recv()
             try:
+                for path in given:
+                    registry.use(path)
+                given = ()
                 for event in run(job):
                     pipe.send(event)
-                pipe.send(_DONE)
+                pipe.send(_Done())
             except (BrokenPipeError, ConnectionResetError):
                 return
             except Exception:
-                pipe.send(traceback.format_exc())
+                pipe.send(_Failed(traceback.format_exc()))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent is gone

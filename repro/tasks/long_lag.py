@@ -53,8 +53,8 @@ class Settings(_Settings):
             raise ValueError("q is given for kind 'trigger', and only there")
         if self.judged != "end" and self.kind == "trigger":
             raise ValueError("with kind 'trigger' there is nothing to judge before the end")
-        if self.targets == "every step" and self.kind == "trigger":
-            raise ValueError("with kind 'trigger' only the last time step has a target")
+        if self.targets is not None and self.kind == "trigger":
+            raise ValueError("with kind 'trigger' only the last time step has a target: leave targets out")
         if self.judged != "end" and self.targets == "end":
             raise ValueError("judged = 'every step', but targets = 'end': there is nothing to judge before the end")
         return self

@@ -33,7 +33,7 @@ time step touches those of one symbol alone.
 
 Readings may drop f' from e_k (``output_error``) or double it (``error_factor``), make the outputs linear, give other
 units biases or keep biases as they were drawn, let cells see the gates of the same time step (``cells_see_gates``), or
-follow the exact gradient (``gradient``, see `kernels.lstm_full`). Gates and cells may see less of the hidden units:
+follow the exact gradient (``gradient``, see `full`). Gates and cells may see less of the hidden units:
 weights from what is not seen do not exist (``gates_see``, ``cells_see``). Activations may be 1/2 before a sequence
 (``start``). With ``outputs_see = "previous"`` the outputs see the cells of the time step before, as Appendix A.1 has
 it: the hidden units then run a time step behind, on inputs that were kept, and stand still at the first one.
@@ -44,10 +44,11 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from repro.kernels import lstm_net
 from repro.kernels.contract import Interface, Learner
-from repro.kernels.lstm_net import Net
-from repro.kernels.lstm_shape import Shape, Sight
+from repro.learners.lstm.net import Net, draw
+from repro.learners.lstm.net import allocate as allocate_net
+from repro.learners.lstm.net import units as units_of
+from repro.learners.lstm.shape import Shape, Sight
 from repro.settings import Descent, Range, RangeOrIdentity, Start
 
 GateBias = Literal["random"] | Annotated[tuple[float, ...], Field(strict=False)]
@@ -171,7 +172,7 @@ def n_weights(settings: Settings, interface: Interface) -> int:
 def allocate(settings: Settings, interface: Interface, width: int) -> Net:
     """The arrays of ``width`` nets before a sequence, all weights zero."""
     longest = interface.longest if settings.gradient == "full" else 0
-    return lstm_net.allocate(_shape(settings, interface), interface.n_in, longest, width, settings.precision)
+    return allocate_net(_shape(settings, interface), interface.n_in, longest, width, settings.precision)
 
 
 def weights(settings: Settings, net: Net, interface: Interface, lane: int) -> list[np.ndarray]:
@@ -179,7 +180,7 @@ def weights(settings: Settings, net: Net, interface: Interface, lane: int) -> li
 
     This is the order in which they are drawn, and in which the digest of a trial's final weights reads them.
     """
-    units = lstm_net.units(_shape(settings, interface), net, interface.n_in, lane)
+    units = units_of(_shape(settings, interface), net, interface.n_in, lane)
     return [part for unit in units for part in unit]
 
 
@@ -190,7 +191,7 @@ def initialise(settings: Settings, net: Net, interface: Interface, lane: int, un
         if biases != "random":
             listed |= {first + j: bias for j, bias in enumerate(biases)}
     shape, added = _shape(settings, interface), settings.listed_biases == "added"
-    lstm_net.draw(shape, net, interface.n_in, lane, uniform, settings.init, settings.bias_init, listed, added)
+    draw(shape, net, interface.n_in, lane, uniform, settings.init, settings.bias_init, listed, added)
 
 
 def watch(settings: Settings, net: Net, interface: Interface, lane: int) -> dict[str, np.ndarray]:
@@ -206,9 +207,10 @@ def watch(settings: Settings, net: Net, interface: Interface, lane: int) -> dict
 
 def build(settings: Settings, interface: Interface, width: int) -> Learner:
     """Compile the learner for ``width`` lanes; all sizes are compile-time constants (a quarter faster, measured)."""
-    from repro.kernels import errors, lstm_full, lstm_truncated, maths
+    from repro.kernels import errors, maths
     from repro.kernels.jit import kernel
     from repro.kernels.lanes import loader, store
+    from repro.learners.lstm import full, truncated
 
     load = loader(width)
     shape = _shape(settings, interface)
@@ -217,9 +219,9 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     squash_g = maths.squashing(*settings.g, calculus)
     squash_h = maths.identity if settings.h == "identity" else maths.squashing(*settings.h, calculus)
     if settings.gradient == "full":
-        rule = lstm_full.build(shape, width, settings.precision)
+        rule = full.build(shape, width, settings.precision)
     else:
-        rule = lstm_truncated.build(shape, squash_h, width)
+        rule = truncated.build(shape, squash_h, width)
     carry, keep, descend, settle_rule, reset_rule = rule
     n_blocks, size, n_cells, n_hidden, n_gates = shape.blocks, shape.size, shape.cells, shape.hidden, 2 * shape.blocks
     n_dense, n_sources, n_out = shape.dense, shape.sources, shape.n_out

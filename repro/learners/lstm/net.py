@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from repro.kernels.lstm_shape import Shape
+from repro.learners.lstm.shape import Shape
 
 
 class Net(NamedTuple):
@@ -32,13 +32,13 @@ class Net(NamedTuple):
     dw: Any  # as w: changes that wait for the end of the sequence
     dw_out: Any  # as w_out
     dw_symbol: Any  # as w_symbol; `columns`
-    past: Any  # the sequence so far, as `kernels.lstm_full` remembers it; `columns`
+    past: Any  # the sequence so far, as `full` remembers it; `columns`
     clock: Any  # () its time steps
     waiting: Any  # () 1 if changes wait for the first time step of the next sequence
     opening: Any  # () 1 until hidden units that run behind have stood still for the first time step
     kept: Any  # (dense inputs,) what the task presented a time step ago, to hidden units that run behind
     kept_symbol: Any  # ()
-    delta: Any  # (hidden,) scratch of `kernels.lstm_full`
+    delta: Any  # (hidden,) scratch of `full`
     arrives: Any  # (hidden,)
     y_k: Any  # (out,) outputs
     target: Any  # (out,) what they should have been
@@ -53,8 +53,8 @@ def allocate(n: Shape, n_in: int, longest: int, width: int, precision: str) -> N
 
     With ``longest`` there is room for the exact gradient of sequences of so many time steps.
     """
-    from repro.kernels import lstm_full
     from repro.kernels.lanes import columns, padded, zeros
+    from repro.learners.lstm.full import allocate as memory
 
     dtype, whole, truncated = np.dtype(precision), np.uint32, not longest
     n_out, n_symbols = n.n_out, padded(n_in) if n.symbols else 0
@@ -75,7 +75,7 @@ def allocate(n: Shape, n_in: int, longest: int, width: int, precision: str) -> N
         e_s=lanes(n.cells), e_out=lanes(n.blocks), e_k=lanes(n_out),
         dw=lanes(*w) if n.waits else lanes(0, 0), dw_out=lanes(*w_out) if n.waits else lanes(0, 0),
         dw_symbol=columns((n_symbols, n.hidden) if n.waits and (truncated or n.late) else (0, 0), width, dtype),
-        past=columns((0, 0), width, dtype) if truncated else lstm_full.allocate(n, longest, width, dtype),
+        past=columns((0, 0), width, dtype) if truncated else memory(n, longest, width, dtype),
         clock=zeros((), width, whole), waiting=zeros((), width, whole), opening=zeros((), width, whole),
         kept=lanes(n.dense if n.behind else 0), kept_symbol=zeros((), width, whole),
         delta=lanes(n.hidden), arrives=lanes(n.hidden),

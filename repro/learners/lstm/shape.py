@@ -18,8 +18,6 @@ class Sight(NamedTuple):
     @property
     def ranges(self) -> tuple[slice, ...]:
         """The sources that are seen, in order."""
-        if self.gap == self.after:
-            return (slice(0, self.to),)
         return tuple(part for part in (slice(0, self.gap), slice(self.after, self.to)) if part.start < part.stop)
 
     @property

@@ -10,7 +10,7 @@ import numpy as np
 
 from repro.kernels.jit import kernel
 from repro.kernels.lanes import RUN, load_run, loader, select, splat, store, store_run
-from repro.kernels.lstm_shape import Rule, Shape
+from repro.learners.lstm.shape import Rule, Shape
 
 
 def build(shape: Shape, squash_h: Any, width: int) -> Rule:

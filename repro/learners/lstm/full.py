@@ -25,7 +25,7 @@ import numpy as np
 
 from repro.kernels.jit import kernel
 from repro.kernels.lanes import columns, store
-from repro.kernels.lstm_shape import Rule, Shape
+from repro.learners.lstm.shape import Rule, Shape
 
 
 def _kept(shape: Shape) -> int:
