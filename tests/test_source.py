@@ -42,7 +42,7 @@ HARMLESS = {
     "the docstring of a module": ("kernels/driver.py", '"""The training loop', '"""THE training loop'),
     "space": ("kernels/lanes.py", "\n\n\nclass Vector", "\n\n\n\n# a comment\nclass Vector"),
     "a help text": (
-        "learners/lstm/__init__.py",
+        "learners/lstm/settings.py",
         'description="memory cell blocks"',
         'description="blocks of memory cells"',
     ),
@@ -99,7 +99,7 @@ HARMFUL = {
         "max_wrong: int | None = Field(None,",
         "max_wrong: int | None = Field(0,",
     ),
-    "a default of the learner": ("learners/lstm/__init__.py", "Field((-2.0, 2.0)", "Field((-1.0, 1.0)"),
+    "a default of the learner": ("learners/lstm/settings.py", "Field((-2.0, 2.0)", "Field((-1.0, 1.0)"),
     "a default that several learners share": ("settings.py", "Literal[1, 2] = Field(1", "Literal[1, 2] = Field(2"),
     "what a setting becomes": ("settings.py", "strict=True", "strict=False"),
     "the order of fields": ("kernels/contract.py", "    step: Any", "    stride: Any\n    step: Any"),

@@ -159,8 +159,9 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
     """
     logistic = maths.build(precision).logistic
     layer = outputs.build(precision, shape.by_index > 0, shape.goals, shape.waits)
-    aim, layer_respond, layer_assess, layer_descend, layer_settle, layer_finite = layer
-    keep, rule_learn, rule_settle, rule_reset = rule
+    aim, layer_respond, layer_assess = layer.aim, layer.respond, layer.assess
+    layer_descend, layer_settle, layer_finite = layer.descend, layer.settle, layer.finite
+    keep, rule_learn, rule_settle, rule_reset = rule.keep, rule.learn, rule.settle, rule.reset
     n, hidden, full, biased, symbols, goals, waits = (
         shape.recurrent, shape.hidden, shape.full, shape.biased, shape.symbols, shape.goals, shape.waits,
     )  # fmt: skip
@@ -307,12 +308,16 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
                     return False
         return layer_finite(net, lane)
 
-    return Kernels(step, aim, respond, layer_assess, learn, settle, reset, finite)
+    return Kernels(
+        step=step, aim=aim, respond=respond, assess=layer_assess, learn=learn, settle=settle, reset=reset,
+        finite=finite,
+    )  # fmt: skip
 
 
 def crew(kernels: Kernels, width: int) -> Learner:
     """The net as the training loop wants it: lanes one after the other."""
-    step_one, aim_one, respond_one, assess_one, learn_one, settle_one, reset, finite = kernels
+    step_one, aim_one, respond_one, assess_one = kernels.step, kernels.aim, kernels.respond, kernels.assess
+    learn_one, settle_one = kernels.learn, kernels.settle
 
     @kernel
     def step(net):
@@ -340,4 +345,7 @@ def crew(kernels: Kernels, width: int) -> Learner:
     def settle(net, lane, mean_error):
         settle_one(net, lane)
 
-    return Learner(step, respond, assess, learn, settle, reset, finite)
+    return Learner(
+        step=step, respond=respond, assess=assess, learn=learn, settle=settle, reset=kernels.reset,
+        finite=kernels.finite,
+    )  # fmt: skip

@@ -45,8 +45,9 @@ def refuses(settings: Settings, interface: Interface) -> str:
 
 def _shape(settings: Settings, interface: Interface) -> Shape:
     return Shape(
-        interface.n_in, interface.n_out, settings.hidden, settings.net == "full", settings.direct,
-        settings.biased == "all", interface.input_symbols, interface.target_symbols, waits=True,
+        n_in=interface.n_in, n_out=interface.n_out, hidden=settings.hidden, full=settings.net == "full",
+        direct=settings.direct, biased=settings.biased == "all", symbols=interface.input_symbols,
+        goals=interface.target_symbols, waits=True,
         behind=settings.outputs_see == "previous", start=settings.start,
     )  # fmt: skip
 

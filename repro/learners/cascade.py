@@ -18,9 +18,9 @@ recurrent ones included, climb their scores::
     dV/dw_m(t) = h'(net(t)) (x_m(t) + w_self dV/dw_m(t-1)),  x_self(t) = V(t-1),  dV/dw_m = 0 before a sequence
 
 When the best score stagnates, the best candidate becomes a hidden unit; its weights never change again. Its weights to
-the outputs start at -C_k, and the outputs are trained again; with ``max_units`` installed, without end. Both kinds of
-weights move by quickprop: the step D after the step D' depends on the slopes S and S' (to which ``decay`` times the
-weight is added), and on e, epsilon over the number of p, for candidates also over that of inputs, bias and units::
+the outputs start at -C_k, and the outputs are trained again; with ``max_units`` installed, without end. All weights
+move by quickprop: the step D after D' depends on the slopes S and S' (to which ``decay`` times the weight is added),
+and on e, epsilon over the number of p, for candidates also over that of inputs, bias and units::
 
     D = -e S                                  if D' = 0; otherwise
     D = mu D'                                 if S is not below mu / (1 + mu) S' in the direction that D' came down
@@ -31,8 +31,8 @@ A phase stagnates when its error (best score) has changed by no more than the fr
 last such change for ``patience`` epochs; it ends then, or after ``epochs``. Defaults and order of events are those of
 the CMU Cascade Neural Network Simulator 1.0 (M. White, 1995), which descends from Fahlman's. Signs and means are the
 last epoch's: a pool's first only measures; weights also change in the last epoch of a phase; those to outputs keep S'
-and D' from phase to phase; beyond net inputs of -15 and 15 outputs are 0 and 1, or quickprop goes on for ever down a
-fading slope. Unlike there, patience starts with the phase, and derivatives are 0 where a sequence starts.
+and D' from phase to phase; beyond net inputs of -15 and 15 outputs are 0 and 1, or quickprop went on without end.
+Unlike there, patience starts with the phase, and derivatives are 0 where a sequence starts.
 """
 
 from functools import partial
@@ -192,8 +192,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     from repro.kernels.lanes import loader, select, splat, store
     from repro.kernels.random import draw
 
-    load = loader(width)
-    calculus = maths.build(settings.precision)
+    load, calculus = loader(width), maths.build(settings.precision)
     logistic = calculus.logistic
     squash = maths.squashing(*((-0.5, 0.5) if settings.hidden == "symmetric" else (0.0, 1.0)), calculus)
     n_out, n_candidates, max_units = interface.n_out, settings.candidates, settings.max_units
@@ -397,4 +396,5 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
                     return False
         return True
 
-    return Learner(step, respond, errors.build(n_out, width), learn, settle, reset, finite)
+    assess = errors.build(n_out, width)
+    return Learner(step=step, respond=respond, assess=assess, learn=learn, settle=settle, reset=reset, finite=finite)

@@ -54,7 +54,7 @@ def refuses(settings: Settings, interface: Interface) -> str:
 def _shapes(settings: Settings, interface: Interface) -> tuple[Shape, Shape]:
     """Those of A and C."""
     chunker = Shape(
-        interface.n_in, interface.n_out, settings.hidden, direct=True, symbols=True, goals=True,
+        n_in=interface.n_in, n_out=interface.n_out, hidden=settings.hidden, direct=True, symbols=True, goals=True,
         waits=settings.update == "sequence", behind=settings.outputs_see == "previous", start=settings.start,
     )  # fmt: skip
     return chunker._replace(n_out=interface.n_out + settings.hidden), chunker
@@ -122,12 +122,18 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     from repro.kernels import recurrent, rtrl
     from repro.kernels.jit import kernel
 
-    a, c = (
+    automatizer, chunker = (
         recurrent.build(shape, rtrl.build(shape, settings.precision), settings.precision)
         for shape in _shapes(settings, interface)
     )
-    step_a, aim_a, respond_a, assess_a, learn_a, settle_a, reset_a, finite_a = a
-    step_c, aim_c, respond_c, assess_c, learn_c, settle_c, reset_c, finite_c = c
+    step_a, step_c = automatizer.step, chunker.step
+    aim_a, aim_c = automatizer.aim, chunker.aim
+    assess_a, assess_c = automatizer.assess, chunker.assess
+    learn_a, learn_c = automatizer.learn, chunker.learn
+    settle_a, settle_c = automatizer.settle, chunker.settle
+    reset_a, reset_c = automatizer.reset, chunker.reset
+    finite_a, finite_c = automatizer.finite, chunker.finite
+    respond_a, respond_c = automatizer.respond, chunker.respond
     n_out, hidden, predict_state = interface.n_out, settings.hidden, settings.predict_state
     either = settings.judged == "either"
     failure = np.dtype(settings.precision).type(settings.failure)
@@ -189,4 +195,4 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     def finite(net, lane):
         return finite_a(net.automatizer, lane) and finite_c(net.chunker, lane)
 
-    return Learner(step, respond, assess, learn, settle, reset, finite)
+    return Learner(step=step, respond=respond, assess=assess, learn=learn, settle=settle, reset=reset, finite=finite)

@@ -39,7 +39,7 @@ def refuses(settings: Settings, interface: Interface) -> str:
 
 def _shape(settings: Settings, interface: Interface) -> Shape:
     return Shape(
-        interface.n_in, interface.n_out, settings.hidden, full=False, direct=settings.direct,
+        n_in=interface.n_in, n_out=interface.n_out, hidden=settings.hidden, full=False, direct=settings.direct,
         biased=settings.biased == "all", symbols=interface.input_symbols, goals=interface.target_symbols,
         waits=settings.update == "sequence" and interface.every_step,
         behind=settings.outputs_see == "previous", start=settings.start,

@@ -209,4 +209,5 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
         return found
 
     step = step_a1 if settings.architecture == "A1" else step_a2
-    return Learner(step, respond, errors.build(1, width), learn, settle, reset, finite)
+    assess = errors.build(1, width)
+    return Learner(step=step, respond=respond, assess=assess, learn=learn, settle=settle, reset=reset, finite=finite)

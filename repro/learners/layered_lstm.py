@@ -195,7 +195,8 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     behind, by_count = settings.outputs_see == "previous", settings.grow == "count"
     start = np.dtype(settings.precision).type(settings.start)
     layer = outputs.build(settings.precision, symbols=True, goals=True, waits=waits, plain_error=plain_error)
-    layer_aim, layer_respond, layer_assess, layer_descend, layer_settle, layer_finite = layer
+    layer_aim, layer_respond, layer_assess = layer.aim, layer.respond, layer.assess
+    layer_descend, layer_settle, layer_finite = layer.descend, layer.settle, layer.finite
     grow_after, grow_to = settings.grow_after, 1 - settings.grow_below
 
     @kernel
@@ -329,4 +330,4 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
                 return False
         return layer_finite(net, lane)
 
-    return Learner(step, respond, assess, learn, settle, reset, finite)
+    return Learner(step=step, respond=respond, assess=assess, learn=learn, settle=settle, reset=reset, finite=finite)

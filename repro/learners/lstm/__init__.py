@@ -39,78 +39,16 @@ weights from what is not seen do not exist (``gates_see``, ``cells_see``). Activ
 it: the hidden units then run a time step behind, on inputs that were kept, and stand still at the first one.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 
 import numpy as np
-from pydantic import Field, model_validator
 
 from repro.kernels.contract import Interface, Learner
 from repro.learners.lstm.net import Net, draw
 from repro.learners.lstm.net import allocate as allocate_net
 from repro.learners.lstm.net import units as units_of
-from repro.learners.lstm.shape import Shape, Sight
-from repro.settings import Descent, Range, RangeOrIdentity, Start
-
-GateBias = Literal["random"] | Annotated[tuple[float, ...], Field(strict=False)]
-Units = Literal["none", "gates", "cells", "outputs", "hidden", "gates+outputs", "cells+outputs", "all"]
-Seen = Literal["everything", "no gates", "inputs"]
-
-
-class Settings(Descent):
-    """What a configuration says of an LSTM net."""
-
-    name: Literal["lstm"]
-    blocks: int = Field(ge=1, le=64, description="memory cell blocks")
-    size: int = Field(ge=1, le=64, description="memory cells in a block")
-    biased: Units = Field(description="units that have a bias; hidden are gates and cells")
-    input_gate_bias: GateBias = Field("random", description="initial biases, one a block, or drawn as weights are")
-    output_gate_bias: GateBias = Field("random", description="likewise, for the output gates")
-    listed_biases: Literal["set", "added"] = Field("set", description="instead of drawn ones, or on top of them")
-    g: Range = Field((-2.0, 2.0), description="range of the logistic curve that squashes a cell's net input")
-    h: RangeOrIdentity = Field((-1.0, 1.0), description="range of the curve that squashes the state")
-    output: Literal["logistic", "linear"] = Field("logistic", description="output units")
-    output_error: Literal["derivative", "plain"] = Field("derivative", description="is f' a factor of e_k, or left out")
-    update: Literal["step", "sequence", "late"] = Field(
-        "sequence", description="when weights change; late: after the first time step of the next sequence"
-    )
-    gradient: Literal["truncated", "full"] = Field("truncated", description="what errors flow back through")
-    cells_see_gates: Literal["previous", "current"] = Field("previous", description="of which time step")
-    gates_see: Seen = Field("everything", description="what gates see: inputs and hidden units, or less")
-    cells_see: Seen = Field("everything", description="likewise, of cells")
-    outputs_see: Literal["current", "previous"] = Field("current", description="cells of which time step")
-    start: Start = Field(0.0, description="activations of all units before a sequence")
-    train_biases: bool | Units = Field(True, description="do biases learn, or those of some units alone")
-    bias_init: float | None = Field(None, gt=0, le=100, description="as init, for biases; null: that of weights")
-
-    @model_validator(mode="after")
-    def _gate_biases_fit(self) -> Self:
-        for name in ("input_gate_bias", "output_gate_bias"):
-            values = getattr(self, name)
-            if values != "random" and len(values) != self.blocks:
-                raise ValueError(f"{name} has {len(values)} values for {self.blocks} blocks")
-            if values != "random" and self.biased == "none":
-                raise ValueError(f"{name} is given, but biased = 'none'")
-        return self
-
-    @model_validator(mode="after")
-    def _cells_see_what_they_are_said_to(self) -> Self:
-        if self.cells_see_gates == "current" and self.cells_see != "everything":
-            raise ValueError(f"cells_see_gates = 'current', but cells_see = '{self.cells_see}': they see no gates")
-        return self
-
-    @model_validator(mode="after")
-    def _nothing_is_learnt_before_a_sequence(self) -> Self:
-        if self.outputs_see == "previous" and self.h != "identity" and self.h[0] != -self.h[1]:
-            raise ValueError("outputs_see = 'previous' needs an h with h(0) = 0, from -x to x or the identity")
-        return self
-
-    @model_validator(mode="after")
-    def _full_gradient_waits(self) -> Self:
-        if self.gradient == "full" and self.update == "step":
-            raise ValueError(
-                "the full gradient is known at the end of a sequence: it needs update = 'sequence' or 'late'"
-            )
-        return self
+from repro.learners.lstm.settings import Settings as Settings
+from repro.learners.lstm.shape import Sight, shape_of
 
 
 def refuses(settings: Settings, interface: Interface) -> str:
@@ -118,53 +56,9 @@ def refuses(settings: Settings, interface: Interface) -> str:
     return "its outputs are not made for targets given by their index" if interface.target_symbols else ""
 
 
-_KINDS = {  # of units
-    "none": (), "gates": ("gate",), "cells": ("cell",), "outputs": ("output",), "hidden": ("gate", "cell"),
-    "gates+outputs": ("gate", "output"), "cells+outputs": ("cell", "output"), "all": ("gate", "cell", "output"),
-}  # fmt: skip
-
-
-def _sight(sees: Seen, dense: int, gates: int, sources: int, biases: tuple[bool, bool]) -> Sight:
-    """What a kind of hidden unit sees; ``biases``: does it have one, does that learn."""
-    gap, after = {
-        "everything": (0, 0),
-        "no gates": (dense, dense + gates),
-        "inputs": (dense, sources),
-    }[sees]
-    has, learns = biases
-    return Sight(gap, after, sources + has, sources + (has and learns))
-
-
-def _shape(settings: Settings, interface: Interface) -> Shape:
-    cells, gates = settings.blocks * settings.size, 2 * settings.blocks
-    dense = 0 if interface.input_symbols else interface.n_in
-    sources = dense + gates + cells
-    trained: Units = "none" if settings.train_biases is False else "all"
-    if isinstance(settings.train_biases, str):
-        trained = settings.train_biases
-    has, learns = (
-        {kind: kind in _KINDS[units] for kind in ("gate", "cell", "output")} for units in (settings.biased, trained)
-    )
-    late = settings.update == "late"
-    return Shape(
-        settings.blocks, settings.size, dense, sources,
-        gate=_sight(settings.gates_see, dense, gates, sources, (has["gate"], learns["gate"])),
-        cell=_sight(settings.cells_see, dense, gates, sources, (has["cell"], learns["cell"])),
-        to_output=cells + has["output"],
-        output_learns=cells + (has["output"] and learns["output"]),
-        n_out=interface.n_out,
-        symbols=interface.input_symbols,
-        current_gates=settings.cells_see_gates == "current",
-        waits=settings.gradient == "full" or late or (interface.every_step and settings.update == "sequence"),
-        late=late,
-        behind=settings.outputs_see == "previous",
-        start=settings.start,
-    )  # fmt: skip
-
-
 def n_weights(settings: Settings, interface: Interface) -> int:
     """The number of weights, biases included, as Table 10 counts them; those from what is not seen do not exist."""
-    n = _shape(settings, interface)
+    n = shape_of(settings, interface)
     symbols = interface.n_in * n.hidden if interface.input_symbols else 0
     return symbols + 2 * n.blocks * n.gate.n_seen + n.cells * n.cell.n_seen + n.n_out * n.to_output
 
@@ -172,7 +66,7 @@ def n_weights(settings: Settings, interface: Interface) -> int:
 def allocate(settings: Settings, interface: Interface, width: int) -> Net:
     """The arrays of ``width`` nets before a sequence, all weights zero."""
     longest = interface.longest if settings.gradient == "full" else 0
-    return allocate_net(_shape(settings, interface), interface.n_in, longest, width, settings.precision)
+    return allocate_net(shape_of(settings, interface), interface.n_in, longest, width, settings.precision)
 
 
 def weights(settings: Settings, net: Net, interface: Interface, lane: int) -> list[np.ndarray]:
@@ -180,7 +74,7 @@ def weights(settings: Settings, net: Net, interface: Interface, lane: int) -> li
 
     This is the order in which they are drawn, and in which the digest of a trial's final weights reads them.
     """
-    units = units_of(_shape(settings, interface), net, interface.n_in, lane)
+    units = units_of(shape_of(settings, interface), net, interface.n_in, lane)
     return [part for unit in units for part in unit]
 
 
@@ -190,7 +84,7 @@ def initialise(settings: Settings, net: Net, interface: Interface, lane: int, un
     for first, biases in ((0, settings.input_gate_bias), (settings.blocks, settings.output_gate_bias)):
         if biases != "random":
             listed |= {first + j: bias for j, bias in enumerate(biases)}
-    shape, added = _shape(settings, interface), settings.listed_biases == "added"
+    shape, added = shape_of(settings, interface), settings.listed_biases == "added"
     draw(shape, net, interface.n_in, lane, uniform, settings.init, settings.bias_init, listed, added)
 
 
@@ -213,7 +107,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     from repro.learners.lstm import full, truncated
 
     load = loader(width)
-    shape = _shape(settings, interface)
+    shape = shape_of(settings, interface)
     calculus = maths.build(settings.precision)
     logistic = calculus.logistic
     squash_g = maths.squashing(*settings.g, calculus)
@@ -222,7 +116,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
         rule = full.build(shape, width, settings.precision)
     else:
         rule = truncated.build(shape, squash_h, width)
-    carry, keep, descend, settle_rule, reset_rule = rule
+    carry, keep, descend, settle_rule, reset_rule = rule.carry, rule.keep, rule.learn, rule.settle, rule.reset
     n_blocks, size, n_cells, n_hidden, n_gates = shape.blocks, shape.size, shape.cells, shape.hidden, 2 * shape.blocks
     n_dense, n_sources, n_out = shape.dense, shape.sources, shape.n_out
     to_output, symbols, current_gates, waits = shape.to_output, shape.symbols, shape.current_gates, shape.waits
@@ -240,7 +134,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     def net_input(sight: Sight) -> Any:
         """The net input of units that see so much."""
-        gap, after, to, _ = sight
+        gap, after, to = sight.gap, sight.after, sight.to
         first = 0 if gap > 0 else after
         nothing = first >= to  # but an input that is given by its index
 
@@ -397,4 +291,5 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
                     return False
         return True
 
-    return Learner(step, respond, errors.build(n_out, width), learn, settle, reset, finite)
+    assess = errors.build(n_out, width)
+    return Learner(step=step, respond=respond, assess=assess, learn=learn, settle=settle, reset=reset, finite=finite)

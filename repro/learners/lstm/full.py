@@ -41,8 +41,8 @@ def allocate(shape: Shape, longest: int, width: int, dtype: Any) -> Any:
 def build(shape: Shape, width: int, dtype: Any) -> Rule:
     """Compile for ``width`` lanes."""
     n_blocks, size, n_dense, n_sources, n_out = shape.blocks, shape.size, shape.dense, shape.sources, shape.n_out
-    gate_gap, gate_after, _, gate_learns = shape.gate
-    cell_gap, cell_after, _, cell_learns = shape.cell
+    gate_gap, gate_after, gate_learns = shape.gate.gap, shape.gate.after, shape.gate.learns
+    cell_gap, cell_after, cell_learns = shape.cell.gap, shape.cell.after, shape.cell.learns
     output_learns, symbols, current_gates, late = shape.output_learns, shape.symbols, shape.current_gates, shape.late
     behind = shape.behind
     n_cells, n_hidden, n_gates = shape.cells, shape.hidden, 2 * shape.blocks
@@ -166,4 +166,4 @@ def build(shape: Shape, width: int, dtype: Any) -> Rule:
                 net.past[at_y + i, 0, lane] = first
             net.clock[lane] = 1
 
-    return Rule(carry, keep, learn, settle, reset)
+    return Rule(carry=carry, keep=keep, learn=learn, settle=settle, reset=reset)

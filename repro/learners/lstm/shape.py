@@ -2,6 +2,9 @@
 
 from typing import Any, NamedTuple
 
+from repro.kernels.contract import Interface
+from repro.learners.lstm.settings import Seen, Settings, Units
+
 
 class Sight(NamedTuple):
     """The sources that a kind of hidden unit sees: those before ``gap``, and those from ``after`` on.
@@ -70,3 +73,48 @@ class Rule(NamedTuple):
     learn: Any  # (net): learn from the errors net.e_k, in lanes whose rate is not 0
     settle: Any  # (net, lane): the sequence has ended; what is known of the changes only now
     reset: Any  # (net, lane): forget the sequence
+
+
+_KINDS = {  # of units
+    "none": (), "gates": ("gate",), "cells": ("cell",), "outputs": ("output",), "hidden": ("gate", "cell"),
+    "gates+outputs": ("gate", "output"), "cells+outputs": ("cell", "output"), "all": ("gate", "cell", "output"),
+}  # fmt: skip
+
+
+def _sight(sees: Seen, dense: int, gates: int, sources: int, biases: tuple[bool, bool]) -> Sight:
+    """What a kind of hidden unit sees; ``biases``: does it have one, does that learn."""
+    gap, after = {
+        "everything": (0, 0),
+        "no gates": (dense, dense + gates),
+        "inputs": (dense, sources),
+    }[sees]
+    has, learns = biases
+    return Sight(gap=gap, after=after, to=sources + has, learns=sources + (has and learns))
+
+
+def shape_of(settings: Settings, interface: Interface) -> Shape:
+    """The sizes that settings mean for a task."""
+    cells, gates = settings.blocks * settings.size, 2 * settings.blocks
+    dense = 0 if interface.input_symbols else interface.n_in
+    sources = dense + gates + cells
+    trained: Units = "none" if settings.train_biases is False else "all"
+    if isinstance(settings.train_biases, str):
+        trained = settings.train_biases
+    has, learns = (
+        {kind: kind in _KINDS[units] for kind in ("gate", "cell", "output")} for units in (settings.biased, trained)
+    )
+    late = settings.update == "late"
+    return Shape(
+        blocks=settings.blocks, size=settings.size, dense=dense, sources=sources,
+        gate=_sight(settings.gates_see, dense, gates, sources, (has["gate"], learns["gate"])),
+        cell=_sight(settings.cells_see, dense, gates, sources, (has["cell"], learns["cell"])),
+        to_output=cells + has["output"],
+        output_learns=cells + (has["output"] and learns["output"]),
+        n_out=interface.n_out,
+        symbols=interface.input_symbols,
+        current_gates=settings.cells_see_gates == "current",
+        waits=settings.gradient == "full" or late or (interface.every_step and settings.update == "sequence"),
+        late=late,
+        behind=settings.outputs_see == "previous",
+        start=settings.start,
+    )  # fmt: skip

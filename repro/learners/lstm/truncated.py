@@ -17,10 +17,10 @@ def build(shape: Shape, squash_h: Any, width: int) -> Rule:
     """Compile for ``width`` lanes."""
     load = loader(width)
     n_blocks, size, n_cells, n_out = shape.blocks, shape.size, shape.cells, shape.n_out
-    gate_gap, gate_after, to_gate, gate_learns = shape.gate
-    cell_gap, cell_after, to_cell, cell_learns = shape.cell
+    gate_gap, gate_after, gate_learns = shape.gate.gap, shape.gate.after, shape.gate.learns
+    cell_gap, cell_after, cell_learns = shape.cell.gap, shape.cell.after, shape.cell.learns
     output_learns, symbols, current_gates, waits = shape.output_learns, shape.symbols, shape.current_gates, shape.waits
-    n_partial = max(to_gate, to_cell)
+    n_partial = max(shape.gate.to, shape.cell.to)
 
     @kernel
     def carry(net, c, y_in, dy_in, g, dg, h, dh):
@@ -137,4 +137,4 @@ def build(shape: Shape, squash_h: Any, width: int) -> Rule:
                     store_run(net.d_in_symbol, blank, k, c, lane)
                     store_run(net.d_cell_symbol, blank, k, c, lane)
 
-    return Rule(carry, keep, learn, settle, reset)
+    return Rule(carry=carry, keep=keep, learn=learn, settle=settle, reset=reset)
