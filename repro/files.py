@@ -8,6 +8,7 @@ from repro.errors import ReproError
 
 PACKAGE = Path(__file__).parent
 SHARED = "shared.toml"  # of configs/, what the other files have in common
+OWN_CONFIGS: list[Path] = []  # folders with a user's own rows, as the command line names them
 
 
 class FileError(ReproError):

@@ -7,6 +7,7 @@ work without a compiler, as lists and tables ask it: Numba is imported inside `b
 Arrays of nets and of tasks have the lanes as their last axis: ``width`` trials side by side.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -106,7 +107,21 @@ def names(folder: str) -> list[str]:
     return list(dict.fromkeys([*ours(folder), *given, *outside.installed(folder)]))
 
 
-def use(path: Path) -> tuple[str, str]:
+def use(paths: Iterable[Path]) -> None:
+    """Take up the learners and tasks in files, and forget others that were taken up.
+
+    Raises
+    ------
+    repro.outside.OutsideError
+        As `add` does.
+
+    """
+    _given.clear()
+    for path in paths:
+        add(path)
+
+
+def add(path: Path) -> tuple[str, str]:
     """Take up the learner or task in a file; ``learners`` or ``tasks``, and its name.
 
     Raises

@@ -20,7 +20,7 @@ GOOD = (HERE.parent / "configs" / "5.toml").read_text(encoding="utf-8")
 def read(tmp_path: Path, text: str | bytes, name: str = "5.toml") -> dict[str, config.Row]:
     data = text.encode() if isinstance(text, str) else text
     (tmp_path / name).write_bytes(data)
-    config.load.cache_clear()
+    config._load.cache_clear()
     return config.load(tmp_path)
 
 
@@ -343,7 +343,7 @@ def test_a_row_may_be_in_one_file_only(tmp_path):
 
 
 def test_no_configs_is_said(tmp_path):
-    config.load.cache_clear()
+    config._load.cache_clear()
     with pytest.raises(ConfigError, match="no experiments in"):
         config.load(tmp_path)
 

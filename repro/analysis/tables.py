@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from repro.analysis.stats import Summary, summarise
@@ -17,6 +17,8 @@ from repro.records.attestation import Ledger
 from repro.records.store import Store
 from repro.records.trial import Record
 from repro.records.validity import crashes, current, lost, source_of, stale
+
+OURS = "ours"  # the table of rows that the paper does not have
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,12 @@ class Line:
     def settings(self) -> dict[str, Any]:
         """What is not as the row has it, the root seed aside."""
         return {key: value for key, value in self.changes.items() if key != views.SEED}
+
+    @property
+    def whose(self) -> str:
+        """Whose row it is: the paper's, the project's, or somebody else's."""
+        in_paper = any(published.table != OURS for published in self.row.published)
+        return self.row.owner or ("paper" if in_paper else "repro")
 
     @property
     def command(self) -> str:
@@ -140,7 +148,7 @@ def _of_condition(
 
 def order(table: int | str) -> tuple[bool, bool, int | str]:
     """Sorts tables by their number, then what the paper says in its text, then our own rows."""
-    return table == "ours", isinstance(table, str), table
+    return table == OURS, isinstance(table, str), table
 
 
 def meant(patterns: Iterable[str], rows: Mapping[str, Row]) -> Sequence[tuple[list[Row], int | str | None]]:
@@ -164,8 +172,23 @@ def meant(patterns: Iterable[str], rows: Mapping[str, Row]) -> Sequence[tuple[li
     return result
 
 
-def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store, view: View = USUAL) -> list[Line]:
+def beside(number: int | str, rows: Mapping[str, Row], store: Store, view: View = USUAL) -> list[Line]:
+    """Lines of rows that the paper does not have, on the experiments of a table, as if they stood at its end."""
+    places = [(row, published) for row in rows.values() for published in row.published if published.table == number]
+    experiments, last = {row.experiment for row, _ in places}, max(published.line for _, published in places)
+    own = [row for row in rows.values() if row.experiment in experiments and row.published[0].table == OURS]
+    return [
+        replace(line, published=line.published.model_copy(update={"table": number, "line": last + k}))
+        for k, line in enumerate(lines(own, store, OURS, view), 1)
+    ]
+
+
+def selected(
+    patterns: Iterable[str], rows: Mapping[str, Row], store: Store, view: View = USUAL, *, with_ours: bool = False
+) -> list[Line]:
     """The lines of tables named by number, ``text`` or ``ours``, and of rows as `select` takes them; each once.
+
+    A table may be followed by what is not in the paper (``with_ours``), on the same experiments.
 
     Raises
     ------
@@ -177,6 +200,7 @@ def selected(patterns: Iterable[str], rows: Mapping[str, Row], store: Store, vie
     """
     found: dict[object, Line] = {}
     for chosen, number in meant(patterns, rows):
-        for line in lines(chosen, store, number, view):
+        more = beside(number, rows, store, view) if with_ours and number not in (None, OURS) else []
+        for line in lines(chosen, store, number, view) + more:
             found[line.condition.key, line.published.table, line.published.line, line.published.stage] = line
     return list(found.values())

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 import click
 
+from repro import registry
 from repro.commands import completion
 from repro.commands.options import (
     Group,
@@ -25,12 +26,17 @@ from repro.commands.search import race, screen
 from repro.commands.status import status
 from repro.commands.stored import trials
 from repro.commands.trials import attest, replay
+from repro.files import OWN_CONFIGS
 from repro.version import __version__
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="repro")
-def main() -> None:
+@option("--with", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE.py", envvar="REPRO_WITH",
+        help="A learner or a task of your own, called as its file; repeatable.")  # fmt: skip
+@option("--configs", "folders", multiple=True, type=click.Path(path_type=Path), metavar="DIRECTORY",
+        envvar="REPRO_CONFIGS", help="A folder with rows of your own, beside the paper's; repeatable.")  # fmt: skip
+def main(files: tuple[Path, ...], folders: tuple[Path, ...]) -> None:
     """Rerun the experiments of the 1997 LSTM paper and compare the numbers.
 
     \b
@@ -42,6 +48,8 @@ def main() -> None:
     repro report                      everything on one page
     """
     warnings.showwarning = _show_warning
+    registry.use(files)
+    OWN_CONFIGS[:] = folders
 
 
 def _show_warning(
@@ -131,11 +139,16 @@ main.add_command(race)
 
 @main.command()
 @click.argument("select", nargs=-1, shell_complete=completion.lines, required=True)
+@option(
+    "--with-ours", is_flag=True, help="At the end of a table, rows that the paper does not have, of its experiments."
+)
 @view_options
 @columns_option
 @results_option
 @format_option
-def table(select: tuple[str, ...], view: Any, columns: tuple[str, ...], results: Path, form: str) -> None:
+def table(
+    select: tuple[str, ...], with_ours: bool, view: Any, columns: tuple[str, ...], results: Path, form: str
+) -> None:
     """Print a table of the paper with the measured numbers beside it.
 
     SELECT is the number of a table, 'text' (what the paper reports in no table), 'ours' (rows that are not in the
@@ -147,6 +160,7 @@ def table(select: tuple[str, ...], view: Any, columns: tuple[str, ...], results:
     repro table 7 8 9 --format md
     repro table '4/*' --format csv
     repro table 1 --columns row,success_rate,sequences
+    repro table 9 --with-ours
     repro table 6a/lstm --by learning_rate
     """
     from repro.analysis import tables
@@ -160,7 +174,8 @@ def table(select: tuple[str, ...], view: Any, columns: tuple[str, ...], results:
     if numbers and len(select) > 1 and (columns or form in ("csv", "json")):
         how = "with --columns" if columns else f"as {form}"
         raise config.ConfigError(f"Table {numbers[0]} has columns of its own: {how}, ask for it alone.")
-    parts = [table_view.render(tables.selected(others, rows, Store(results), view), form, columns)] if others else []
+    lines = tables.selected(others, rows, Store(results), view, with_ours=with_ours)
+    parts = [table_view.render(lines, form, columns)] if others else []
     parts += [conditions.render(int(number), rows, form, columns) for number in numbers]
     click.echo("\n\n".join(parts))
 

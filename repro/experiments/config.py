@@ -18,11 +18,12 @@ from pydantic import ValidationError
 
 from repro import registry
 from repro.errors import ReproError, similar
+from repro.experiments import own
 from repro.experiments.condition import Condition
 from repro.experiments.schema import File, Published, Reading, Shared
 from repro.experiments.sharing import complete, with_shared
 from repro.experiments.stop import Stop
-from repro.files import SHARED, configs_folder
+from repro.files import OWN_CONFIGS, SHARED, configs_folder
 from repro.settings import Settings
 
 PRINTED = "printed"
@@ -61,6 +62,7 @@ class Row:
     readings: Mapping[str, Reading]
     base: Mapping[str, Mapping[str, Any]]
     file: Path
+    owner: str = ""  # whose row it is; empty: the project's, be it in the paper or not
 
     def setup(self, reading: str = PRINTED, overrides: Mapping[str, Any] | None = None) -> Setup:
         """The settings of the row under a reading, single ones replaced by ``overrides``.
@@ -85,9 +87,8 @@ class Row:
         return Condition.of(self.experiment, self.name, reading, groups, seed)
 
 
-@lru_cache(maxsize=None)
 def load(folder: Path | None = None) -> dict[str, Row]:
-    """All rows, by name, in the order of the experiments.
+    """All rows, by name, in the order of the experiments; last those in the folders of `files.OWN_CONFIGS`.
 
     Raises
     ------
@@ -95,21 +96,40 @@ def load(folder: Path | None = None) -> dict[str, Row]:
         With every error of every file.
 
     """
-    folder = folder or configs_folder()
+    return _load((folder,) if folder else (configs_folder(), *OWN_CONFIGS))
+
+
+@lru_cache(maxsize=None)
+def _load(folders: tuple[Path, ...]) -> dict[str, Row]:
+    """The rows in the project's folder, and in those of one's own."""
     rows: dict[str, Row] = {}
-    shared, wrong = _shared(folder)
-    problems = [f"{SHARED}: {problem}" for problem in wrong]
-    for path in sorted(path for path in folder.glob("*.toml") if path.name != SHARED):
-        found, wrong = _read(path, shared)
-        problems += [f"{path.name}: {problem}" for problem in dict.fromkeys(wrong)]
-        for row in found:
-            if row.name in rows:
-                problems.append(f"{path.name}: rows: '{row.name}' is also in {rows[row.name].file.name}")
-            rows[row.name] = row
+    problems: list[str] = []
+    known: dict[str, Mapping[str, Any]] = {}
+    for number, place in enumerate(folders):
+        if number and not any(place.glob("*.toml")):
+            problems.append(f"{place}: {'no TOML files there' if place.is_dir() else 'there is no such folder'}")
+        shared, wrong = _shared(place)
+        problems += [f"{place.name}/{SHARED}: {problem}" for problem in wrong]
+        for path in sorted(path for path in place.glob("*.toml") if path.name != SHARED):
+            content, wrong = _content(path)
+            owner = ""
+            if number and not wrong:
+                owner = own.owner(place, content)
+                content, wrong = own.completed(content, known)
+            elif not wrong:
+                known[str(content.get("experiment", ""))] = content
+            found, wrong = ([], wrong) if wrong else _read(path, content, shared, owner)
+            where = f"{place.name}/{path.name}" if number else path.name
+            problems += [f"{where}: {problem}" for problem in dict.fromkeys(wrong)]
+            for row in found:
+                if row.name in rows:
+                    problems.append(f"{where}: rows: '{row.name}' is also in {rows[row.name].file.name}")
+                rows[row.name] = row
     if problems:
-        raise ConfigError(f"{len(problems)} error(s) in {folder}:\n" + "\n".join(f"  {p}" for p in problems))
+        places = " and ".join(str(place) for place in folders)
+        raise ConfigError(f"{len(problems)} error(s) in {places}:\n" + "\n".join(f"  {p}" for p in problems))
     if not rows:
-        raise ConfigError(f"no experiments in {folder}")
+        raise ConfigError(f"no experiments in {folders[0]}")
     return rows
 
 
@@ -167,11 +187,8 @@ def _shared(folder: Path) -> tuple[Shared, list[str]]:
         return Shared(), messages(error, "", Shared)
 
 
-def _read(path: Path, shared: Shared) -> tuple[list[Row], list[str]]:
+def _read(path: Path, content: dict[str, Any], shared: Shared, owner: str) -> tuple[list[Row], list[str]]:
     """The rows of a file, and what is wrong with it."""
-    content, wrong = _content(path)
-    if wrong:
-        return [], wrong
     try:
         file, problems = complete(File.model_validate(content), shared)
     except ValidationError as error:
@@ -217,21 +234,26 @@ def _read(path: Path, shared: Shared) -> tuple[list[Row], list[str]]:
             if line.stage not in stages
         ]
         problems += [f"{where}.quick: there is no reading '{q}'" for q in raw.quick if q not in readings]
+        published = raw.published
+        if owner and not published:
+            published = (Published(table="ours", line=n + 1, stage=str(stages[-1]) if stages else ""),)
+        trials = raw.trials or 1  # where it is missing, that is said
         rows.append(
             Row(
-                raw.name,
-                file.experiment,
-                file.title,
-                file.section,
-                raw.learner,
-                raw.trials or 1,  # where it is missing, that is said
-                raw.quick,
-                raw.published,
-                readings,
-                base,
-                path,
+                name=raw.name,
+                experiment=file.experiment,
+                title=file.title,
+                section=file.section,
+                learner=raw.learner,
+                trials=trials,
+                quick=raw.quick,
+                published=published,
+                readings=readings,
+                base=base,
+                file=path,
+                owner=owner,
             )
-        )
+        )  # fmt: skip
     return rows, problems
 
 

@@ -75,6 +75,7 @@ class Shared(Settings):
 class File(Settings):
     """Any other file: one experiment."""
 
+    owner: str = Field("", description="whose rows they are; empty, in a folder of one's own: called as the folder")
     experiment: str = Field(pattern="^[0-9a-z]+$")
     title: str
     section: str

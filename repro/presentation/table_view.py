@@ -63,6 +63,7 @@ _COLUMNS: tuple[Column[Line], ...] = (
     _published("table", str, "", "number of the table in the paper; text: in no table; ours: not in the paper"),
     _published("line", int, "", "number of the line in that table"),
     Column("row", str, "", "name of the row, as `repro run` takes it", lambda line: line.row.name),
+    Column("whose", str, "", "whose row it is: the paper's, that of repro, or another's", lambda line: line.whose),
     Column("reading", str, "", "how the paper is read; printed: literally", lambda line: line.reading),
     Column(
         "settings", str, "", "what else is not as the row has it, as `--set` takes it; empty: nothing",
@@ -218,6 +219,7 @@ _WRONG, _SHARE, _AFTER, _ALL = "# wrong of 2560:", "fraction wrong:", "success a
 _VIEWS: dict[str, View[Line]] = {
     "row": View("row", key=True, above=True),
     "stage": View("stop", needed=_stages, key=True),
+    "whose": View("whose", needed=lambda lines: len({line.whose for line in lines}) > 1, key=True),
     "reading": View("reading", key=True),
     "settings": View("settings", lambda line: words(line.changes) or "-", needed=_varied, key=True),
     "weights": View("#\nweights"),

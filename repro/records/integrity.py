@@ -68,7 +68,7 @@ def _condition(experiment: str, row: str, reading: str, seed: int, given: dict[s
         kind: Any = Stop
         if group in _MODULES:
             name = values.get("name")
-            _require(name in registry.names(f"{group}s"), f"there is no {group} '{name}' today")
+            _require(name in registry.names(f"{group}s"), f"there is no {group} '{name}' here: `--with` its file")
             kind = _MODULES[group](str(name)).Settings
         try:
             groups[group] = kind.model_validate(values)

@@ -230,9 +230,9 @@ def _work(pipe: Any, run: Run, given: Iterable[Path]) -> None:
         while True:
             job = pipe.recv()
             try:
-                for path in given:
-                    registry.use(path)
-                given = ()
+                if given:
+                    registry.use(given)
+                    given = ()
                 for event in run(job):
                     pipe.send(event)
                 pipe.send(_Done())
