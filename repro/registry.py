@@ -39,6 +39,9 @@ class LearnerModule(Protocol):
     - ``disagrees(settings, task, stop)``: why it does not go with them; "" if it does.
     - ``facts(net, lane)``: a dictionary of whole numbers for the record of a trial that has ended.
     - ``WIDEST``: the most lanes of a crew, where fewer are faster.
+    - ``exact_gradient(settings)``: are its changes after a sequence those down the slope of half the squared error
+      (times ``error_factor``); `repro check` then compares them with finite differences.
+    - ``EXAMPLE``: settings of a small net, with which `repro check` tries it.
     """
 
     @property
@@ -75,6 +78,7 @@ class TaskModule(Protocol):
     - ``enter(settings, state, lane)``: a trial starts in a lane, where something is kept from sequence to sequence.
     - ``prepare(settings, state, lane, below)``: draw the training and test set of a trial, if settings have ``pairs``.
     - ``SYMBOLS``: a letter for each input, where these are symbols.
+    - ``EXAMPLE``: settings of a small case, with which `repro check` tries it.
     """
 
     @property
@@ -139,6 +143,26 @@ def add(path: Path) -> tuple[str, str]:
         )
     _given[folder, found.name] = found
     return folder, found.name
+
+
+def named(text: str) -> tuple[str, str]:
+    """What a user calls a learner, a task or a file with one: ``learners`` or ``tasks``, and its name.
+
+    Raises
+    ------
+    NoModuleError
+        If there is none of that name.
+    repro.outside.OutsideError
+        If the file makes none.
+
+    """
+    if text.endswith(".py"):
+        return add(Path(text))
+    for folder in ("learners", "tasks"):
+        if text in names(folder):
+            return folder, text
+    known = [*names("learners"), *names("tasks")]
+    raise NoModuleError(f"there is no learner and no task '{text}'{similar(text, known)}")
 
 
 def given() -> tuple[Path, ...]:

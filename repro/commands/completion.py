@@ -170,6 +170,11 @@ def learners(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     return _fitting((row.learner for row in _rows()), incomplete)
 
 
+def modules(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Learners and tasks."""
+    return _fitting([*registry.names("learners"), *registry.names("tasks")], incomplete)
+
+
 def readings(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Readings of the rows that are typed."""
     return _fitting((name for row in _typed(ctx) for name in row.readings), incomplete)

@@ -25,7 +25,7 @@ from repro.commands.run import run
 from repro.commands.search import race, screen
 from repro.commands.status import status
 from repro.commands.stored import trials
-from repro.commands.trials import attest, replay
+from repro.commands.trials import attest, check, replay
 from repro.files import OWN_CONFIGS
 from repro.version import __version__
 
@@ -244,6 +244,7 @@ main.add_command(readings)
 main.add_command(trials)
 main.add_command(replay)
 main.add_command(attest)
+main.add_command(check)
 main.add_command(status)
 
 

@@ -147,3 +147,35 @@ def attest(select: tuple[str, ...], whole: int, jobs: int, check: bool, results:
     n = sum(len(finding.task.stored.records) for finding in findings)
     click.echo(f"{good} of {len(findings)} conditions ({n} trials): today's source gives the stored bits.", err=True)
     sys.exit(3 if problems else 0)
+
+
+@click.command()
+@click.argument("name", metavar="LEARNER|TASK|FILE.py", shell_complete=completion.modules)
+@format_option
+def check(name: str, form: str) -> None:
+    """Find out whether a learner or a task is what it has to be.
+
+    Weights are views and counted, the bits are the same with 1, 8 and 16 lanes and without the compiler, exams leave no
+    trace, the easy task is learnt, a gradient that is claimed equals finite differences, and more. Takes a minute or
+    two, most of it for compiling.
+
+    \b
+    repro check elman
+    repro check my_rule.py
+    """
+    from repro import registry
+    from repro.commands import progress
+    from repro.presentation import grid
+    from repro.running import check as checking
+
+    folder, module = registry.named(name)
+    body, problems = [], 0
+    with progress.Steps("check") as shown:
+        shown.step(f"checking {module}")
+        for finding in checking.of(folder, module):
+            outcome = "fails" if finding.problem else "passes" if finding.applies else "not claimed"
+            problems += bool(finding.problem)
+            body.append((finding.claim, outcome, finding.problem, finding.advice))
+            shown.advance()
+    click.echo(grid.listing(("claim", "outcome", "what is wrong", "what to do"), body, form))
+    sys.exit(3 if problems else 0)

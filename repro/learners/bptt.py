@@ -43,6 +43,11 @@ def refuses(settings: Settings, interface: Interface) -> str:
     return "the outputs of a full net are not made for targets given by their index" if by_index else ""
 
 
+def exact_gradient(settings: Settings) -> bool:
+    """Whether weights change down the slope of half the squared error, nothing left out."""
+    return True
+
+
 def _shape(settings: Settings, interface: Interface) -> Shape:
     return Shape(
         n_in=interface.n_in, n_out=interface.n_out, hidden=settings.hidden, full=settings.net == "full",

@@ -65,6 +65,11 @@ def refuses(settings: Settings, interface: Interface) -> str:
     return ""
 
 
+def exact_gradient(settings: Settings) -> bool:
+    """Whether weights change down the slope of half the squared error, nothing left out."""
+    return settings.update == "sequence" and settings.forgets and not settings.teacher_forcing
+
+
 def _shape(settings: Settings, interface: Interface) -> Shape:
     return Shape(
         n_in=interface.n_in, n_out=interface.n_out, hidden=settings.hidden, full=settings.net == "full",

@@ -56,6 +56,11 @@ def refuses(settings: Settings, interface: Interface) -> str:
     return "its outputs are not made for targets given by their index" if interface.target_symbols else ""
 
 
+def exact_gradient(settings: Settings) -> bool:
+    """Whether weights change down the slope of half the squared error, nothing left out."""
+    return settings.gradient == "full" and settings.output_error == "derivative" and settings.output == "logistic"
+
+
 def n_weights(settings: Settings, interface: Interface) -> int:
     """The number of weights, biases included, as Table 10 counts them; those from what is not seen do not exist."""
     n = shape_of(settings, interface)

@@ -1,0 +1,56 @@
+"""Learners with one fault each, as files of a user's own, and what `repro check` finds; run in plain Python."""
+
+import tempfile
+from pathlib import Path
+
+from repro import registry
+from repro.files import PACKAGE
+from repro.running import check
+
+ELMAN = (PACKAGE / "learners" / "elman.py").read_text(encoding="utf-8").replace('["elman"]', '["my_rule"]')
+EXAMPLE = "EXAMPLE = {'hidden': 2, 'biased': 'all', 'init': 0.3, 'learning_rate': 3.0}\n"
+WHOLE = ELMAN + "\n" + EXAMPLE
+KERNEL = "from repro.kernels.jit import kernel\nwhole_build = build\n"
+FAULTS = {  # claim: what is put at the end of a good file
+    "settings are strict": "class Settings(Settings):\n    name: str\n",
+    "arrays have the lanes last": (
+        "whole = allocate\ndef allocate(settings, interface, width):\n"
+        "    net = whole(settings, interface, width)\n    return net._replace(rate=net.rate[None, ..., None])\n"
+    ),
+    "weights are views of a lane": (
+        "whole = weights\ndef weights(*given):\n    return [part.copy() for part in whole(*given)]\n"
+    ),
+    "weights are counted": "def n_weights(settings, interface):\n    return 1\n",
+    "says which tasks it takes": "def refuses(settings, interface):\n    return '' if interface.n_in == 1 else None\n",
+    "finite() sees every weight": (
+        f"{KERNEL}@kernel\ndef always(net, lane):\n    return True\n"
+        "def build(*given):\n    return whole_build(*given)._replace(finite=always)\n"
+    ),
+    "learns the easy task": "EXAMPLE = {**EXAMPLE, 'learning_rate': 1e-9}\n",
+    "same bits with 1, 8 and 16 lanes": (
+        f"{KERNEL}def build(*given):\n    made = whole_build(*given)\n    step_alike = made.step\n    @kernel\n"
+        "    def step(net):\n        step_alike(net)\n        for lane in range(net.y.shape[-1]):\n"
+        "            net.y[0, lane] = net.y[0, 0]\n    return made._replace(step=step)\n"
+    ),
+    "exams leave no trace": (
+        f"{KERNEL}def build(*given):\n    made = whole_build(*given)\n    step_alike = made.step\n    @kernel\n"
+        "    def step(net):\n        step_alike(net)\n        for lane in range(net.y.shape[-1]):\n"
+        "            net.w[0, 0, lane] += 0.001\n    return made._replace(step=step)\n"
+    ),
+    "gradient is exact, by finite differences": "def exact_gradient(settings):\n    return True\n",
+}
+
+
+def findings(text: str, claim: str = "") -> dict[str, check.Finding]:
+    """By claim: of all, or of one."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "my_rule.py"
+        path.write_text(text, encoding="utf-8")
+        registry.use([path])
+        return {finding.claim: finding for finding in check.of("learners", "my_rule", claim)}
+
+
+def all_results() -> dict[str, dict[str, check.Finding]]:
+    """Of the whole file, and of each with a fault, by the claim that it breaks."""
+    check.WIDTHS = (1, 2, 3)
+    return {"whole": findings(WHOLE)} | {claim: findings(WHOLE + fault, claim) for claim, fault in FAULTS.items()}

@@ -1,0 +1,62 @@
+"""`repro check` finds what is wrong with a module, says what to do, and passes what is right."""
+
+import check_cases
+import pytest
+from click.testing import CliRunner
+from lessons import without_jit
+
+from repro import registry
+from repro.commands.main import main
+from repro.running import bare, check
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    return without_jit("check_cases", tmp_path_factory.mktemp("plain"))
+
+
+def test_a_whole_module_passes(found):
+    assert [finding for finding in found["whole"].values() if finding.problem] == []
+    assert not found["whole"]["gradient is exact, by finite differences"].applies, "it claims none"
+
+
+@pytest.mark.parametrize("claim", check_cases.FAULTS)
+def test_each_fault_is_found_by_its_claim(found, claim):
+    finding = found[claim][claim]
+    assert finding.problem
+    assert finding.advice or "Error" in finding.problem
+
+
+def test_every_claim_but_that_of_the_compiler_was_seen_to_fail():
+    assert {*check_cases.FAULTS, "same bits without the compiler"} == set(check.claims("learners"))
+
+
+def test_other_bits_without_the_compiler_are_found(monkeypatch):
+    monkeypatch.setattr(check, "trials", lambda *_: [{"steps": 1}] * 3)
+    monkeypatch.setattr(bare, "trials", lambda *_: [{"steps": 1}, {"steps": 2}, {"steps": 1}])
+    case = check._case("learners", "elman", {"name": "elman", **check.LEARNERS["elman"]})
+    finding = check._tried("same", check._the_compiler_changes_nothing, case)
+    assert finding.problem == "trial 1 differs without the compiler: steps 1 and 2"
+
+
+def test_a_module_without_example_is_told_what_to_write(tmp_path):
+    path = tmp_path / "my_rule.py"
+    path.write_text(check_cases.ELMAN, encoding="utf-8")
+    done = CliRunner().invoke(main, ["check", str(path), "--format", "csv"])
+    assert done.exit_code == 3
+    assert "the module has no EXAMPLE" in done.output
+    path.write_text(check_cases.ELMAN + "EXAMPLE = {'hidden': 0}\n", encoding="utf-8")
+    done = CliRunner().invoke(main, ["check", str(path), "--format", "csv"])
+    assert "make it valid" in done.output
+    assert done.exit_code == 3
+
+
+def test_what_there_is_not_is_an_error():
+    done = CliRunner().invoke(main, ["check", "elmann"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "there is no learner and no task 'elmann'. Did you mean elman?" in done.stderr
+
+
+def test_every_module_of_the_project_has_its_example():
+    assert set(check.LEARNERS) == set(registry.ours("learners"))
+    assert set(check.TASKS) == set(registry.ours("tasks"))
