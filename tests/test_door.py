@@ -1,0 +1,222 @@
+"""Learners and tasks from outside: `--with FILE`, `--configs DIRECTORY`, installed packages; and their identity."""
+
+import csv
+import io
+import os
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+
+import check_cases
+import pytest
+from click.testing import CliRunner
+
+from repro import outside, registry
+from repro.commands.main import main
+from repro.experiments import config
+from repro.experiments.config import ConfigError
+from repro.files import OWN_CONFIGS
+from repro.kernels import foreign
+from repro.outside import OutsideError
+from repro.records import source
+
+TOML = """
+extends = "4"
+trials = 2
+
+[learners.my_rule]
+hidden = 2
+biased = "all"
+init = 0.3
+learning_rate = 0.5
+
+[[rows]]
+name = "4/my_rule"
+set = { length = 20, max_sequences = 30, window = 5 }
+"""
+
+
+@pytest.fixture(autouse=True)
+def _forgotten():
+    """What a test takes up, others do not have."""
+    yield
+    registry.use([])
+    OWN_CONFIGS.clear()
+
+
+@pytest.fixture
+def home(tmp_path):
+    (tmp_path / "my_rule.py").write_text(check_cases.WHOLE, encoding="utf-8")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "4.toml").write_text(TOML, encoding="utf-8")
+    return tmp_path
+
+
+def repro(home, *words, door=("--with", "my_rule.py", "--configs", "mine")):
+    """A command in that folder, in plain Python."""
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    command = [sys.executable, "-m", "repro", *door, *words]
+    return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True)
+
+
+def test_from_a_file_to_a_line_of_the_papers_table(home):
+    run = repro(home, "run", "4/my_rule", "-j", "2")
+    assert run.returncode == 0, run.stderr
+    assert "2 trials done (2 run now" in run.stderr
+    table = repro(home, "table", "7", "--with-ours", "--format", "csv")
+    lines = {line["row"]: line for line in csv.DictReader(io.StringIO(table.stdout))}
+    assert (lines["4/my_rule"]["whose"], lines["4/my_rule"]["trials"]) == ("mine", "2")
+    assert (lines["4/lstm/T=100"]["whose"], lines["4/rtrl/T=100"]["whose"]) == ("paper", "repro")
+    again = repro(home, "run", "4/my_rule", "-j", "1")
+    assert "nothing was missing" in again.stderr
+
+    path = home / "my_rule.py"
+    path.write_text(check_cases.WHOLE + "# a remark\n", encoding="utf-8")
+    assert "nothing was missing" in repro(home, "run", "4/my_rule", "-j", "1").stderr
+    path.write_text(check_cases.WHOLE + "CHANGED = 1\n", encoding="utf-8")
+    assert "2 run now" in repro(home, "run", "4/my_rule", "-j", "1").stderr
+
+    without = repro(home, "list", "--stored", door=())
+    assert without.returncode == 0
+    assert "there is no learner 'my_rule' here: `--with` its file" in without.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("my_rule.py", "x = 1\ny = 1 / 0\n", "my_rule.py:2: ZeroDivisionError: division by zero"),
+        ("my_rule.py", "def f(:\n", "my_rule.py:1: SyntaxError"),
+        ("my_rule.py", "import no_such_package\n", "my_rule.py:1: ModuleNotFoundError"),
+        ("my_rule.py", "x = 1\n", "neither a learner, which has `initialise`, nor a task, which has `interface`"),
+        ("my_rule.py", "initialise = 1\n", "not a learner: it has no Settings, refuses, n_weights"),
+        ("my_rule.py", "interface = 1\n", "not a task: it has no Settings, allocate, build"),
+        ("elman.py", check_cases.WHOLE, "there is a learner 'elman' already"),
+        ("My-Rule.py", "", "a learner or task is a file NAME.py"),
+        ("", "", "cannot be read: No such file or directory"),
+    ],
+)
+def test_a_file_that_is_none_is_an_error_with_its_line(tmp_path, name, text, said):
+    path = tmp_path / (name or "missing.py")
+    if name:
+        path.write_text(text, encoding="utf-8")
+    done = CliRunner().invoke(main, ["--with", str(path), "list", "4"])
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('extends = "4"', 'extends = "44"', "mine/4.toml: extends: there is no experiment '44'. Did you mean 4?"),
+        ("trials = 2", 'experiment = "4"', "experiment: is that which the file extends: leave it out"),
+        ("learners.my_rule", "learners.my_rules", "there is no learner 'my_rules'. Did you mean my_rule?"),
+        ("hidden = 2", "hiden = 2", "there is no such setting. Did you mean hidden?"),
+        ("window = 5", "windows = 5", "Did you mean window?"),
+    ],
+)
+def test_what_is_wrong_with_a_row_of_ones_own_is_said_with_its_file(home, old, new, said):
+    path = home / "mine" / "4.toml"
+    path.write_text(TOML.replace(old, new), encoding="utf-8")
+    registry.use([home / "my_rule.py"])
+    OWN_CONFIGS[:] = [home / "mine"]
+    config._load.cache_clear()
+    with pytest.raises(ConfigError) as error:
+        config.load()
+    assert said in str(error.value)
+    config._load.cache_clear()
+
+
+def test_a_folder_without_configurations_is_an_error(tmp_path):
+    for folder, said in ((tmp_path, "no TOML files there"), (tmp_path / "none", "there is no such folder")):
+        done = CliRunner().invoke(main, ["--configs", str(folder), "list", "4"])
+        assert done.exit_code == 2
+        assert said in done.stderr
+
+
+def test_a_row_of_ones_own_takes_what_it_does_not_say_from_the_experiment(home):
+    registry.use([home / "my_rule.py"])
+    OWN_CONFIGS[:] = [home / "mine"]
+    rows = config.load()
+    own, paper = rows["4/my_rule"], rows["4/lstm/T=100"]
+    assert (own.owner, own.trials, own.title, own.experiment) == ("mine", 2, paper.title, "4")
+    assert own.setup().task == paper.setup().task.model_copy(update={"length": 20})
+    assert own.setup().stop.stages == paper.setup().stop.stages
+    assert [row.owner for name, row in rows.items() if name != "4/my_rule"] == [""] * (len(rows) - 1)
+
+
+def test_what_one_command_takes_up_the_next_does_not_have(home):
+    door = ["--with", str(home / "my_rule.py"), "--configs", str(home / "mine")]
+    assert CliRunner().invoke(main, [*door, "show", "4/my_rule"]).exit_code == 0
+    done = CliRunner().invoke(main, ["show", "4/my_rule"])
+    assert done.exit_code == 2
+    assert "no row is called '4/my_rule'" in done.stderr
+
+
+def test_a_file_that_is_edited_is_another_source_and_other_kernels(home):
+    path = home / "my_rule.py"
+    digests, names = [], []
+    for text in (check_cases.WHOLE, check_cases.WHOLE + "# a remark\n", check_cases.WHOLE + "CHANGED = 1\n"):
+        path.write_text(text, encoding="utf-8")
+        registry.use([path])
+        source.numerical_digest.cache_clear(), source._text.cache_clear(), source.imports.cache_clear()
+        digests.append(source.numerical_digest("my_rule", "adding"))
+        names.append(registry.learner("my_rule").build.__module__)
+    assert digests[0] == digests[1] != digests[2]
+    assert len(set(names)) == 3, "compiled kernels know their types by the module's name"
+    assert {foreign.DIGESTS[name] for name in names} == {name.rpartition("_")[2] for name in names}
+    path.write_text("", encoding="utf-8")
+    assert source.edited("my_rule", "adding") == ["outside: my_rule.py"]
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """An installed package with a learner."""
+    folder = tmp_path / "my_package"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "rule.py").write_text(check_cases.WHOLE.replace('["my_rule"]', '["packaged"]'), encoding="utf-8")
+    (folder / "part.py").write_text("A = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    points = {
+        "packaged": EntryPoint("packaged", "my_package.rule", "repro.learners"),
+        "broken": EntryPoint("broken", "my_package.none", "repro.learners"),
+    }
+    monkeypatch.setattr(outside, "installed", lambda folder: points if folder == "learners" else {})
+    outside.of_package.cache_clear()
+    yield folder
+    outside.of_package.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("my_package")]:
+        del sys.modules[name]
+
+
+def test_an_installed_package_offers_a_learner(package):
+    assert "packaged" in registry.names("learners")
+    assert registry.learner("packaged").Settings.model_fields["name"]
+    assert {path.name for path in registry.source("learners", "packaged")} == {"__init__.py", "rule.py", "part.py"}
+    assert len(foreign.DIGESTS["my_package"]) == 16
+    with pytest.raises(OutsideError, match=r"learner 'broken' \(my_package.none\): ModuleNotFoundError"):
+        registry.learner("broken")
+
+
+def test_names_of_kernels_tell_the_source_of_a_foreign_module(monkeypatch):
+    from repro.kernels import jit
+
+    def one(x):
+        return x
+
+    one.__module__ = "my_package.rule"
+    names = []
+    for digest in ("a" * 16, "b" * 16):
+        monkeypatch.setitem(foreign.DIGESTS, "my_package", digest)
+        names.append(jit._content(one))
+    assert names[0] != names[1]
+
+
+def test_two_rows_of_one_name_are_an_error(home):
+    (home / "mine" / "5.toml").write_text(TOML, encoding="utf-8")
+    registry.use([home / "my_rule.py"])
+    OWN_CONFIGS[:] = [home / "mine"]
+    config._load.cache_clear()
+    with pytest.raises(ConfigError, match=r"mine/5.toml: rows: '4/my_rule' is also in 4.toml"):
+        config.load()
