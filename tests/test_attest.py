@@ -325,3 +325,22 @@ def test_every_stored_record_counts():
             if not any(ledger.agree(stored.condition.key, record.source, today, trial) for record in records)
         }
     assert lacking == set()
+
+
+def test_a_sample_has_each_learner_on_each_task_and_changes_with_the_source(monkeypatch):
+    stored = attest.stored_trials(Store(source.PACKAGE.parent / "results"))
+    pairs = {tuple(one.condition.settings[group]["name"] for group in ("learner", "task")) for one in stored}
+    n = len(pairs) + 5
+    drawn = attest.sample(stored, n)
+    assert len(drawn) == n
+    assert {tuple(one.condition.settings[group]["name"] for group in ("learner", "task")) for one in drawn} == pairs
+    assert drawn == [one for one in stored if one in drawn], "in their order"
+    monkeypatch.setattr(attest, "source_of", lambda condition: "another")
+    assert attest.sample(stored, n) != drawn
+    assert attest.sample(stored, len(stored) + 1) == stored
+
+
+def test_a_sample_is_for_a_check_alone():
+    done = CliRunner().invoke(main, ["attest", "--sample", "3"])
+    assert done.exit_code == 2
+    assert "--sample is for --check" in done.stderr

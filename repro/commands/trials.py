@@ -99,9 +99,12 @@ class _Whole(click.ParamType[int]):
 @option("--whole", type=_Whole(), default=0, show_default=True, help="So many trials of each condition to their end.")
 @option("-j", "--jobs", type=click.IntRange(1), default=n_cores, show_default="all cores", help="Worker processes.")
 @option("--check", is_flag=True, help="Run everything cut short again, compare with what is written, write nothing.")
+@option("--sample", type=click.IntRange(1), metavar="N", help="With --check, N conditions that nobody chooses.")
 @results_option
 @format_option
-def attest(select: tuple[str, ...], whole: int, jobs: int, check: bool, results: Path, form: str) -> None:
+def attest(
+    select: tuple[str, ...], whole: int, jobs: int, check: bool, sample: int | None, results: Path, form: str
+) -> None:
     """Run stored trials again, and write down whether today's source gives their bits.
 
     A record counts only if it does: if today's source computed it, or is attested to give what the source of the record
@@ -113,6 +116,7 @@ def attest(select: tuple[str, ...], whole: int, jobs: int, check: bool, results:
     repro attest
     repro attest 6a/lstm --whole all
     repro attest --check
+    repro attest --check --sample 30
     """
     from repro.commands import progress
     from repro.experiments import config, selection
@@ -125,10 +129,12 @@ def attest(select: tuple[str, ...], whole: int, jobs: int, check: bool, results:
     rows = [row.name for row, _ in selection.select(select, config.load())] if select else None
     store = Store(results)
     ledger = attestation.read(results)
-    tasks = [
-        attesting.task(stored, ledger, None if whole < 0 else whole, check=check)
-        for stored in attesting.stored_trials(store, rows)
-    ]
+    conditions = attesting.stored_trials(store, rows)
+    if sample and not check:
+        raise click.UsageError("--sample is for --check: what is written down is written of all conditions.")
+    if sample:
+        conditions = attesting.sample(conditions, sample)
+    tasks = [attesting.task(one, ledger, None if whole < 0 else whole, check=check) for one in conditions]
     findings = []
     with progress.Steps("attest", results) as shown:
         shown.step("running stored trials again", len(tasks), "conditions")

@@ -99,6 +99,24 @@ def drawn(condition: Condition, source: str, trials: Iterable[int]) -> list[int]
     return sorted(trials, key=lambda trial: hashlib.sha256(f"{condition.key} {source} {trial}".encode()).hexdigest())
 
 
+def sample(stored: Sequence[StoredTrials], n: int) -> list[StoredTrials]:
+    """Conditions to be checked in the stead of all: of each learner on each task one, then others up to ``n``.
+
+    A digest draws them that has today's source in it: nobody chooses, and the next change draws others.
+    """
+
+    def place(one: StoredTrials) -> str:
+        return hashlib.sha256(f"{one.condition.key} {source_of(one.condition)}".encode()).hexdigest()
+
+    order = sorted(stored, key=place)
+    firsts: dict[tuple[str, str], StoredTrials] = {}
+    for one in order:
+        settings = one.condition.settings
+        firsts.setdefault((settings["learner"]["name"], settings["task"]["name"]), one)
+    chosen = {id(one) for one in [*firsts.values(), *(one for one in order if one not in firsts.values())][:n]}
+    return [one for one in stored if id(one) in chosen]
+
+
 def task(stored: StoredTrials, ledger: Ledger, n_whole: int | None, *, check: bool = False) -> Task:
     """What is missing of today's line of a condition, with ``n_whole`` whole trials, None being all.
 
