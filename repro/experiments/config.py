@@ -100,9 +100,9 @@ def load(folder: Path | None = None) -> dict[str, Row]:
     shared, wrong = _shared(folder)
     problems = [f"{SHARED}: {problem}" for problem in wrong]
     for path in sorted(path for path in folder.glob("*.toml") if path.name != SHARED):
-        found, wrong = _read(path, shared)
+        own_rows, wrong = _read(path, shared)
         problems += [f"{path.name}: {problem}" for problem in dict.fromkeys(wrong)]
-        for row in found:
+        for row in own_rows:
             if row.name in rows:
                 problems.append(f"{path.name}: rows: '{row.name}' is also in {rows[row.name].file.name}")
             rows[row.name] = row
@@ -237,17 +237,19 @@ def _read(path: Path, shared: Shared) -> tuple[list[Row], list[str]]:
 
 def _readings(file: File, learner: str, kinds: Mapping[str, type[Settings]]) -> dict[str, Reading]:
     """The readings that are about a learner, the printed one with all choices about it; full keys in all."""
-    mine = {
+    readings = {
         name: r.model_copy(update={"set": {_full_key(key, kinds)[0]: value for key, value in r.set.items()}})
         for name, r in file.readings.items()
         if not r.learners or learner in r.learners
     }
-    if PRINTED in mine:
+    if PRINTED in readings:
         parts = [part for part in file.choices if learner in part.learners]
-        note = next((part.note for part in parts if part.note), mine[PRINTED].note)
+        note = next((part.note for part in parts if part.note), readings[PRINTED].note)
         choices = [choice for part in parts for choice in part.choices]
-        mine[PRINTED] = mine[PRINTED].model_copy(update={"note": note, "choices": (*choices, *mine[PRINTED].choices)})
-    return mine
+        readings[PRINTED] = readings[PRINTED].model_copy(
+            update={"note": note, "choices": (*choices, *readings[PRINTED].choices)}
+        )
+    return readings
 
 
 def _wrong_parts(content: Mapping[str, Any], shared: Shared) -> list[str]:
