@@ -198,7 +198,7 @@ def _kind(module: Any, where: str) -> str:
         )
     if lacking[folder]:
         raise outside.OutsideError(
-            f"{where}: not a {folder[:-1]}: it has no {', '.join(lacking[folder])} (see `repro new {folder[:-1]}`)"
+            f"{where}: not a {folder[:-1]}: it has no {', '.join(lacking[folder])} (see repro/registry.py)"
         )
     return folder
 

@@ -33,7 +33,7 @@ def test_every_claim_but_that_of_the_compiler_was_seen_to_fail():
 
 def test_other_bits_without_the_compiler_are_found(monkeypatch):
     monkeypatch.setattr(check, "trials", lambda *_: [{"steps": 1}] * 3)
-    monkeypatch.setattr(bare, "trials", lambda *_: [{"steps": 1}, {"steps": 2}, {"steps": 1}])
+    monkeypatch.setattr(bare, "trials_elsewhere", lambda *_: [{"steps": 1}, {"steps": 2}, {"steps": 1}])
     case = check._case("learners", "elman", {"name": "elman", **check.LEARNERS["elman"]})
     finding = check._tried("same", check._the_compiler_changes_nothing, case)
     assert finding.problem == "trial 1 differs without the compiler: steps 1 and 2"

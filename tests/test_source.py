@@ -36,8 +36,8 @@ def edit(path: Path, old: str, new: str) -> None:
 HARMLESS = {
     "a docstring, a comment": (
         "learners/lstm/__init__.py",
-        "    def step(net):\n",
-        '    def step(net):\n        """One."""\n        # said\n',
+        "    def finite(net, lane):\n",
+        '    def finite(net, lane):\n        """One."""\n        # said\n',
     ),
     "the docstring of a module": ("kernels/driver.py", '"""The training loop', '"""THE training loop'),
     "space": ("kernels/lanes.py", "\n\n\nclass Vector", "\n\n\n\n# a comment\nclass Vector"),

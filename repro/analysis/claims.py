@@ -67,10 +67,10 @@ class Claim:
     @property
     def rows(self) -> tuple[str, ...]:
         """The names of its rows."""
-        return tuple(dict.fromkeys(one.line.row.name for one in self.values))
+        return tuple(dict.fromkeys(comparison.line.row.name for comparison in self.values))
 
 
-def of(found: Iterable[Comparison]) -> list[Claim]:
+def of(comparisons: Iterable[Comparison]) -> list[Claim]:
     """The claims that comparisons are about, in the order of the paper: of a table first the whole, then each learner.
 
     Only those under `printed` with the rows' own settings make claims. Those under other readings, if there are any,
@@ -78,17 +78,17 @@ def of(found: Iterable[Comparison]) -> list[Claim]:
     """
     printed: list[Comparison] = []
     readings: dict[str, dict[_Key, Comparison]] = {}
-    for one in found:
-        if one.line.variant == PRINTED:
-            printed.append(one)
-        elif not one.line.changes:
-            readings.setdefault(one.line.reading, {})[one.key] = one
+    for comparison in comparisons:
+        if comparison.line.variant == PRINTED:
+            printed.append(comparison)
+        elif not comparison.line.changes:
+            readings.setdefault(comparison.line.reading, {})[comparison.key] = comparison
     result = []
-    printed.sort(key=lambda one: order(one.line.published.table))
+    printed.sort(key=lambda comparison: order(comparison.line.published.table))
     for place, of_place in _grouped(printed, _place).items():
         claims = [
             _claim(place, learner, values, readings)
-            for learner, values in _grouped(of_place, lambda one: one.line.row.learner).items()
+            for learner, values in _grouped(of_place, lambda comparison: comparison.line.row.learner).items()
         ]
         result += [_whole(place, of_place, claims), *claims]
     return result
@@ -98,9 +98,9 @@ def _whole(place: str, values: Sequence[Comparison], claims: Sequence[Claim]) ->
     """Which learners have which status."""
     statuses = {claim.status for claim in claims}
     alike = _grouped(claims, lambda claim: _phrase(claim.status, _told(claim.values), in_short=True))
-    said = [f"{_and([_named(claim.learner) for claim in some])}: {phrase}" for phrase, some in alike.items()]
-    n_rows = len({one.line.row.name for one in values})
-    text = f"{place} ({n_rows} row{'s' * (n_rows > 1)}). {'; '.join(said)}."
+    phrases = [f"{_and([_named(claim.learner) for claim in some])}: {phrase}" for phrase, some in alike.items()]
+    n_rows = len({comparison.line.row.name for comparison in values})
+    text = f"{place} ({n_rows} row{'s' * (n_rows > 1)}). {'; '.join(phrases)}."
     return Claim(values[0].key[0], "", statuses.pop() if len(statuses) == 1 else "mixed", tuple(values), text)
 
 
@@ -108,36 +108,40 @@ def _claim(
     place: str, learner: str, values: Sequence[Comparison], readings: Mapping[str, Mapping[_Key, Comparison]]
 ) -> Claim:
     told = _told(values)
-    ran = [one for one in told if one.verdict != "NOT RUN"]
+    ran = [comparison for comparison in told if comparison.verdict != "NOT RUN"]
     status = _status(told)
-    rows = list(dict.fromkeys(_label(one) for one in told))
+    rows = list(dict.fromkeys(_label(comparison) for comparison in told))
     which = _and(rows) if len(rows) < 3 else f"{len(rows)} rows"
     head = f"{place}, {_named(learner)} ({which}): {_phrase(status, told)}"
     parts = {verdict: _items(some, ran) for verdict in VERDICTS if (some := _of(ran, verdict))}
     if status == "not comparable":
-        head += f", as {_and([*dict.fromkeys(one.why for one in ran)])}"
+        head += f", as {_and([*dict.fromkeys(comparison.why for comparison in ran)])}"
         parts = {"NOT COMPARABLE": _items(ran, ran, both=True)}
     judged = [verdict for verdict in parts if verdict != "NOT COMPARABLE"]
     alone = judged[0] if len(judged) == 1 else "NOT COMPARABLE" if parts and not judged else None
     if alone:
         head += f": {', '.join(parts.pop(alone))}"
-    said = [head, *(f"{LABELS[verdict].capitalize()}: {', '.join(items)}" for verdict, items in parts.items())]
+    sentences = [head, *(f"{LABELS[verdict].capitalize()}: {', '.join(items)}" for verdict, items in parts.items())]
     if missing := _of(told, "NOT RUN"):
         if ran:
-            said.append(f"Not run: {_and(_missing(missing))}")
-        elif any(one.line.measured.n for one in missing):
-            said[0] += f": {_and(_missing(missing))}"
-    said += filter(None, (_reading(name, told, theirs) for name, theirs in readings.items()))
-    return Claim(values[0].key[0], learner, status, tuple(values), ". ".join(said) + ".")
+            sentences.append(f"Not run: {_and(_missing(missing))}")
+        elif any(comparison.line.measured.n for comparison in missing):
+            sentences[0] += f": {_and(_missing(missing))}"
+    sentences += filter(None, (_reading(name, told, its_values) for name, its_values in readings.items()))
+    return Claim(values[0].key[0], learner, status, tuple(values), ". ".join(sentences) + ".")
 
 
 def _told(values: Sequence[Comparison]) -> list[Comparison]:
     """Without means that are bounds."""
-    return [one for one in values if not (one.value == "success after" and one.line.published.beyond)]
+    return [
+        comparison
+        for comparison in values
+        if not (comparison.value == "success after" and comparison.line.published.beyond)
+    ]
 
 
 def _status(told: Sequence[Comparison]) -> Status:
-    verdicts = {one.verdict for one in told}
+    verdicts = {comparison.verdict for comparison in told}
     judged = verdicts & {"EQUIVALENT", "CONSISTENT", "DIFFERS"}
     if not judged:
         return "not comparable" if "NOT COMPARABLE" in verdicts else "not run"
@@ -150,40 +154,41 @@ def _status(told: Sequence[Comparison]) -> Status:
 
 def _phrase(status: Status, told: Sequence[Comparison], in_short: bool = False) -> str:
     """A status, with how far it goes; ``in_short`` with what differs, where no more is said."""
-    verdicts = {one.verdict for one in told}
-    said: list[str] = [status]
+    verdicts = {comparison.verdict for comparison in told}
+    parts: list[str] = [status]
     if in_short and status == "differs in part":
-        said[0] += f" ({', '.join(dict.fromkeys(_KINDS[one.value] for one in _of(told, 'DIFFERS')))})"
+        parts[0] += f" ({', '.join(dict.fromkeys(_KINDS[comparison.value] for comparison in _of(told, 'DIFFERS')))})"
     if status != "not run" and "NOT RUN" in verdicts:
-        said.append("as far as it has run")
+        parts.append("as far as it has run")
     if status in ("reproduced as printed", "no difference proven") and "NOT COMPARABLE" in verdicts:
-        said.append("as far as it can be compared")
-    return ", ".join(said)
+        parts.append("as far as it can be compared")
+    return ", ".join(parts)
 
 
-def _reading(name: str, told: Sequence[Comparison], theirs: Mapping[_Key, Comparison]) -> str:
+def _reading(name: str, told: Sequence[Comparison], under: Mapping[_Key, Comparison]) -> str:
     """What changes under another reading; nothing if no value that differs under `printed` agrees under it."""
-    pairs = [(one, theirs[one.key]) for one in told if one.key in theirs]
-    if not any(one.verdict == "DIFFERS" and other.verdict in AGREE for one, other in pairs):
+    pairs = [(printed, under[printed.key]) for printed in told if printed.key in under]
+    if not any(printed.verdict == "DIFFERS" and other.verdict in AGREE for printed, other in pairs):
         return ""
     changed = [
         other
-        for one, other in pairs
-        if not (one.verdict in AGREE and other.verdict in AGREE) and {one.verdict, other.verdict} != {"NOT COMPARABLE"}
+        for printed, other in pairs
+        if not (printed.verdict in AGREE and other.verdict in AGREE)
+        and {printed.verdict, other.verdict} != {"NOT COMPARABLE"}
     ]
-    agree = [one for one in changed if one.verdict in AGREE]
+    agree = [comparison for comparison in changed if comparison.verdict in AGREE]
     different, unfit = _of(changed, "DIFFERS"), _of(changed, "NOT COMPARABLE")
-    absent = [_label(one) for one in told if one.key not in theirs] + _missing(_of(changed, "NOT RUN"))
-    whole = not (different or unfit or absent)
+    absent = [_label(printed) for printed in told if printed.key not in under] + _missing(_of(changed, "NOT RUN"))
+    everywhere = not (different or unfit or absent)
     row = pairs[0][0].line.row
-    said = [
+    clauses = [
         f"Under the reading '{name}' ({row.readings[name].note}) "
-        f"no difference is proven{' anywhere' if whole else ''}: {', '.join(_items(agree, told))}"
+        f"no difference is proven{' anywhere' if everywhere else ''}: {', '.join(_items(agree, told))}"
     ]
     for some, label in ((different, "different"), (unfit, "not comparable")):
-        said += [f"{label}: {', '.join(_items(some, told))}"] if some else []
-    said += [f"not run: {_and([*dict.fromkeys(absent)])}"] if absent else []
-    return "; ".join(said)
+        clauses += [f"{label}: {', '.join(_items(some, told))}"] if some else []
+    clauses += [f"not run: {_and([*dict.fromkeys(absent)])}"] if absent else []
+    return "; ".join(clauses)
 
 
 # ------------------------------------------------------------------------------------------------------ values in words
@@ -197,24 +202,24 @@ def _items(some: Sequence[Comparison], among: Sequence[Comparison], both: bool =
     items = []
     for values in _grouped(some, _alike).values():
         kind = _KINDS[values[0].value]
-        rows, all_rows = _rows(values), _rows([one for one in among if _KINDS[one.value] == kind])
+        rows, all_rows = _rows(values), _rows([comparison for comparison in among if _KINDS[comparison.value] == kind])
         where = "" if rows == all_rows else f" of {_and(_names(rows, all_rows))}"
         figures = _figures(values) if both or values[0].contrast else ""
         items.append(f"{kind}{where}" + (f" ({figures})" if figures else ""))
     return items
 
 
-def _alike(one: Comparison) -> str:
+def _alike(comparison: Comparison) -> str:
     """The kind of a value; where it differs, with the direction."""
-    kind = _KINDS[one.value]
-    if one.verdict != "DIFFERS" or one.contrast is None:
+    kind = _KINDS[comparison.value]
+    if comparison.verdict != "DIFFERS" or comparison.contrast is None:
         return kind
-    return f"{kind}, {'more' if one.contrast.value > (one.unit == 'ratio') else 'less'}"
+    return f"{kind}, {'more' if comparison.contrast.value > (comparison.unit == 'ratio') else 'less'}"
 
 
 def _rows(values: Sequence[Comparison]) -> dict[str, list[str]]:
     """Stages by row."""
-    return {row: [one.key[2] for one in some] for row, some in _grouped(values, _label).items()}
+    return {row: [comparison.key[2] for comparison in some] for row, some in _grouped(values, _label).items()}
 
 
 def _names(rows: Mapping[str, Sequence[str]], among: Mapping[str, Sequence[str]]) -> list[str]:
@@ -228,7 +233,7 @@ def _names(rows: Mapping[str, Sequence[str]], among: Mapping[str, Sequence[str]]
 
 def _missing(values: Sequence[Comparison]) -> list[str]:
     """Rows, with how much of them has run."""
-    rows = {_label(one): (one.line.measured.n, one.line.n_target) for one in values}
+    rows = {_label(comparison): (comparison.line.measured.n, comparison.line.n_target) for comparison in values}
     return [f"{row} ({n} of {target} trials)" if n else row for row, (n, target) in rows.items()]
 
 
@@ -237,22 +242,23 @@ def _figures(values: Sequence[Comparison]) -> str:
     if values[0].value == "success rate":
         return _rates(values)
     if values[0].unit == "share":
-        return _wrong([one.contrast.value for one in values if one.contrast])
+        return _wrong([comparison.contrast.value for comparison in values if comparison.contrast])
     ratios = [
-        one.contrast.value if one.contrast else mean / theirs
-        for one in values
-        if (mean := one.our_mean) and (theirs := one.published_mean)
+        comparison.contrast.value if comparison.contrast else mean / published
+        for comparison in values
+        if (mean := comparison.our_mean) and (published := comparison.published_mean)
     ]
     more = "long" if values[0].value == "success after" else "large"
     return f"{_span(ratios, _times)} times as {more}" if ratios else ""
 
 
 def _rates(values: Sequence[Comparison]) -> str:
-    ours = _counted([(one.line.measured.n_solved, one.line.measured.n) for one in values])
-    if not all(one.contrast for one in values):
-        return f"{ours} against {_and([*dict.fromkeys(one.published for one in values)])}"
-    theirs = _counted([(published_solved(one.line.published), one.line.published.trials or 0) for one in values])
-    return f"{ours} against {theirs}" + (", implied" if any(implied(one.line.published) for one in values) else "")
+    ours = _counted([(comparison.line.measured.n_solved, comparison.line.measured.n) for comparison in values])
+    if not all(comparison.contrast for comparison in values):
+        return f"{ours} against {_and([*dict.fromkeys(comparison.published for comparison in values)])}"
+    published = [comparison.line.published for comparison in values]
+    papers = _counted([(published_solved(line), line.trials or 0) for line in published])
+    return f"{ours} against {papers}" + (", implied" if any(map(implied, published)) else "")
 
 
 def _counted(numbers: Sequence[tuple[int, int]]) -> str:
@@ -266,11 +272,13 @@ def _counted(numbers: Sequence[tuple[int, int]]) -> str:
 def _wrong(differences: Sequence[float]) -> str:
     if not differences:
         return ""
-    found = _span([round(2560 * one) for one in differences], lambda k: f"{abs(k)} {'fewer' if k < 0 else 'more'}")
+    span = _span(
+        [round(2560 * difference) for difference in differences], lambda k: f"{abs(k)} {'fewer' if k < 0 else 'more'}"
+    )
     for word in (" more", " fewer"):
-        if found.count(word) == 2:
-            found = found.replace(word, "", 1)
-    return f"{found} of 2560"
+        if span.count(word) == 2:
+            span = span.replace(word, "", 1)
+    return f"{span} of 2560"
 
 
 def _times(ratio: float) -> str:
@@ -284,14 +292,15 @@ def _span(numbers: Sequence[float], shown: Callable[[float], str]) -> str:
     return _and([*dict.fromkeys(map(shown, numbers))])
 
 
-def _place(one: Comparison) -> str:
-    number = one.line.published.table
-    return f"Table {number}" if isinstance(number, int) else f"Text on experiment {one.line.row.experiment}"
+def _place(comparison: Comparison) -> str:
+    number = comparison.line.published.table
+    return f"Table {number}" if isinstance(number, int) else f"Text on experiment {comparison.line.row.experiment}"
 
 
-def _label(one: Comparison) -> str:
+def _label(comparison: Comparison) -> str:
     """What tells a row from the others of its learner."""
-    return one.line.row.name.partition("/")[2].partition("/")[2] or f"experiment {one.line.row.experiment}"
+    row = comparison.line.row
+    return row.name.partition("/")[2].partition("/")[2] or f"experiment {row.experiment}"
 
 
 def _named(learner: str) -> str:
@@ -299,13 +308,13 @@ def _named(learner: str) -> str:
 
 
 def _of(values: Iterable[Comparison], verdict: Verdict) -> list[Comparison]:
-    return [one for one in values if one.verdict == verdict]
+    return [comparison for comparison in values if comparison.verdict == verdict]
 
 
 def _grouped(values: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]]:
     groups: dict[str, list[T]] = {}
-    for one in values:
-        groups.setdefault(key(one), []).append(one)
+    for value in values:
+        groups.setdefault(key(value), []).append(value)
     return groups
 
 

@@ -49,13 +49,13 @@ def rates(k_paper: int, n_paper: int, k: int, n: int) -> Contrast:
     R. G. Newcombe, Statistics in Medicine 17, 1998, method 10; R. D. Boschloo, Statistica Neerlandica 24, 1970. Trials
     are independent, all of them count.
     """
-    theirs, ours = success_rate(k_paper, n_paper), success_rate(k, n)
-    difference = ours.value - theirs.value
-    assert ours.low is not None and ours.high is not None and theirs.low is not None and theirs.high is not None
+    paper, ours = success_rate(k_paper, n_paper), success_rate(k, n)
+    difference = ours.value - paper.value
+    assert ours.low is not None and ours.high is not None and paper.low is not None and paper.high is not None
     return Contrast(
         difference,
-        difference - sqrt((ours.value - ours.low) ** 2 + (theirs.high - theirs.value) ** 2),
-        difference + sqrt((ours.high - ours.value) ** 2 + (theirs.value - theirs.low) ** 2),
+        difference - sqrt((ours.value - ours.low) ** 2 + (paper.high - paper.value) ** 2),
+        difference + sqrt((ours.high - ours.value) ** 2 + (paper.value - paper.low) ** 2),
         _boschloo(k_paper, n_paper, k, n),
         _detectable_rates(k_paper, n_paper, n),
     )
@@ -78,10 +78,10 @@ def _detectable_rates(k_paper: int, n_paper: int, n: int) -> tuple[float | None,
     """
     from scipy import optimize, stats
 
-    found = [_boschloo(k_paper, n_paper, k, n) < 1 - LEVEL for k in range(n + 1)]
+    differs = [_boschloo(k_paper, n_paper, k, n) < 1 - LEVEL for k in range(n + 1)]
     middle = k_paper / n_paper
-    most = max((k for k in range(n + 1) if found[k] and k < middle * n), default=None)
-    least = min((k for k in range(n + 1) if found[k] and k > middle * n), default=None)
+    most = max((k for k in range(n + 1) if differs[k] and k < middle * n), default=None)
+    least = min((k for k in range(n + 1) if differs[k] and k > middle * n), default=None)
     down = up = None
     if most is not None:
         down = optimize.brentq(lambda rate: stats.binom.cdf(most, n, rate) - _POWER, 0, 1)
@@ -118,11 +118,11 @@ def means(published: float, n_paper: int, values: Sequence[float], half_unit: fl
     error = max(moments, logs) * sqrt(1 / n_paper + 1 / n)
     t = float(stats.t.ppf((1 + LEVEL) / 2, n - 1))
     middle, rounding = log(mean / published), -log(1 - half_unit / published)
-    found = (t + float(stats.t.ppf(_POWER, n - 1))) * error + rounding
+    detectable = (t + float(stats.t.ppf(_POWER, n - 1))) * error + rounding
     return Contrast(
         exp(middle), _exp(middle - t * error - rounding), _exp(middle + t * error + rounding),
         2 * float(stats.t.sf(max(0.0, abs(middle) - rounding) / error, n - 1)),
-        (_exp(-found) or None, bound if isfinite(bound := _exp(found)) else None),
+        (_exp(-detectable) or None, bound if isfinite(bound := _exp(detectable)) else None),
     )  # fmt: skip
 
 
@@ -150,11 +150,11 @@ def shares(
     error = spread * sqrt(1 / n_paper + 1 / n)
     t = float(stats.t.ppf((1 + LEVEL) / 2, n - 1))
     difference = mean - published
-    found = (t + float(stats.t.ppf(_POWER, n - 1))) * error + half_unit
+    detectable = (t + float(stats.t.ppf(_POWER, n - 1))) * error + half_unit
     return Contrast(
         difference, difference - t * error - half_unit, difference + t * error + half_unit,
         2 * float(stats.t.sf(max(0.0, abs(difference) - half_unit) / error, n - 1)),
-        (published - found if published > found else None, published + found),
+        (published - detectable if published > detectable else None, published + detectable),
     )  # fmt: skip
 
 

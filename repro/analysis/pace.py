@@ -137,9 +137,9 @@ class _Shelf:
     def __init__(self, known: Iterable[Known]) -> None:
         self._of_kind: dict[tuple[str, str], list[Known]] = {}
         self._of_key: dict[str, list[Known]] = {}
-        for one in known:
-            self._of_kind.setdefault(_kind(one.settings), []).append(one)
-            self._of_key.setdefault(one.key, []).append(one)
+        for trials in known:
+            self._of_kind.setdefault(_kind(trials.settings), []).append(trials)
+            self._of_key.setdefault(trials.key, []).append(trials)
 
     def same(self, item: Item) -> list[Known]:
         """The trials of the same settings."""
@@ -153,9 +153,9 @@ class _Shelf:
         settings = item.condition.settings
         flat = _flat(settings)
         alike = self._of_kind.get(_kind(settings), [])
-        some = alike[:: -(-len(alike) // _COMPARED) or 1]
+        sample = alike[:: -(-len(alike) // _COMPARED) or 1]
         nearest_first = sorted(
-            [*self.same(item), *some],
+            [*self.same(item), *sample],
             key=lambda known: (
                 len(known.flat ^ flat), known.row != item.row.name, -known.n, _ORIGINS.index(known.origin)
             ),
@@ -243,8 +243,8 @@ def _of_file(store: Store, experiment: str, origin: str) -> list[Known]:
             groups.setdefault((condition.row, _key(condition.settings)), []).append(condition)
         return [
             Known(
-                row, conditions[0].settings, key, sum(stored.n_lines(one.key) for one in conditions), origin,
-                partial(_ended, stored, [one.key for one in conditions]),
+                row, conditions[0].settings, key, sum(stored.n_lines(member.key) for member in conditions), origin,
+                partial(_ended, stored, [member.key for member in conditions]),
             )
             for (row, key), conditions in groups.items()
         ]  # fmt: skip
@@ -255,8 +255,8 @@ def _ended(stored: Stored, keys: Sequence[str]) -> ByCondition:
     """The trials of some conditions that ended and took time; of each the latest record."""
     with warnings.catch_warnings(), suppress(StoreError):
         warnings.simplefilter("ignore")
-        found = (tuple({r.trial: r for r in stored.records(key) if _took(r)}.values()) for key in keys)
-        return tuple(condition for condition in found if condition)
+        latest = (tuple({r.trial: r for r in stored.records(key) if _took(r)}.values()) for key in keys)
+        return tuple(condition for condition in latest if condition)
     return ()
 
 

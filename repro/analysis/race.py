@@ -83,8 +83,8 @@ def check_fair(first: Condition, second: Condition) -> None:
     if first.key == second.key:
         raise ConfigError("both contestants are the same trials: say what the second does otherwise")
     if first.settings["task"] != second.settings["task"]:
-        one, other = first.settings["task"], second.settings["task"]
-        differing = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+        task, other_task = first.settings["task"], second.settings["task"]
+        differing = [key for key in {**task, **other_task} if task.get(key) != other_task.get(key)]
         raise ConfigError(
             f"{first.row} and {second.row} are not of the same task (other {', '.join(differing)}): a race needs one"
         )
@@ -95,13 +95,13 @@ def names(first: Contestant, second: Contestant) -> tuple[str, str, str]:
     both = (first, second)
     common = {key: value for key, value in first.special.items() if second.special.get(key, first) == value}
     if first.row.name != second.row.name:
-        of_each = [{key: value for key, value in one.special.items() if key not in common} for one in both]
+        of_each = [{key: value for key, value in racer.special.items() if key not in common} for racer in both]
         name, other = (
-            ", ".join(filter(None, [one.row.name, words(own)])) for one, own in zip(both, of_each, strict=True)
+            ", ".join(filter(None, [racer.row.name, words(own)])) for racer, own in zip(both, of_each, strict=True)
         )
         return name, other, words(common)
     keys = [key for key in {**first.special, **second.special} if key not in common]
-    name, other = (words({key: one.value(key) for key in keys}) for one in both)
+    name, other = (words({key: racer.value(key) for key in keys}) for racer in both)
     return name, other, ", ".join(filter(None, [first.row.name, words(common)]))
 
 
@@ -193,12 +193,12 @@ def _difference(a: Side, b: Side) -> Estimate:
 def words_of(result: Result) -> list[str]:
     """What can be concluded, and what not, in sentences."""
     a, b = result.first, result.second
-    said = [f"Both: {result.common}."] if result.common else []
-    said.append(_of_rates(result))
+    sentences = [f"Both: {result.common}."] if result.common else []
+    sentences.append(_of_rates(result))
     p = result.log_rank_p
     if p is None:
         return [
-            *said,
+            *sentences,
             f"Neither succeeds within {result.limit:,} training sequences: of their speed nothing can be said.",
         ]
     mean = result.mean
@@ -207,14 +207,18 @@ def words_of(result: Result) -> list[str]:
     low, high = sorted((abs(mean.low), abs(mean.high)))
     by = f"on average {abs(mean.value):,.0f} training sequences, failures counting as the limit of {result.limit:,}"
     if p < 1 - LEVEL and mean.low * mean.high > 0:
-        said.append(f"{sooner} is done sooner than {later}: by {by} [{low:,.0f}, {high:,.0f}]; log-rank p {_p(p)}.")
+        sentences.append(
+            f"{sooner} is done sooner than {later}: by {by} [{low:,.0f}, {high:,.0f}]; log-rank p {_p(p)}."
+        )
     elif p < 1 - LEVEL:
-        said.append(f"They do not succeed at the same times (log-rank p {_p(p)}), but neither is sooner on average.")
+        sentences.append(
+            f"They do not succeed at the same times (log-rank p {_p(p)}), but neither is sooner on average."
+        )
     else:
-        said.append(f"Which is done sooner cannot be said: {sooner} was, by {by}; log-rank p {_p(p)}.")
+        sentences.append(f"Which is done sooner cannot be said: {sooner} was, by {by}; log-rank p {_p(p)}.")
     if not (a.n_solved == a.n and b.n_solved == b.n):
-        said.append("The means over the successes alone are not compared: they leave out the trials that failed.")
-    return said
+        sentences.append("The means over the successes alone are not compared: they leave out the trials that failed.")
+    return sentences
 
 
 def _of_rates(result: Result) -> str:

@@ -61,7 +61,7 @@ class Fit:
     @cached_property
     def standing(self) -> Standing:
         """Whether the reading carries the row."""
-        verdicts = {one.verdict for one in self.values}
+        verdicts = {comparison.verdict for comparison in self.values}
         if "NOT RUN" in verdicts:
             return "not run"
         if "DIFFERS" in verdicts:
@@ -71,15 +71,15 @@ class Fit:
         return "carries" if all(map(agrees, self.values)) else "no difference proven"
 
 
-def agrees(one: Comparison) -> bool:
+def agrees(comparison: Comparison) -> bool:
     """Whether a value is as published, as far as a verdict can say and an interval is narrow enough to."""
-    if one.verdict != "CONSISTENT" or one.unit != "ratio" or one.contrast is None:
-        return one.verdict in AGREE
-    low, high = one.contrast.low, one.contrast.high
+    if comparison.verdict != "CONSISTENT" or comparison.unit != "ratio" or comparison.contrast is None:
+        return comparison.verdict in AGREE
+    low, high = comparison.contrast.low, comparison.contrast.high
     return 0 < low <= 1 <= high <= WIDEST * low
 
 
-def of(found: Iterable[Comparison], store: Store) -> list[Fit]:
+def of(comparisons: Iterable[Comparison], store: Store) -> list[Fit]:
     """The rows under each reading that was compared, with the rows' own settings, in the order of the paper.
 
     ``store`` has, in a folder beside its files, the screenings that readings were chosen by.
@@ -91,10 +91,10 @@ def of(found: Iterable[Comparison], store: Store) -> list[Fit]:
 
     """
     groups: dict[tuple[str, str], list[Comparison]] = {}
-    for one in found:
-        bound = one.value == "success after" and one.line.published.beyond
-        if one.value in _JUDGED and not one.line.changes and not bound:
-            groups.setdefault((one.line.row.name, one.line.reading), []).append(one)
+    for comparison in comparisons:
+        bound = comparison.value == "success after" and comparison.line.published.beyond
+        if comparison.value in _JUDGED and not comparison.line.changes and not bound:
+            groups.setdefault((comparison.line.row.name, comparison.line.reading), []).append(comparison)
     search = Store(store.folder / SEARCH)
     conditions = {
         experiment: search.stored(experiment).conditions
@@ -118,21 +118,21 @@ def unlimited(condition: Condition) -> str:
 
 def carrying(fits: Iterable[Fit]) -> dict[str, list[Fit]]:
     """By row: the readings that carry it, `printed` first."""
-    found: dict[str, list[Fit]] = {}
+    by_row: dict[str, list[Fit]] = {}
     for fit in fits:
         if fit.standing == "carries":
-            found.setdefault(fit.row.name, []).append(fit)
-    return found
+            by_row.setdefault(fit.row.name, []).append(fit)
+    return by_row
 
 
 def counts(fits: Iterable[Fit]) -> dict[str, tuple[int, int]]:
     """By reading: how many rows it carries, and how many it was judged on."""
-    found: dict[str, tuple[int, int]] = {}
+    by_reading: dict[str, tuple[int, int]] = {}
     for fit in fits:
-        carried, judged = found.get(fit.reading, (0, 0))
+        carried, judged = by_reading.get(fit.reading, (0, 0))
         if fit.standing in ("carries", "no difference proven", "does not carry"):
-            found[fit.reading] = carried + (fit.standing == "carries"), judged + 1
-    return dict(sorted(found.items(), key=lambda item: (-item[1][0], item[0] != PRINTED, item[0])))
+            by_reading[fit.reading] = carried + (fit.standing == "carries"), judged + 1
+    return dict(sorted(by_reading.items(), key=lambda item: (-item[1][0], item[0] != PRINTED, item[0])))
 
 
 def smallest_sets(fits: Sequence[Fit], most: int = 6) -> list[tuple[tuple[str, ...], int]]:
@@ -145,23 +145,23 @@ def smallest_sets(fits: Sequence[Fit], most: int = 6) -> list[tuple[tuple[str, .
         for fit in some:
             rows.setdefault(fit.reading, set()).add(name)
     names = [name for name in counts(fits) if name in rows]
-    found: list[tuple[tuple[str, ...], int]] = []
+    sets: list[tuple[tuple[str, ...], int]] = []
     for size in range(1, min(most, len(names)) + 1):
         best = max(combinations(names, size), key=lambda some: len(set().union(*(rows[name] for name in some))))
         n = len(set().union(*(rows[name] for name in best)))
-        if found and n <= found[-1][1]:
+        if sets and n <= sets[-1][1]:
             break
-        found.append((best, n))
-    return found
+        sets.append((best, n))
+    return sets
 
 
 def sentences(fits: Iterable[Fit]) -> list[str]:
     """For each row that a reading carries, and `printed` does not: which, and of how many."""
     told = []
-    for row, some in carrying(fits).items():
-        if some[0].reading != PRINTED:
-            names = " and ".join(f"'{fit.reading}'" for fit in some[:2])
-            more = f" and {len(some) - 2} more" if len(some) > 2 else ""
-            where = f"of {some[0].tried} readings tried here" if some[0].screened else "chosen on other rows"
+    for row, carriers in carrying(fits).items():
+        if carriers[0].reading != PRINTED:
+            names = " and ".join(f"'{fit.reading}'" for fit in carriers[:2])
+            more = f" and {len(carriers) - 2} more" if len(carriers) > 2 else ""
+            where = f"of {carriers[0].tried} readings tried here" if carriers[0].screened else "chosen on other rows"
             told.append(f"{row} is carried by {names}{more}, {where}")
     return told

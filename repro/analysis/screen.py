@@ -102,20 +102,20 @@ def begin(
         If the row has no such reading, or a setting does not fit.
 
     """
-    found: dict[str, Standing] = {}
+    standings: dict[str, Standing] = {}
     for variant in variants:
-        (one,), (two,) = (
+        (screened_item,), (item_again,) = (
             wanted.items([(row, None)], reading=reading, seed=seed, overrides=changes, variants=[variant])
             for changes, seed in (screened, again)
         )
-        found.setdefault(one.condition.key, Standing(one, two))
-    return list(found.values())
+        standings.setdefault(screened_item.condition.key, Standing(screened_item, item_again))
+    return list(standings.values())
 
 
 def over(standings: Sequence[Standing], rule: Rule, n_rounds: int) -> bool:
     """Whether nothing more is to be run after so many rounds."""
-    still = [one for one in standings if not one.out]
-    solved = any(one.times for one in still)
+    still = [standing for standing in standings if not standing.out]
+    solved = any(standing.times for standing in still)
     return n_rounds > 0 and (not solved or len(still) <= rule.keep or rule.trials(n_rounds) >= rule.most)
 
 
@@ -137,15 +137,15 @@ def after(
     return [replace(one, out=_score(one) > last or not one.times) for one in took_part] + gone
 
 
-def _score(one: Standing) -> float:
-    return one.restricted_mean if one.restricted_mean is not None else float("inf")
+def _score(standing: Standing) -> float:
+    return standing.restricted_mean if standing.restricted_mean is not None else float("inf")
 
 
 def survivors(standings: Sequence[Standing]) -> list[Standing]:
     """Those that never dropped out, the best first; none that solved nothing."""
-    return [one for one in ranked(standings) if not one.out and one.times]
+    return [standing for standing in ranked(standings) if not standing.out and standing.times]
 
 
 def ranked(standings: Sequence[Standing]) -> list[Standing]:
     """From best to worst: those that went further first, then by the restricted mean."""
-    return sorted(standings, key=lambda one: (-one.n_rounds, one.out, _score(one)))
+    return sorted(standings, key=lambda standing: (-standing.n_rounds, standing.out, _score(standing)))

@@ -108,11 +108,13 @@ def lines(rows: Iterable[Row], store: Store, table: int | str | None = None, vie
                 unfit[row.name] = error
                 break
             keys = {condition.key for condition in conditions}
-            n_other = sum(file.n_lines(one.key) for one in of_row if one.reading == reading and one.key not in keys)
+            n_other = sum(
+                file.n_lines(stored.key) for stored in of_row if stored.reading == reading and stored.key not in keys
+            )
             for condition in conditions:
-                mine = file.records(condition.key)
-                if reading == PRINTED or mine or (n_other and view.usual):
-                    result += _of_condition(row, condition, mine, n_other, ledger, table, view)
+                records = file.records(condition.key)
+                if reading == PRINTED or records or (n_other and view.usual):
+                    result += _of_condition(row, condition, records, n_other, ledger, table, view)
     if unfit and not result:
         raise next(iter(unfit.values()))
     if unfit:
@@ -130,8 +132,8 @@ def _of_condition(
     view: View,
 ) -> list[Line]:
     """The lines of a condition: one for each stage and table that the paper has the row in."""
-    there = [record.trial for record in records if not record.screened]
-    n = row.trials if view.usual else max(row.trials, 1 + max(there, default=0))
+    numbers = [record.trial for record in records if not record.screened]
+    n = row.trials if view.usual else max(row.trials, 1 + max(numbers, default=0))
     counted = tuple(current(condition, n, records, ledger))
     stages = [stage["name"] for stage in condition.settings["stop"]["stages"]]
     n_weights = row.setup(condition.reading, views.settings(condition, row)).n_weights
@@ -198,9 +200,9 @@ def selected(
         If a results file cannot be read.
 
     """
-    found: dict[object, Line] = {}
+    unique: dict[object, Line] = {}
     for chosen, number in meant(patterns, rows):
         more = beside(number, rows, store, view) if with_ours and number not in (None, OURS) else []
         for line in lines(chosen, store, number, view) + more:
-            found[line.condition.key, line.published.table, line.published.line, line.published.stage] = line
-    return list(found.values())
+            unique[line.condition.key, line.published.table, line.published.line, line.published.stage] = line
+    return list(unique.values())

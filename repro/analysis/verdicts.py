@@ -99,23 +99,27 @@ def compare(lines: Iterable[Line], margins: Margins = Margins()) -> list[Compari
     """
     lines = [line for line in lines if line.published.table != "ours"]
     last = {(line.row.name, line.published.table): line.published.stage for line in lines}
-    found = []
+    comparisons = []
     for line in lines:
-        found += _values(line, is_last=last[line.row.name, line.published.table] == line.published.stage)
+        comparisons += _values(line, is_last=last[line.row.name, line.published.table] == line.published.stage)
     judged: dict[int, Comparison] = {}
-    for family in {(one.line.published.table, one.line.variant) for one in found}:
-        mine = [k for k, one in enumerate(found) if (one.line.published.table, one.line.variant) == family]
-        tested = [k for k in mine if found[k].contrast]
-        adjusted = contrasts.holm([c.p for k in tested if (c := found[k].contrast)])
-        judged |= {k: found[k] for k in mine}
-        judged |= {k: _judge(found[k], p, len(tested), margins) for k, p in zip(tested, adjusted, strict=True)}
-    result = [judged[k] for k in range(len(found))]
-    others = [one for one in result if one.line.reading != PRINTED and not one.line.changes and one.verdict in AGREE]
+    for family in {(entry.line.published.table, entry.line.variant) for entry in comparisons}:
+        members = [
+            k for k, entry in enumerate(comparisons) if (entry.line.published.table, entry.line.variant) == family
+        ]
+        tested = [k for k in members if comparisons[k].contrast]
+        adjusted = contrasts.holm([c.p for k in tested if (c := comparisons[k].contrast)])
+        judged |= {k: comparisons[k] for k in members}
+        judged |= {k: _judge(comparisons[k], p, len(tested), margins) for k, p in zip(tested, adjusted, strict=True)}
+    result = [judged[k] for k in range(len(comparisons))]
+    agreeing = [
+        entry for entry in result if entry.line.reading != PRINTED and not entry.line.changes and entry.verdict in AGREE
+    ]
     return [
-        replace(one, readings=tuple(other for other in others if other.key == one.key))
-        if one.line.variant == PRINTED and one.verdict == "DIFFERS"
-        else one
-        for one in result
+        replace(entry, readings=tuple(other for other in agreeing if other.key == entry.key))
+        if entry.line.variant == PRINTED and entry.verdict == "DIFFERS"
+        else entry
+        for entry in result
     ]
 
 
@@ -141,18 +145,19 @@ def of_selection(
         for published in row.published
         if number in (None, published.table)
     }
-    whole = sorted({table for _, table in asked}, key=order)
-    found = compare(selected(map(str, whole), rows, store, view), margins)
-    return [one for one in found if (one.line.row.name, one.line.published.table) in asked]
+    tables = sorted({table for _, table in asked}, key=order)
+    comparisons = compare(selected(map(str, tables), rows, store, view), margins)
+    return [entry for entry in comparisons if (entry.line.row.name, entry.line.published.table) in asked]
 
 
-def counts(found: Iterable[Comparison]) -> dict[Verdict, int]:
+def counts(comparisons: Iterable[Comparison]) -> dict[Verdict, int]:
     """How many values under `printed` have which verdict; those of other readings are no further values.
 
     Where none is of the rows' own settings, all are counted.
     """
-    found = list(found)
-    counted = [one.verdict for one in found if one.line.variant == PRINTED] or [one.verdict for one in found]
+    comparisons = list(comparisons)
+    printed = [entry for entry in comparisons if entry.line.variant == PRINTED]
+    counted = [entry.verdict for entry in printed or comparisons]
     return {verdict: counted.count(verdict) for verdict in VERDICTS}
 
 
@@ -161,7 +166,7 @@ def implied(p: Published) -> bool:
     return p.success is None and p.trials is not None and p.sequences is not None and not p.beyond
 
 
-def of_readings(found: Sequence[Comparison], reading: str) -> list[Comparison]:
+def of_readings(comparisons: Sequence[Comparison], reading: str) -> list[Comparison]:
     """The comparisons under `printed`, and those under ``reading``; under any that has records, if it is ``all``.
 
     Raises
@@ -170,10 +175,10 @@ def of_readings(found: Sequence[Comparison], reading: str) -> list[Comparison]:
         If there is none under that reading.
 
     """
-    there = dict.fromkeys(one.line.reading for one in found)
-    if reading and reading != "all" and reading not in there:
-        raise ConfigError(f"no trial of these rows is of a reading '{reading}'{similar(reading, there)}")
-    return [one for one in found if one.line.reading == PRINTED or reading in ("all", one.line.reading)]
+    compared = dict.fromkeys(entry.line.reading for entry in comparisons)
+    if reading and reading != "all" and reading not in compared:
+        raise ConfigError(f"no trial of these rows is of a reading '{reading}'{similar(reading, compared)}")
+    return [entry for entry in comparisons if entry.line.reading == PRINTED or reading in ("all", entry.line.reading)]
 
 
 def _values(line: Line, is_last: bool) -> list[Comparison]:
@@ -297,37 +302,37 @@ def _entry(
     return Comparison(line, value, unit, published, ours, contrast, "CONSISTENT")
 
 
-def _judge(one: Comparison, adjusted: float, n_tests: int, margins: Margins) -> Comparison:
-    contrast = one.contrast
+def _judge(comparison: Comparison, adjusted: float, n_tests: int, margins: Margins) -> Comparison:
+    contrast = comparison.contrast
     assert contrast is not None
-    if one.unit == "ratio":
+    if comparison.unit == "ratio":
         inside = 1 / margins.ratio < contrast.low and contrast.high < margins.ratio
         excludes = not contrast.low <= 1 <= contrast.high
     else:
-        margin = margins.rate if one.unit == "points" else margins.wrong
+        margin = margins.rate if comparison.unit == "points" else margins.wrong
         inside = -margin < contrast.low and contrast.high < margin
         excludes = not contrast.low <= 0 <= contrast.high
     if inside:
         why = _SMALL if adjusted < 0.05 else ""
-        return replace(one, verdict="EQUIVALENT", adjusted=adjusted, why=why)
+        return replace(comparison, verdict="EQUIVALENT", adjusted=adjusted, why=why)
     if adjusted < 0.05:
-        return replace(one, verdict="DIFFERS", adjusted=adjusted)
-    why = _detectable(one, contrast)
+        return replace(comparison, verdict="DIFFERS", adjusted=adjusted)
+    why = _detectable(comparison, contrast)
     if excludes:
         why = f"taken alone it would count as different, but of {n_tests} values one may look so by chance; {why}"
-    return replace(one, verdict="CONSISTENT", adjusted=adjusted, why=why)
+    return replace(comparison, verdict="CONSISTENT", adjusted=adjusted, why=why)
 
 
 _SMALL = "there is a difference, as chance alone would seldom bring one like it, but it is smaller than the margin"
 
 
-def _detectable(one: Comparison, contrast: Contrast) -> str:
+def _detectable(comparison: Comparison, contrast: Contrast) -> str:
     """What difference would have shown, with 80 % probability."""
 
     def shown(number: float) -> str:
-        if one.unit == "ratio":
+        if comparison.unit == "ratio":
             return f"{number:.2g} times the published value"
-        if one.unit == "points":
+        if comparison.unit == "points":
             return f"{100 * number:.0f} %"
         return f"{_TEST_SEQUENCES * number:.0f} of {_TEST_SEQUENCES}"
 
@@ -336,14 +341,15 @@ def _detectable(one: Comparison, contrast: Contrast) -> str:
     parts += [f"{shown(up)} or more"] if up is not None else []
     if not parts:
         return "no difference would have shown, however large"
-    ours = {"ratio": "ours were", "points": "our success rate were", "share": "our wrong test sequences were"}[one.unit]
-    return f"a difference would have shown if {ours} in truth {', or '.join(parts)}; a smaller one may be there unseen"
+    ours = {"ratio": "ours were", "points": "our success rate were", "share": "our wrong test sequences were"}
+    shows = f"a difference would have shown if {ours[comparison.unit]} in truth {', or '.join(parts)}"
+    return f"{shows}; a smaller one may be there unseen"
 
 
 # --------------------------------------------------------------------------------------------------- recorded verdicts
 
 
-def accept(found: Sequence[Comparison], path: Path) -> int:
+def accept(comparisons: Sequence[Comparison], path: Path) -> int:
     """Record today's verdicts under `printed` beside those on other values; returns how many there are.
 
     Raises
@@ -355,7 +361,7 @@ def accept(found: Sequence[Comparison], path: Path) -> int:
 
     """
     recorded = _recorded(path) if path.exists() else {}
-    recorded |= {one.key: one.verdict for one in found if one.line.variant == PRINTED}
+    recorded |= {entry.key: entry.verdict for entry in comparisons if entry.line.variant == PRINTED}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -365,7 +371,7 @@ def accept(found: Sequence[Comparison], path: Path) -> int:
     return len(recorded)
 
 
-def lost(found: Sequence[Comparison], path: Path) -> list[tuple[Comparison, str]]:
+def lost(comparisons: Sequence[Comparison], path: Path) -> list[tuple[Comparison, str]]:
     """The values that are recorded as reproducing and no longer do, with the recorded verdict.
 
     Raises
@@ -375,10 +381,8 @@ def lost(found: Sequence[Comparison], path: Path) -> list[tuple[Comparison, str]
 
     """
     recorded = _recorded(path)
-    today = [one for one in found if one.line.variant == PRINTED]
-    return [
-        (one, recorded[one.key]) for one in today if recorded.get(one.key) in AGREE and one.verdict not in AGREE
-    ]  # fmt: skip
+    today = [(entry, recorded.get(entry.key)) for entry in comparisons if entry.line.variant == PRINTED]
+    return [(entry, then) for entry, then in today if then in AGREE and entry.verdict not in AGREE]
 
 
 def _recorded(path: Path) -> dict[tuple[str, ...], str]:

@@ -118,10 +118,10 @@ def _load(folders: tuple[Path, ...]) -> dict[str, Row]:
                 content, wrong = own.completed(content, known)
             elif not wrong:
                 known[str(content.get("experiment", ""))] = content
-            found, wrong = ([], wrong) if wrong else _read(path, content, shared, owner)
+            own_rows, wrong = ([], wrong) if wrong else _read(path, content, shared, owner)
             where = f"{place.name}/{path.name}" if number else path.name
             problems += [f"{where}: {problem}" for problem in dict.fromkeys(wrong)]
-            for row in found:
+            for row in own_rows:
                 if row.name in rows:
                     problems.append(f"{where}: rows: '{row.name}' is also in {rows[row.name].file.name}")
                 rows[row.name] = row
@@ -259,17 +259,19 @@ def _read(path: Path, content: dict[str, Any], shared: Shared, owner: str) -> tu
 
 def _readings(file: File, learner: str, kinds: Mapping[str, type[Settings]]) -> dict[str, Reading]:
     """The readings that are about a learner, the printed one with all choices about it; full keys in all."""
-    mine = {
+    readings = {
         name: r.model_copy(update={"set": {_full_key(key, kinds)[0]: value for key, value in r.set.items()}})
         for name, r in file.readings.items()
         if not r.learners or learner in r.learners
     }
-    if PRINTED in mine:
+    if PRINTED in readings:
         parts = [part for part in file.choices if learner in part.learners]
-        note = next((part.note for part in parts if part.note), mine[PRINTED].note)
+        note = next((part.note for part in parts if part.note), readings[PRINTED].note)
         choices = [choice for part in parts for choice in part.choices]
-        mine[PRINTED] = mine[PRINTED].model_copy(update={"note": note, "choices": (*choices, *mine[PRINTED].choices)})
-    return mine
+        readings[PRINTED] = readings[PRINTED].model_copy(
+            update={"note": note, "choices": (*choices, *readings[PRINTED].choices)}
+        )
+    return readings
 
 
 def _wrong_parts(content: Mapping[str, Any], shared: Shared) -> list[str]:

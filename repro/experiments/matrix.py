@@ -20,17 +20,18 @@ def matrix(rows: Iterable[Row]) -> tuple[list[str], list[list[str]], dict[str, l
     lines = []
     reasons: dict[str, list[str]] = {}
     for experiment in dict.fromkeys(row.experiment for row, _ in setups):
-        there = next(setup for row, setup in setups if row.experiment == experiment)
+        first = next(setup for row, setup in setups if row.experiment == experiment)
         lines.append([experiment])
         for learner in learners:
-            mine = [row for row, _ in setups if row.experiment == experiment and row.learner == learner]
+            own_rows = [row for row, _ in setups if row.experiment == experiment and row.learner == learner]
             settings = dict.fromkeys(setup.learner for row, setup in setups if row.learner == learner)
             refused = [
-                learner_refuses(one, there.task) or learner_disagrees(one, there.task, there.stop) for one in settings
+                learner_refuses(variant, first.task) or learner_disagrees(variant, first.task, first.stop)
+                for variant in settings
             ]
-            if any(line.table != "ours" for row in mine for line in row.published):
+            if any(line.table != "ours" for row in own_rows for line in row.published):
                 cell = "paper"
-            elif mine:
+            elif own_rows:
                 cell = "ours"
             elif "" in refused:
                 cell = "can"

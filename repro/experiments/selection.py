@@ -26,11 +26,13 @@ def select(patterns: Iterable[str], rows: Mapping[str, Row]) -> list[tuple[Row, 
     """
     chosen: dict[str, Mapping[str, int] | None] = {}
     for pattern in patterns:
-        found = {name: row.quick if pattern == "@quick" else None for name, row in rows.items() if _means(pattern, row)}
-        if not found:
+        matching = {
+            name: row.quick if pattern == "@quick" else None for name, row in rows.items() if _means(pattern, row)
+        }
+        if not matching:
             names = [*rows, *{row.experiment for row in rows.values()}, "@quick", "@paper"]
             raise ConfigError(f"no row is called '{pattern}'{similar(pattern, names)} See `repro list`.")
-        chosen |= {name: quick for name, quick in found.items() if name not in chosen or quick is None}
+        chosen |= {name: quick for name, quick in matching.items() if name not in chosen or quick is None}
     return [(rows[name], quick) for name, quick in chosen.items()]
 
 
@@ -43,12 +45,12 @@ def one(name: str, rows: Mapping[str, Row]) -> Row:
         If it means none, or several.
 
     """
-    found = [row for row, _ in select([name], rows)]
-    if len(found) > 1:
+    matching = [row for row, _ in select([name], rows)]
+    if len(matching) > 1:
         raise ConfigError(
-            f"'{name}' means {len(found)} rows, and one is wanted: {', '.join(row.name for row in found)}"
+            f"'{name}' means {len(matching)} rows, and one is wanted: {', '.join(row.name for row in matching)}"
         )
-    return found[0]
+    return matching[0]
 
 
 def _means(pattern: str, row: Row) -> bool:

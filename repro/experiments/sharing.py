@@ -34,19 +34,19 @@ def complete(file: File, shared: Shared) -> tuple[File, list[str]]:
 
 
 def _taken(
-    what: str, names: Iterable[str], there: dict[str, Any], learners: Iterable[str]
+    what: str, names: Iterable[str], offered: dict[str, Any], learners: Iterable[str]
 ) -> tuple[dict[str, Any], list[str]]:
     """Shared readings or choices, about the file's learners alone, and which of them there are not."""
-    found, problems = {}, []
+    taken, problems = {}, []
     for name in names:
-        if name not in there:
-            problems.append(f"shares.{what}: shared.toml has no {what}.{name}{similar(name, there)}")
+        if name not in offered:
+            problems.append(f"shares.{what}: shared.toml has no {what}.{name}{similar(name, offered)}")
             continue
-        about = tuple(learner for learner in there[name].learners if learner in learners)
-        if there[name].learners and not about:
-            problems.append(f"shares.{what}: {name} is about {', '.join(there[name].learners)}, which are not here")
-        found[name] = there[name].model_copy(update={"learners": about})
-    return found, problems
+        about = tuple(learner for learner in offered[name].learners if learner in learners)
+        if offered[name].learners and not about:
+            problems.append(f"shares.{what}: {name} is about {', '.join(offered[name].learners)}, which are not here")
+        taken[name] = offered[name].model_copy(update={"learners": about})
+    return taken, problems
 
 
 def with_shared(name: str, settings: dict[str, Any], shared: Shared) -> dict[str, Any]:

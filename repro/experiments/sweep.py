@@ -71,7 +71,7 @@ def read(path: Path) -> list[Variant]:
     except ValidationError as error:
         problems = "\n".join(f"  {problem}" for problem in messages(error, "", _File))
         raise ConfigError(f"{path}: not a sweep:\n{problems}") from None
-    return [Variant(name, one.note, one.reading, one.set) for name, one in file.variants.items()]
+    return [Variant(name, entry.note, entry.reading, entry.set) for name, entry in file.variants.items()]
 
 
 def grid(options: Iterable[str]) -> list[Variant]:
@@ -113,7 +113,7 @@ def values(text: str) -> list[Any]:
         If there is nothing between two commas.
 
     """
-    found, start = [], 0
+    parsed, start = [], 0
     ends = [k for k, character in enumerate(text) if character == ","] + [len(text)]
     for end in ends:
         part = text[start:end]
@@ -121,9 +121,9 @@ def values(text: str) -> list[Any]:
             continue
         if not part.strip():
             raise ConfigError(f"a value is missing in '{text}'")
-        found.append(parse_value(part))
+        parsed.append(parse_value(part))
         start = end + 1
-    return found
+    return parsed
 
 
 def _is_open(text: str) -> bool:
@@ -142,11 +142,11 @@ def _is_open(text: str) -> bool:
 def together(variants: Sequence[Variant], points: Sequence[Variant]) -> list[Variant]:
     """Each of the named variants at each point of a grid."""
     return [
-        Variant(_name(one, point), one.note, one.reading, {**one.changes, **point.changes})
-        for one in variants
+        Variant(_name(variant, point), variant.note, variant.reading, {**variant.changes, **point.changes})
+        for variant in variants
         for point in points
     ]
 
 
-def _name(one: Variant, point: Variant) -> str:
-    return ", ".join(filter(None, [one.name, words(point.changes)])) if one.name else ""
+def _name(variant: Variant, point: Variant) -> str:
+    return ", ".join(filter(None, [variant.name, words(point.changes)])) if variant.name else ""

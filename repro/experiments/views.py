@@ -38,14 +38,14 @@ class View:
         if not keys and SEED not in self.by:
             return [base]
         wanted = _without(base, keys)
-        found = [
+        matching = [
             condition
             for condition in stored
             if (condition.row, condition.reading) == (row.name, reading)
             and (SEED in self.by or condition.seed == self.seed)
             and _without(condition, keys) == wanted
         ]
-        return sorted(found, key=lambda condition: [_order(value(condition, key)) for key in (*keys, SEED)])
+        return sorted(matching, key=lambda condition: [_order(value(condition, key)) for key in (*keys, SEED)])
 
     def _keys(self, row: Row, reading: str) -> list[str]:
         return [full_key(key, row.setup(reading)) for key in self.by if key not in (READING, SEED)]
@@ -67,14 +67,14 @@ def _without(condition: Condition, keys: Sequence[str]) -> dict[str, Any]:
 
 def _flat(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
     for group, values in groups.items():
-        for name, one in values.items():
-            yield f"{group}.{name}", one
+        for name, setting in values.items():
+            yield f"{group}.{name}", setting
 
 
-def _order(one: Any) -> tuple[bool, float, str]:
+def _order(setting: Any) -> tuple[bool, float, str]:
     """Numbers by their size, then all else by its text."""
-    is_number = isinstance(one, int | float) and not isinstance(one, bool)
-    return not is_number, one if is_number else 0.0, text(one)
+    is_number = isinstance(setting, int | float) and not isinstance(setting, bool)
+    return not is_number, setting if is_number else 0.0, text(setting)
 
 
 def value(condition: Condition, key: str) -> Any:
@@ -90,7 +90,7 @@ def settings(condition: Condition, row: Row | None) -> dict[str, Any]:
     """
     known = row is not None and condition.reading in row.readings
     usual = dict(_flat(row.condition(condition.reading).settings)) if row is not None and known else {}
-    return {key: one for key, one in _flat(condition.settings) if key not in usual or usual[key] != one}
+    return {key: setting for key, setting in _flat(condition.settings) if key not in usual or usual[key] != setting}
 
 
 def changes(condition: Condition, row: Row | None) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def options(condition: Condition, row: Row | None) -> list[str]:
     """What has to be said beside the row to mean a condition; nothing if it is the row's own."""
     reading = [] if condition.reading == PRINTED else [f"--reading {condition.reading}"]
     seed = [f"--seed {condition.seed}"] if condition.seed else []
-    return [*reading, *seed, *(f"--set '{key}={text(one)}'" for key, one in settings(condition, row).items())]
+    return [*reading, *seed, *(f"--set '{key}={text(setting)}'" for key, setting in settings(condition, row).items())]
 
 
 def run(condition: Condition, row: Row | None) -> str:

@@ -50,7 +50,7 @@ def items(
         If no row has such a reading, or a setting does not fit.
 
     """
-    found: dict[str, Item] = {}
+    by_condition: dict[str, Item] = {}
     without: dict[str, list[str]] = {}
     for variant in variants:
         changes = {**(overrides or {}), **variant.changes}
@@ -61,9 +61,9 @@ def items(
                 continue
             for name, n in ({wanted: row.trials} if wanted else quick or {PRINTED: row.trials}).items():
                 item = Item(row, row.condition(name, changes, seed), trials or n, changes, variant.name)
-                found.setdefault(item.condition.key, item)
+                by_condition.setdefault(item.condition.key, item)
     for name, names in without.items():
         if len(names) == len(selected):
             selected[0][0].setup(name)  # says that there is no such reading, and which there are
         warnings.warn(f"reading '{name}' is not about {', '.join(names)}: left out", stacklevel=2)
-    return tuple(found.values())
+    return tuple(by_condition.values())

@@ -84,6 +84,7 @@ def build(task: Task, learner: Learner, interface: Interface, width: int) -> Any
 
     @kernel
     def start(book, tally, streams, state, net, lane):
+        """Begin a sequence in a lane. Its rate is 0 in a test, and until the end if only there is a target."""
         reset(net, lane)
         number = np.int64(-1)
         if book.mode[lane] != TRAINING:
@@ -96,6 +97,7 @@ def build(task: Task, learner: Learner, interface: Interface, width: int) -> Any
 
     @kernel
     def runs(book, lane):
+        """Does a lane have a trial that goes on."""
         return IDLE < book.mode[lane] <= LOOKING
 
     def run(n_ticks, book, rules, tally, streams, state, net):

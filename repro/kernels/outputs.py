@@ -48,6 +48,7 @@ def build(precision: str, symbols: bool, goals: bool, waits: bool, plain_error: 
 
     @kernel
     def aim(net, lane):
+        """The targets into wanted (outputs,): 1 for the goal and 0 for others, or those that are given."""
         if goals:
             goal = np.int64(net.goal[lane])
             net.wanted[np.int64(net.aimed[lane]), lane] = zero
@@ -59,6 +60,7 @@ def build(precision: str, symbols: bool, goals: bool, waits: bool, plain_error: 
 
     @kernel
     def respond(net, lane):
+        """The outputs y_k = f(w_km + sum_j w_kj z_j) into out (outputs,)."""
         w, z = net.w_out, net.z
         n, first = z.shape[0], w.shape[1] - z.shape[0]
         for k in range(0, w.shape[0], RUN):
@@ -72,6 +74,7 @@ def build(precision: str, symbols: bool, goals: bool, waits: bool, plain_error: 
 
     @kernel
     def assess(net, lane):
+        """Errors target_k - y_k into e_k (outputs,); their means and the largest into absolute, square and worst."""
         absolute = splat(0.0, load_run(net.out, 0, lane))
         square, worst = absolute, absolute
         for k in range(0, net.e_k.shape[0], RUN):
@@ -85,6 +88,7 @@ def build(precision: str, symbols: bool, goals: bool, waits: bool, plain_error: 
 
     @kernel
     def descend(net, lane):
+        """Changes lr e_k and lr e_k z_j of w_out, into dw_out if they wait; and back_j, by the weights before."""
         w, to, e_k, rate = net.w_out, net.w_out, net.e_k, net.rate[lane]
         n, first = net.z.shape[0], w.shape[1] - net.z.shape[0]
         if waits:
@@ -108,6 +112,7 @@ def build(precision: str, symbols: bool, goals: bool, waits: bool, plain_error: 
 
     @kernel
     def settle(net, lane):
+        """Add dw_out (outputs, sources) to w_out, if changes wait, and set it to 0."""
         if waits:
             blank = splat(0.0, load_run(net.out, 0, lane))
             for m in range(net.w_out.shape[1]):

@@ -172,7 +172,7 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
 
     @kernel
     def net_inputs_of_symbol(net, lane, n_in):
-        """Of all inputs only one is 1."""
+        """The net inputs net_u (recurrent,), where of all inputs one alone is 1; x has it too, for the rules."""
         m = np.int64(net.symbol[lane])
         if behind:
             m = np.int64(net.kept_symbol[lane])
@@ -187,6 +187,7 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
 
     @kernel
     def net_inputs(net, lane, n_in):
+        """The net inputs net_u (recurrent,) = sum_m w[m, u] x[m], once the inputs are in x (sources,)."""
         for m in range(n_in):
             net.x[m, lane] = net.source[m, lane]
             if behind:
@@ -236,6 +237,7 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
 
     @kernel
     def step(net, lane):
+        """A time step of the recurrent units; where they run behind, on the inputs that were kept the time before."""
         if not behind:
             move(net, lane)
             return
@@ -249,6 +251,7 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
 
     @kernel
     def respond(net, lane):
+        """The outputs, into out and y_k: in a full net those of its last recurrent units, else those of the layer."""
         if full:
             for k in range(net.target.shape[0]):
                 net.out[k, lane] = net.y[hidden + k, lane]
@@ -267,6 +270,7 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
 
     @kernel
     def learn(net, lane):
+        """Errors e (recurrent,) at the activations, sum_k w_ku e_k, or e_k in a full net; by them the rule learns."""
         if full:
             for u in range(hidden):
                 net.e[u, lane] = zero
@@ -281,6 +285,7 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
 
     @kernel
     def settle(net, lane):
+        """What the rule knows only now; then changes that wait, dw and dw_out, are added to w and w_out."""
         rule_settle(net, lane)
         if waits:
             blank = splat(0.0, load_run(net.x, 0, lane))
@@ -293,6 +298,7 @@ def build(shape: Shape, rule: Rule, precision: str, *, forgets: bool = True) -> 
 
     @kernel
     def reset(net, lane):
+        """Before a sequence y is ``start``, and the rule forgets. A net that does not forget goes on as it is."""
         if forgets:
             for u in range(n):
                 net.y[u, lane] = start
@@ -326,6 +332,7 @@ def crew(kernels: Kernels, width: int) -> Learner:
 
     @kernel
     def respond(net):
+        """The outputs of all lanes; the targets before, so that they are long there when `assess` asks for them."""
         for lane in range(width):
             aim_one(net, lane)
             respond_one(net, lane)

@@ -16,7 +16,7 @@ def build(shape: Shape, precision: str, teacher_forcing: bool = False) -> Rule:
 
     @kernel
     def carry(net, lane, m, i):
-        """One run of p, of weights to unit i."""
+        """A run of p, of weights from sources m on to unit i: p^u_im(t) from p(t-1) (Williams & Zipser 1989)."""
         n_in, p, w = np.int64(net.inputs[lane]), net.p, net.w
         for u in range(n):
             change = load_run(p, m, 0, i, lane) * w[n_in, u, lane]
@@ -37,12 +37,14 @@ def build(shape: Shape, precision: str, teacher_forcing: bool = False) -> Rule:
 
     @kernel
     def keep(net, lane):
+        """All of p (sources, recurrent, recurrent) at this time step, whose z_m are in x and whose f' in slope."""
         for i in range(n):
             for m in range(0, net.x.shape[0], RUN):
                 carry(net, lane, m, i)
 
     @kernel
     def forget(net, lane, u):
+        """Set p^u to 0, of all weights: unit u depends on none."""
         blank = splat(0.0, load_run(net.x, 0, lane))
         for i in range(n):
             for m in range(0, net.x.shape[0], RUN):
@@ -50,6 +52,7 @@ def build(shape: Shape, precision: str, teacher_forcing: bool = False) -> Rule:
 
     @kernel
     def learn(net, lane):
+        """Changes dw_im = lr sum_u e_u p^u_im, into w, or dw if they wait. Forced outputs become targets, their p 0."""
         to, p, rate = net.w, net.p, net.rate[lane]
         if waits:
             to = net.dw

@@ -81,6 +81,7 @@ def build(finite: Any) -> StopRule:
 
     @kernel
     def swap(streams, lane):
+        """Change the stream in use for the parked one: from training to test, or back."""
         for i in range(4):
             number = streams.current[i, lane]
             streams.current[i, lane] = streams.parked[i, lane]
@@ -88,6 +89,7 @@ def build(finite: Any) -> StopRule:
 
     @kernel
     def clear(book, lane, stage):
+        """Nothing has been tested yet at a stage."""
         book.tested[lane, stage] = 0
         book.test_wrong[lane, stage] = 0
         book.test_absolute[lane, stage] = 0

@@ -40,6 +40,7 @@ def build(task: Task, learner: Learner, interface: Interface, width: int) -> Acc
 
     @kernel
     def clear(tally, lane):
+        """A sequence begins: nothing is summed up, and nothing was wrong yet."""
         tally.absolute[lane] = 0
         tally.square[lane] = 0
         tally.worst[lane] = -np.inf
@@ -47,6 +48,7 @@ def build(task: Task, learner: Learner, interface: Interface, width: int) -> Acc
 
     @kernel
     def add(state, tally, net):
+        """Add the errors of a time step, all lanes; if only the end has a target, its errors stand alone."""
         set_target(state, net)
         respond(net)
         assess(net)

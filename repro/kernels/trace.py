@@ -59,6 +59,7 @@ def build(learner: Learner) -> Learner:
 
     @kernel
     def settle(net, lane, mean_error):
+        """As the learner does; then add mean_error to the bucket of this sequence, trace_sum (BUCKETS,)."""
         settle_untraced(net, lane, mean_error)
         if net.trace_count[lane] == BUCKETS * net.trace_width[lane]:
             merge(net, lane)

@@ -79,6 +79,7 @@ def _rule(shape: Shape, precision: str) -> Rule:
 
     @kernel
     def keep(net, lane):
+        """A time step into past (kept, longest): x or the symbol, y, and errors of 0 as yet, each in whole runs."""
         past, units = net.past, net.y.shape[0]
         t = min(np.int64(net.clock[lane]), past.shape[1] - 1)  # in lanes that idle
         at_y, at_e = past.shape[0] - 2 * units, past.shape[0] - units
@@ -95,6 +96,7 @@ def _rule(shape: Shape, precision: str) -> Rule:
 
     @kernel
     def learn(net, lane):
+        """The errors e (recurrent,) into past, beside the time step that they are of."""
         t, at_e = np.int64(net.clock[lane]) - 1, net.past.shape[0] - net.y.shape[0]
         if t < 0:  # outputs saw y(0), which no weight can change
             return
@@ -103,7 +105,7 @@ def _rule(shape: Shape, precision: str) -> Rule:
 
     @kernel
     def go_back(net, t, lane):
-        """delta(t) from delta(t+1)."""
+        """From delta(t+1) to delta(t) = f'(net_u(t)) (e_u(t) + sum_i w_iu delta_i(t+1)), of all recurrent units u."""
         past, units, delta = net.past, net.y.shape[0], net.delta
         n_in, at_y, at_e = np.int64(net.inputs[lane]), past.shape[0] - 2 * units, past.shape[0] - units
         for u in range(n):
@@ -117,7 +119,7 @@ def _rule(shape: Shape, precision: str) -> Rule:
 
     @kernel
     def change(net, u, t, lane):
-        """Changes of the weights to unit u."""
+        """Changes dw_um = lr delta_u(t) z_m(t) of the weights to unit u, from all its sources m."""
         past, dw, step = net.past, net.dw, net.rate[lane] * net.delta[u, lane]
         if symbols:
             n_in, at_y = np.int64(net.inputs[lane]), past.shape[0] - 2 * net.y.shape[0]
@@ -135,6 +137,7 @@ def _rule(shape: Shape, precision: str) -> Rule:
 
     @kernel
     def settle(net, lane):
+        """Back through the sequence, the last time step first; what is summed up in dw is added after that."""
         for u in range(n):
             net.delta[u, lane] = zero
         for t in range(np.int64(net.clock[lane]) - 1, -1, -1):

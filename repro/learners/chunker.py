@@ -140,6 +140,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def step(net):
+        """Points 1 and 2: A sees the input, and so does C if A had failed to predict it."""
         for lane in range(width):
             step_a(net.automatizer, lane)
             if net.passed[lane] == 1:
@@ -149,12 +150,14 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def respond(net):
+        """Point 3: A's outputs, its extra ones among them."""
         for lane in range(width):
             aim_a(net.automatizer, lane)
             respond_a(net.automatizer, lane)
 
     @kernel
     def assess(net):
+        """How wrong A is, and whether it fails (point 4); C too, where that is asked. In worst is what is judged."""
         for lane in range(width):
             assess_a(net.automatizer, lane)
             worst = net.automatizer.worst[lane]
@@ -169,6 +172,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def learn(net):
+        """Points 3 and 4: A learns its target and C's hidden units; C learns the same target, if A has failed."""
         for lane in range(width):
             if net.rate[lane] > 0:
                 if predict_state:

@@ -65,6 +65,7 @@ def _rule(shape: Shape) -> Rule:
 
     @kernel
     def learn(net, lane):
+        """Changes dw_hm = lr f'(net_h) e_h z_m of all weights to hidden units, into w, or dw if they wait."""
         to, rate = net.w, net.rate[lane]
         if waits:
             to = net.dw

@@ -164,6 +164,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def step_a1(net):
+        """A1: all units at once, from inputs, all units a step ago, and a bias, the last of a unit's weights."""
         for i in range(n_hidden + 1):
             first = i * (n_sources + 1)
             store(net.y, logistic(weighted(net, first, n_sources) + load(net.w, first + n_sources)), i)
@@ -172,6 +173,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def step_a2(net):
+        """A2: hidden units from inputs, themselves and the output a step ago; then the output, from all others."""
         w, source = net.w, net.source
         for i in range(n_hidden):
             first = i * (n_in + 3)
@@ -191,6 +193,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def settle(net, lane, mean_error):
+        """The next guess, if the sequence was wrong: all weights (weights,) anew."""
         if not mean_error < tolerance:  # a NaN is wrong
             for k in range(n_all):
                 net.w[k, lane] = number((draw(net.stream, lane) >> 8) - middle) * spacing

@@ -211,6 +211,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def forget(net, lane):
+        """Before a sequence s is 0, and so are its derivatives d_in and d_cell (symbols,)."""
         net.s[lane] = 0
         blank = splat(0.0, load_run(net.d_in, 0, lane))
         for m in range(0, net.d_in.shape[0], RUN):
@@ -236,6 +237,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def step(net):
+        """A time step of gate and cell (eqs 7, 9), and d_in and d_cell of the symbol's weights (eqs 25, 27)."""
         for lane in range(width):
             m = seen(net, lane)
             net.net_in[lane] = net.w_in[m, lane]
@@ -266,6 +268,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def respond(net):
+        """The outputs y_k = f(w_km + w_kc y_c) of all lanes: z of the layer is the cell."""
         for lane in range(width):
             layer_aim(net, lane)
             net.z[0, lane] = net.y_c[lane]
@@ -278,6 +281,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def learn_cell(net, lane, e_s):
+        """Changes of w_in (eq 26) and w_cell (eq 28), both (symbols,), from the error e_s at the state."""
         w_in, w_cell = net.w_in, net.w_cell
         if waits:
             w_in, w_cell = net.dw_in, net.dw_cell
@@ -288,6 +292,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def learn(net):
+        """The layer learns (eqs 19, 22), and by what comes back to it (eq 23) the cell, once there is one."""
         for lane in range(width):
             if net.rate[lane] > 0:
                 layer_descend(net, lane)
@@ -311,6 +316,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def settle(net, lane, mean_error):
+        """Add changes that wait, or let them wait for a time step more (late); ask whether the cell is due."""
         if late:
             net.waiting[lane] = 1
         elif waits:

@@ -75,8 +75,8 @@ class Ledger:
         key = (condition, one, other)
         if key not in self._differing:
             a, b = self.line(condition, one), self.line(condition, other)
-            found = a.prints.items() if a and b and a.sequences == b.sequences else ()
-            self._differing[key] = sorted(t for t, made in found if b and b.prints.get(t, made) != made)
+            prints = a.prints.items() if a and b and a.sequences == b.sequences else ()
+            self._differing[key] = sorted(t for t, made in prints if b and b.prints.get(t, made) != made)
         return self._differing[key]
 
     def begin_alike(self, condition: str, one: str, other: str, trial: int) -> bool:
@@ -208,10 +208,10 @@ def ranges(numbers: Iterable[int], separator: str = " ") -> str:
 
 
 def _numbers(text: str) -> list[int]:
-    found: list[int] = []
+    trials: list[int] = []
     for part in text.split():
         first, last = (int(number) for number in (part if "-" in part else f"{part}-{part}").split("-"))
         if last - first > _MOST:
             raise ValueError(f"no condition has trials {part}")
-        found += range(first, last + 1)
-    return found
+        trials += range(first, last + 1)
+    return trials

@@ -62,8 +62,8 @@ def _condition_of_text(experiment: str, row: str, reading: str, seed: int, setti
 def _condition(experiment: str, row: str, reading: str, seed: int, given: dict[str, dict[str, Any]]) -> Condition:
     """The condition that settings make."""
     groups: dict[str, Any] = {}
-    there = ", ".join(given) or "nothing"
-    _require(given.keys() == _GROUPS, f"it has settings of {there}, not of task, learner and stop")
+    named = ", ".join(given) or "nothing"
+    _require(given.keys() == _GROUPS, f"it has settings of {named}, not of task, learner and stop")
     for group, values in given.items():
         kind: Any = Stop
         if group in _MODULES:

@@ -97,12 +97,12 @@ def condition_of(line: bytes) -> bytes | None:
 
     """
     try:
-        found = msgspec.json.decode(line, type=dict[str, Any])
+        fields = msgspec.json.decode(line, type=dict[str, Any])
     except msgspec.DecodeError as error:
         raise LineError(str(error)) from None
-    if isinstance(found.get("cell"), str):
-        return str(found["cell"]).encode()
-    if not _KINDS.keys() & found.keys():
+    if isinstance(fields.get("cell"), str):
+        return str(fields["cell"]).encode()
+    if not _KINDS.keys() & fields.keys():
         raise LineError("it has neither cell nor condition nor machine")
     return None
 
@@ -168,9 +168,9 @@ def about(line: bytes, condition: Condition | None) -> str:
         If it is not JSON.
 
     """
-    said = _decoded(line, msgspec.json.Decoder(dict[str, Any]))
+    fields = _decoded(line, msgspec.json.Decoder(dict[str, Any]))
     row, reading = (condition.row, condition.reading) if condition else ("a row", "a reading")
-    return f"trial {said.get('trial', '?')} of {said.get('row', row)} ({said.get('reading', reading)})"
+    return f"trial {fields.get('trial', '?')} of {fields.get('row', row)} ({fields.get('reading', reading)})"
 
 
 def shared_keys(file: Iterable[bytes]) -> set[str]:
@@ -180,8 +180,8 @@ def shared_keys(file: Iterable[bytes]) -> set[str]:
         if not line.startswith(TRIAL):
             with suppress(LineError):
                 if condition_of(line) is None:
-                    found = shared(line)
-                    keys.add(found.condition if isinstance(found, ConditionLine) else found.machine)
+                    common = shared(line)
+                    keys.add(common.condition if isinstance(common, ConditionLine) else common.machine)
     return keys
 
 

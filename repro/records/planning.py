@@ -46,10 +46,10 @@ def plan(items: Sequence[Item], store: Store, trace: bool = False, *, screened: 
     done, missing, crashed, n_stale = {}, {}, {}, 0
     for item in items:
         stored = files[item.condition.experiment].records(item.condition.key)
-        found = current(item.condition, item.n_trials, stored, ledger, screened=screened)
-        done[item.condition.key] = tuple(r for r in found if r.trace is not None or not trace)
+        counted = current(item.condition, item.n_trials, stored, ledger, screened=screened)
+        done[item.condition.key] = tuple(r for r in counted if r.trace is not None or not trace)
         have = {r.trial for r in done[item.condition.key]}
         missing[item.condition.key] = tuple(n for n in range(item.n_trials) if n not in have)
-        crashed[item.condition.key] = lost(item.n_trials, stored, found)
-        n_stale += len(stale(item.n_trials, stored, found))
+        crashed[item.condition.key] = lost(item.n_trials, stored, counted)
+        n_stale += len(stale(item.n_trials, stored, counted))
     return Plan(tuple(items), done, missing, crashed, trace, screened, n_stale)

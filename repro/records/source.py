@@ -131,13 +131,13 @@ def imports(path: Path, package: Path = PACKAGE) -> frozenset[Path]:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    found = set()
+    modules = set()
     for name in names:
         head, *parts = name.split(".")
         if head == package.name and parts:
             place = package.joinpath(*parts)
-            found |= {file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()}
-    return frozenset(found - {path})
+            modules |= {file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()}
+    return frozenset(modules - {path})
 
 
 def closure(*starts: Path, package: Path = PACKAGE) -> list[Path]:

@@ -64,9 +64,9 @@ class Stored:
         self._records: dict[str, list[Record]] = {}  # that were asked for, likewise
         self._n_uncounted = 0
         self._split()
-        found = {key: self._find_condition(key) for key in self._lines}
-        self.conditions = [condition for condition in found.values() if condition]
-        for key, condition in found.items():
+        conditions = {key: self._find_condition(key) for key in self._lines}
+        self.conditions = [condition for condition in conditions.values() if condition]
+        for key, condition in conditions.items():
             if not condition:  # nobody can ask for its records: that they do not count is said at once
                 self.records(key)
 
@@ -134,10 +134,10 @@ class Stored:
 
         """
         if key not in self._records:
-            said = max(_MOST_WARNINGS, self._n_uncounted)
+            n_named = max(_MOST_WARNINGS, self._n_uncounted)
             self._records[key] = list(self._read(key).values()) if key in self._lines else []
-            if self._n_uncounted > said:
-                more = f"and {self._n_uncounted - said:,} more that are not counted"
+            if self._n_uncounted > n_named:
+                more = f"and {self._n_uncounted - n_named:,} more that are not counted"
                 warnings.warn(f"{self.path}: {more}", UncountedWarning, stacklevel=2)
         return self._records[key]
 
@@ -157,7 +157,7 @@ class Stored:
         condition = self._conditions.get(key)
         reader = condition and jsonl.reader(condition, self._machines)
         rule = condition and Rule.of(condition)
-        found: dict[tuple[int, str, bool], Record] = {}
+        by_run: dict[tuple[int, str, bool], Record] = {}
         for text in texts:
             try:
                 if text[jsonl.OURS] != jsonl.TODAYS and (old := jsonl.old(text)):
@@ -171,16 +171,16 @@ class Stored:
                 self._leave_out(text, condition, error)
                 continue
             key_of_run = (record.trial, record.source, record.screened)
-            before = found.pop(key_of_run, None)
+            before = by_run.pop(key_of_run, None)
             if before and before.results() != record.results():
                 raise StoreError(
                     f"{self._place(text)}: trial {record.trial} of {record.row} ({record.reading}) stands there twice "
                     "with different results, though a trial is the same on every machine; find out why, then delete "
                     "one line"
                 )
-            found[key_of_run] = record
+            by_run[key_of_run] = record
         self._lines[key] = [b""] * len(texts)  # a million lines need not be kept beside what they say
-        return found
+        return by_run
 
     def _place(self, text: bytes) -> str:
         """File and number of a line, the last one of those that are the same."""
@@ -195,10 +195,10 @@ class Stored:
             raise StoreError(f"{self._place(text)}: not a record: {error}") from None
         self._n_uncounted += 1
         if self._n_uncounted <= _MOST_WARNINGS:
-            said = (
+            message = (
                 f"{self._place(text)}: {about} is not counted: {jsonl.problem(why)}; find out why, then delete the line"
             )
-            warnings.warn(said, UncountedWarning, stacklevel=4)
+            warnings.warn(message, UncountedWarning, stacklevel=4)
 
 
 class Store:
@@ -272,13 +272,13 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
             with path.open("ab+", buffering=0) as file, _locked(file):
                 _drop_torn_line(file)
-                there = self._shared_keys(path)
-                text = b"".join(line + b"\n" for key, line in parts.items() if key not in there)
+                written = self._shared_keys(path)
+                text = b"".join(line + b"\n" for key, line in parts.items() if key not in written)
                 if file.write(text) != len(text):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(file.fileno())
                 end = path.stat()
-                self._shared[path] = end.st_ino, end.st_size, there | parts.keys() - {""}
+                self._shared[path] = end.st_ino, end.st_size, written | parts.keys() - {""}
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror}; finished trials are kept") from error
 

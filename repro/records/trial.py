@@ -108,9 +108,9 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
 
         The last look is not among it: it decides nothing, and older records lack it.
         """
-        found: dict[str, Any] = {name: getattr(self, name) for name in ("outcome", "sequences", "steps", "weights")}
+        results: dict[str, Any] = {name: getattr(self, name) for name in ("outcome", "sequences", "steps", "weights")}
         for stage in self.stages:
             values = structs.asdict(stage)
             name = values.pop("name")
-            found |= {f"stage {name}: {part}": value for part, value in values.items()}
-        return found | self.facts | {"weights digest": self.weights_digest}
+            results |= {f"stage {name}: {part}": value for part, value in values.items()}
+        return results | self.facts | {"weights digest": self.weights_digest}

@@ -54,8 +54,8 @@ def lost(n_trials: int, records: Iterable[Record], counted: Iterable[Record]) ->
     The machine failed there, and not the learner: such a trial is missing, and part of no number.
     """
     latest = {record.trial: record for record in records if record.trial < n_trials}
-    there = {record.trial for record in counted}
-    return tuple(n for n in sorted(latest.keys() - there) if latest[n].outcome == "crashed")
+    ended = {record.trial for record in counted}
+    return tuple(n for n in sorted(latest.keys() - ended) if latest[n].outcome == "crashed")
 
 
 def crashes(command: str, trials: Sequence[int]) -> str:

@@ -9,10 +9,18 @@ from typing import Any
 
 from repro import registry
 from repro.experiments.condition import Condition
+from repro.records.trial import Record
+from repro.running import crew
 
 
-def trials(condition: Condition, n: int) -> list[dict[str, Any]]:
-    """What comes of the first ``n`` trials of a condition, one after the other.
+def trials(condition: Condition, width: int, n: int) -> list[dict[str, Any]]:
+    """What comes of the first ``n`` trials of a condition."""
+    records = (event for event in crew.run(condition, range(n), width) if isinstance(event, Record))
+    return [record.results() for record in sorted(records, key=lambda record: record.trial)]
+
+
+def trials_elsewhere(condition: Condition, n: int) -> list[dict[str, Any]]:
+    """The same, without the compiler, one after the other in a process of their own.
 
     Raises
     ------
@@ -37,11 +45,9 @@ def trials(condition: Condition, n: int) -> list[dict[str, Any]]:
 
 
 def _answer() -> None:
-    from repro.running import check
-
     asked = json.load(sys.stdin)
     registry.use(Path(path) for path in asked["files"])
-    print(json.dumps(check.trials(Condition(*asked["condition"]), 1, asked["n"])))
+    print(json.dumps(trials(Condition(*asked["condition"]), 1, asked["n"])))
 
 
 if __name__ == "__main__":

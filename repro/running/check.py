@@ -1,8 +1,8 @@
 """Is a learner or a task what the contract asks for? `repro check` tells, one claim after the other.
 
 A learner is tried on an easy task, a task with a learner that takes it. The settings are small examples: those of the
-project's own modules stand here, other modules have theirs as ``EXAMPLE``. What has to be the same to the bit is
-compared by trials: in crews of 1, 8 and 16 lanes, and in a process of its own without the compiler (`bare`).
+project's own modules stand in `examples`, other modules have theirs as ``EXAMPLE``. What has to be the same to the bit
+is compared by trials: in crews of 1, 8 and 16 lanes, and in a process of its own without the compiler (`bare`).
 """
 
 import math
@@ -20,33 +20,10 @@ from repro.experiments.stop import Stop
 from repro.kernels import random
 from repro.kernels.contract import Interface
 from repro.kernels.jit import entry
-from repro.records.trial import Record
 from repro.running import bare, crew
+from repro.running.bare import trials
+from repro.running.examples import CLASSES, FOR_GUESSING, LEARNERS, SYMBOLS, TASKS
 
-CLASSES = {  # an input of 1 or of -1 for ten time steps, and the class is to be told: one unit could do it
-    "name": "two_sequence", "length": 10, "informative": 10, "variance": 0.0, "noisy_signal": False,
-    "targets": [0.9, 0.1],
-}  # fmt: skip
-SYMBOLS = {"name": "long_lag", "kind": "fixed", "p": 2, "judged": "end"}  # x a x or y a y
-_SMALL = {"hidden": 2, "biased": "all", "init": 0.3, "learning_rate": 3.0}
-LEARNERS: Mapping[str, Mapping[str, Any]] = {
-    "lstm": {"blocks": 1, "size": 1, "biased": "all", "init": 0.3, "learning_rate": 2.0},
-    "layered_lstm": {"grow_after": 0, "init": 0.3, "learning_rate": 4.0},
-    "rtrl": {**_SMALL, "net": "layered"},
-    "bptt": {**_SMALL, "net": "layered"},
-    "elman": _SMALL,
-    "chunker": {"hidden": 1, "init": 0.3, "learning_rate": 4.0, "failure": 0.3, "judged": "either"},
-    "cascade": {"epoch": 4, "max_units": 2, "candidates": 3, "output_epsilon": 3.0},
-    "guessing": {"architecture": "A1", "hidden": 1, "tolerance": 0.3},
-}
-FOR_GUESSING = {**CLASSES, "training_sequences": 10, "targets": [1.0, 0.0]}  # which saturated units can reach
-TASKS: Mapping[str, Mapping[str, Any]] = {
-    "two_sequence": CLASSES,
-    "long_lag": SYMBOLS,
-    "adding": {"operation": "sum", "length": 20},
-    "temporal_order": {"length": [20, 25], "places": [[2, 4], [10, 12]]},
-    "reber": {"pairs": 3, "training_strings": 8, "test_strings": 8},
-}
 STOP = {
     "window": 10, "tolerance": 0.3, "max_sequences": 2000, "test_sequences": 3,
     "stages": [{"name": "learnt", "max_wrong": 0}],
@@ -157,7 +134,7 @@ def of(folder: str, name: str, claim: str = "") -> Iterator[Finding]:
         yield Finding("has an example", f"EXAMPLE: {where}: {detail['msg']}", "make it valid by the module's Settings")
         return
     if case is None:
-        advice = "an easy task and a plain learner are in `repro.running.check`; say in `refuses` what is not taken"
+        advice = "easy tasks and plain learners are in repro/running/examples.py; say in `refuses` what is not taken"
         yield Finding("goes with something", "no task or learner of the examples goes with it", advice)
         return
     for one, holds in _OF_LEARNER if folder == "learners" else _OF_TASK:
@@ -273,14 +250,8 @@ def _finite_sees_every_weight(case: _Case) -> None:
         _require(holds, f"finite() does not see a NaN in part {k} of weights()", "look at all weights of the lane")
 
 
-def trials(condition: Condition, width: int, n: int = _TRIALS) -> list[dict[str, Any]]:
-    """What comes of the first trials of a condition."""
-    records = (event for event in crew.run(condition, range(n), width) if isinstance(event, Record))
-    return [record.results() for record in sorted(records, key=lambda record: record.trial)]
-
-
 def _it_learns(case: _Case) -> None:
-    for trial, results in enumerate(trials(case.condition(), WIDTHS[1])):
+    for trial, results in enumerate(trials(case.condition(), WIDTHS[1], _TRIALS)):
         _require(
             results["outcome"] == "solved",
             f"trial {trial} of the easy task: {results['outcome']} after {results['sequences']:,} training sequences",
@@ -290,7 +261,7 @@ def _it_learns(case: _Case) -> None:
 
 def _company_changes_nothing(case: _Case) -> None:
     condition = case.condition(_SOON)
-    first, *others = [trials(condition, width) for width in WIDTHS]
+    first, *others = [trials(condition, width, _TRIALS) for width in WIDTHS]
     for width, results in zip(WIDTHS[1:], others, strict=True):
         for trial in range(_TRIALS):
             _require(
@@ -302,7 +273,7 @@ def _company_changes_nothing(case: _Case) -> None:
 
 def _the_compiler_changes_nothing(case: _Case) -> None:
     condition = case.condition(_SOON)
-    compiled, plain = trials(condition, 1), bare.trials(condition, _TRIALS)
+    compiled, plain = trials(condition, 1, _TRIALS), bare.trials_elsewhere(condition, _TRIALS)
     for trial in range(_TRIALS):
         _require(
             compiled[trial] == plain[trial],
@@ -320,7 +291,7 @@ def _exams_leave_no_trace(case: _Case) -> None:
     stage = {"name": "never", "exam_max_wrong": 0, "exam_mean_error": 1e-12}
     exams = {**_SOON, "exam_sequences": 3, "exam_every": 7, "stages": [stage]}
     digests = [
-        [results["weights digest"] for results in trials(condition, WIDTHS[1])]
+        [results["weights digest"] for results in trials(condition, WIDTHS[1], _TRIALS)]
         for condition in (without, case.condition(exams, without))
     ]
     advice = "what a test sequence leaves behind must be forgotten in `reset`, and nothing learn where net.rate is 0"

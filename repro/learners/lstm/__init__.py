@@ -145,6 +145,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
         @kernel
         def add_up(net, source, i):
+            """The net input of unit i, all lanes: sum_m w[i, m] y_m over what it sees of source, and the symbol."""
             w = net.w
             if nothing:
                 return load(net.into, i)
@@ -174,6 +175,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def update_cell_source(net):
+        """What cells see: as source, but the gates of this time step in the place of those before."""
         for m in range(n_sources + 1):
             store(net.cell_source, load(net.source, m), m)
         for i in range(n_gates):
@@ -207,6 +209,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def step(net):
+        """A time step of gates (eqs 7, 8) and cells (eq 9): y (hidden,), s (cells,), and what the rule is to keep."""
         source, y, s = net.source, net.y, net.s
         if behind:
             fall_behind(net)
@@ -245,6 +248,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def respond(net):
+        """The outputs y_k (out,) = f(net_k), or net_k where they are linear, of the cells' outputs and 1."""
         w_out, y, y_k = net.w_out, net.y, net.y_k
         for k in range(n_out):
             total = load(w_out, k, 0) * load(y, n_gates)
@@ -259,6 +263,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def learn(net):
+        """The errors e_k (out,) of eq 19, or without f'; from them the rule changes weights."""
         for k in range(n_out):
             y_k = load(net.y_k, k)
             error = load(net.target, k) - y_k
@@ -270,6 +275,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def settle(net, lane, mean_error):
+        """What the rule knows only now; then changes that wait are added, or wait for a time step more (late)."""
         settle_rule(net, lane)
         if late:
             net.waiting[lane] = 1
@@ -278,6 +284,7 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
 
     @kernel
     def reset(net, lane):
+        """Forget the sequence. Units that run behind stand still for the first time step of the next."""
         forget(net, lane)
         net.opening[lane] = 1
 

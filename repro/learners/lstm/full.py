@@ -54,6 +54,7 @@ def build(shape: Shape, width: int, dtype: Any) -> Rule:
 
     @kernel
     def carry(net, c, y_in, dy_in, g, dg, h, dh):
+        """The curves of cell c at this time step into curves (4, cells): g, g', h, h'."""
         store(net.curves, g, 0, c)
         store(net.curves, dg, 1, c)
         store(net.curves, h, 2, c)
@@ -61,6 +62,7 @@ def build(shape: Shape, width: int, dtype: Any) -> Rule:
 
     @kernel
     def keep(net):
+        """A time step of all lanes into past (kept, longest), in the order of `_kept`; its errors are 0 as yet."""
         past, curves = net.past, net.curves
         for lane in range(width):
             t = min(np.int64(net.clock[lane]), past.shape[1] - 1)  # in lanes that idle
@@ -79,6 +81,7 @@ def build(shape: Shape, width: int, dtype: Any) -> Rule:
 
     @kernel
     def learn(net):
+        """The errors e_k (out,) into past, beside the time step that they are of."""
         for lane in range(width):
             t = np.int64(net.clock[lane]) - 1
             if net.rate[lane] > zero:
@@ -139,6 +142,7 @@ def build(shape: Shape, width: int, dtype: Any) -> Rule:
 
     @kernel
     def settle(net, lane):
+        """Back through the sequence, the last time step first: delta(t), and the changes that follow from it."""
         past, dw_out, delta = net.past, net.dw_out, net.delta
         rate = net.rate[lane]
         for i in range(n_hidden):
@@ -158,6 +162,7 @@ def build(shape: Shape, width: int, dtype: Any) -> Rule:
 
     @kernel
     def reset(net, lane):
+        """No time step is kept; but y(0), where the outputs see it first."""
         net.clock[lane] = 0
         if behind:
             for k in range(net.past.shape[0]):

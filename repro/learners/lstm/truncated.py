@@ -24,6 +24,7 @@ def build(shape: Shape, squash_h: Any, width: int) -> Rule:
 
     @kernel
     def carry(net, c, y_in, dy_in, g, dg, h, dh):
+        """What the state of cell c depends on grows: d_in[c] (eq 25) and d_cell[c] (eq 27), both (sources + 1,)."""
         source, seen, d_in, d_cell = net.source, net.source, net.d_in, net.d_cell
         if current_gates:
             seen = net.cell_source
@@ -40,6 +41,7 @@ def build(shape: Shape, squash_h: Any, width: int) -> Rule:
 
     @kernel
     def keep(net):
+        """Eqs 25 and 27 for the weights from inputs given by their index: in each lane one row, that of its symbol."""
         if symbols:
             for lane in range(width):
                 k = np.int64(net.symbol[lane])
@@ -55,6 +57,7 @@ def build(shape: Shape, squash_h: Any, width: int) -> Rule:
 
     @kernel
     def descend(net):
+        """Changes from e_k: eqs 23, 21, 26, 28 and 22, into w and w_out, or dw and dw_out if they wait."""
         w_out, source, y, s = net.w_out, net.source, net.y, net.s
         d_in, d_cell, e_s, e_k = net.d_in, net.d_cell, net.e_s, net.e_k
         to, to_out = net.w, net.w_out
@@ -126,6 +129,7 @@ def build(shape: Shape, squash_h: Any, width: int) -> Rule:
 
     @kernel
     def reset(net, lane):
+        """No partial derivative is left: as s, they are 0 before a sequence."""
         for c in range(n_cells):
             for m in range(n_partial):
                 net.d_in[c, m, lane] = 0

@@ -1,0 +1,60 @@
+"""The command that begins a learner of one's own: `new`."""
+
+from pathlib import Path
+
+import click
+
+from repro import registry
+from repro.commands.options import option
+from repro.errors import ReproError
+from repro.files import PACKAGE
+
+_TEMPLATES = PACKAGE / "templates"
+_NAME = "my_rule"  # in the templates
+
+
+class NewError(ReproError):
+    """Files that cannot be begun."""
+
+
+@click.group()
+def new() -> None:
+    """Begin a learning rule of your own."""
+
+
+@new.command()
+@click.argument("name", metavar="NAME")
+@option("--folder", type=click.Path(path_type=Path, file_okay=False), default=".", show_default=True,
+        help="Where to put the files.")  # fmt: skip
+def learner(name: str, folder: Path) -> None:
+    """Write a learner that works, a file of two rows for it, and a test.
+
+    It is a small recurrent net. What to change is said in the file.
+
+    \b
+    repro new learner my_rule
+    """
+    if not name.isidentifier() or name != name.lower() or name in registry.names("learners"):
+        reason = "is a learner already" if name in registry.names("learners") else "is no name of a-z, 0-9 and _"
+        raise NewError(f"'{name}' {reason}")
+    places = {
+        "learner.py": folder / f"{name}.py",
+        "rows.toml": folder / "rows" / f"{name}.toml",
+        "test_rule.py": folder / f"test_{name}.py",
+    }
+    there = [str(place) for place in places.values() if place.exists()]
+    if there:
+        raise NewError(f"{', '.join(there)}: there already, and not written over")
+    for template, place in places.items():
+        text = (_TEMPLATES / template).read_text(encoding="utf-8").replace(_NAME, name)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise NewError(f"{place}: cannot be written: {error.strerror}") from None
+        click.echo(f"{place} written", err=True)
+    door = f"--with {places['learner.py']} --configs {places['rows.toml'].parent}"
+    click.echo(f"repro check {places['learner.py']}")
+    click.echo(f"repro {door} run '4/{name}/T=20'")
+    click.echo(f"repro {door} table 7 --with-ours")
+    click.echo(f"repro {door} race '4/{name}/T=100' 4/lstm/T=100")
