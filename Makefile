@@ -3,13 +3,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help reproduce test lint types attest bench paper report readme results clean
+.PHONY: help reproduce test lint types docs attest bench paper report readme results clean
 
 help:
 	@echo "make reproduce   install, rerun a part of the paper (a minute or two), print the tables"
 	@echo "make paper       rerun every row of the paper, with the paper's trials, into results/ (many hours)"
 	@echo "make test        install, run the tests"
 	@echo "make lint types  check style and types"
+	@echo "make docs        put the pages of docs/ into build/docs; any warning is an error"
 	@echo "make attest      run a part of what is stored again, cut short: does today's source give its bits"
 	@echo "make bench       measure the speed"
 	@echo "make report      put everything under results/ on one page, report.html"
@@ -34,6 +35,9 @@ lint: .venv/installed-dev
 types: .venv/installed-dev
 	$(BIN)/mypy
 
+docs: .venv/installed-docs
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --builder html docs build/docs
+
 attest: .venv/installed
 	$(BIN)/repro attest --check --sample 30
 
@@ -50,7 +54,7 @@ results: .venv/installed-dev
 	$(BIN)/python scripts/results.py
 
 clean:
-	rm -rf .venv reproduced
+	rm -rf .venv reproduced build/docs
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("repro needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] \
@@ -63,4 +67,8 @@ clean:
 
 .venv/installed-dev: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ .venv/installed
+
+.venv/installed-docs: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@ .venv/installed

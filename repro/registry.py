@@ -61,7 +61,7 @@ class LearnerModule(Protocol):
         """Show one lane's weights as views (rows of sources, a row a unit), in an order that never changes."""
 
     def initialise(self, settings: Any, net: Any, interface: "Interface", lane: int, uniform: Any) -> None:
-        """Draw one lane's weights: ``uniform(low, high)`` gives the next number of the trial's own stream."""
+        """Draw one lane's weights: ``uniform()`` gives the next number of the trial's own stream, from 0 to 1."""
 
     def watch(self, settings: Any, net: Any, interface: "Interface", lane: int) -> "dict[str, np.ndarray]":
         """Show one lane's activations after a time step as views, by kind of unit, for `repro replay --watch`."""

@@ -39,7 +39,7 @@ class Learner(Settings):
 
     @property
     def rate(self) -> float:
-        """What `net.rate` is in lanes that learn: 1 where there is no learning rate, to tell training from tests."""
+        """The `net.rate` of lanes that learn; 1 where there is no learning rate, to tell training from tests."""
         return 1.0
 
 

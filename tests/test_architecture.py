@@ -138,7 +138,8 @@ def test_kernels_change_no_vector_in_place(path):
 def test_every_dependency_has_its_reason():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    for requirement in project["dependencies"] + project["optional-dependencies"]["dev"]:
+    extras = project["optional-dependencies"].values()
+    for requirement in [*project["dependencies"], *(one for extra in extras for one in extra)]:
         name = re.match(r"[\w-]+", requirement)[0]
         assert f"**{name}**" in text, name
 

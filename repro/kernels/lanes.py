@@ -34,7 +34,7 @@ RUN = 16  # numbers in a run; a constant, so that sums over runs do not depend o
 
 
 def zeros(shape: tuple[int, ...], width: int, dtype: Any) -> np.ndarray:
-    """Zeros of shape (*shape, width), aligned to a cache line so that no vector straddles two of them."""
+    """Zeros of shape ``(*shape, width)``, aligned to a cache line so that no vector straddles two of them."""
     shape = (*shape, width)
     n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
     raw = np.zeros(n_bytes + 64, np.uint8)
@@ -43,7 +43,7 @@ def zeros(shape: tuple[int, ...], width: int, dtype: Any) -> np.ndarray:
 
 
 def columns(shape: tuple[int, ...], width: int, dtype: Any) -> np.ndarray:
-    """Zeros of shape (*shape, width), the first axis contiguous and the lanes far apart, aligned to a cache line.
+    """Zeros of shape ``(*shape, width)``, the first axis contiguous and the lanes far apart, aligned to a cache line.
 
     For numbers of which a lane uses many in a row at a time of its own: see `run_loader`.
     """

@@ -1,6 +1,6 @@
 """The squashing functions of the paper, over vectors of lanes, from IEEE operations alone.
 
-exp(x) = 2^n e^r with n = round(x / ln 2) and r = x - n ln 2, so |r| <= 0.347. Adding 1.5 * 2^(mantissa bits) to
+exp(x) = 2^n e^r with n = round(x / ln 2) and r = x - n ln 2, so ``|r| <= 0.347``. Adding 1.5 * 2^(mantissa bits) to
 x / ln 2 rounds it to the whole number n and leaves n in the low bits, from where a shift makes 2^n; n ln 2 is taken off
 in two parts, the first of so few bits that the product is exact. e^r - 1 is its Taylor series, to a term below a tenth
 of a unit in the last place. No libm, whose bits differ from one system to the next.
