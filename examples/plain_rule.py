@@ -1,0 +1,79 @@
+"""A simple recurrent net and a rule that looks back one time step (Elman 1990): a learner to begin with.
+
+Hidden units u see the inputs, themselves a time step ago, and 1; outputs k see the hidden units, and 1::
+
+    source(t) = inputs(t), y(t-1), 1      y_u = f(sum_m w_um source_m)      y_k = f(sum_u w_ku y_u + w_k1)
+    e_k = f'(net_k) (target_k - y_k)      e_u = f'(net_u) sum_k w_ku e_k    f(x) = 1 / (1 + exp(-x))
+    dw_ku = lr e_k y_u                    dw_um = lr e_u source_m           at time steps that have a target
+
+To make it another rule, edit `Settings`, the arrays' shapes (of settings s and task t), `step` (what a time step does),
+`respond` (the outputs), `learn` (what weights change by) and `reset` (what is forgotten). Kernels compute with vectors,
+a trial in each lane: + - * /, comparisons with `select`, functions of `maths`, loops over whole numbers; no NumPy. See
+`repro.kernels.plain`.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from repro.kernels import plain
+from repro.kernels.contract import Interface, Learner
+from repro.settings import Descent
+
+
+class Settings(Descent):
+    """What a configuration says of the net, beside learning_rate, init and precision."""
+
+    name: Literal["plain_rule"]
+    hidden: int = Field(ge=1, le=256, description="hidden units")
+
+
+refuses, n_weights, allocate, weights, initialise, watch, parts = plain.net(
+    __name__,
+    weights={"w": lambda s, t: (s.hidden, t.n_in + s.hidden + 1), "w_out": lambda s, t: (t.n_out, s.hidden + 1)},
+    scratch={"source": lambda s, t: (t.n_in + s.hidden,), "y": lambda s, t: (s.hidden,)},
+    shown={"hidden unit": "y"},
+)
+
+
+def build(settings: Settings, interface: Interface, width: int) -> Learner:
+    """Compile the learner for ``width`` lanes."""
+    from repro.kernels import maths
+    from repro.kernels.jit import kernel
+    from repro.kernels.lanes import loader, store
+
+    load, logistic = loader(width), maths.build(settings.precision).logistic
+    read, weigh, back, descend, _, settle, assess, finite = parts(settings, interface, width)
+    n_in, n_out, hidden = interface.n_in, interface.n_out, settings.hidden
+
+    @kernel
+    def step(net):
+        read(net)
+        for u in range(hidden):
+            store(net.source, load(net.y, u), n_in + u)
+        for u in range(hidden):
+            store(net.y, logistic(weigh(net.w, u, net.source, n_in + hidden)), u)
+
+    @kernel
+    def respond(net):
+        for k in range(n_out):
+            store(net.y_k, logistic(weigh(net.w_out, k, net.y, hidden)), k)
+
+    @kernel
+    def learn(net):
+        for k in range(n_out):
+            y_k = load(net.y_k, k)
+            store(net.e_k, y_k * (1.0 - y_k) * (load(net.target, k) - y_k), k)
+        for u in range(hidden):
+            y_u = load(net.y, u)
+            e_u = y_u * (1.0 - y_u) * back(net.w_out, u, net.e_k, n_out)
+            descend(net, net.w, u, e_u, net.source, n_in + hidden)
+        for k in range(n_out):
+            descend(net, net.w_out, k, load(net.e_k, k), net.y, hidden)
+
+    @kernel
+    def reset(net, lane):
+        for u in range(hidden):
+            net.y[u, lane] = 0
+
+    return Learner(step=step, respond=respond, assess=assess, learn=learn, settle=settle, reset=reset, finite=finite)
