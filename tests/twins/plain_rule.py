@@ -1,4 +1,4 @@
-"""The net of examples/plain_rule.py and its rule in plain float64: an Elman net whose errors go back one time step.
+"""The net of repro/templates/learner.py and its rule in plain float64: an Elman net whose errors go back one time step.
 
 Weights are a list of rows: of each hidden unit, from inputs, hidden units a time step ago, 1; of each output, from
 hidden units, 1.

@@ -6,10 +6,8 @@ Hidden units u see the inputs, themselves a time step ago, and 1; outputs k see 
     e_k = f'(net_k) (target_k - y_k)      e_u = f'(net_u) sum_k w_ku e_k    f(x) = 1 / (1 + exp(-x))
     dw_ku = lr e_k y_u                    dw_um = lr e_u source_m           at time steps that have a target
 
-To make it another rule, edit `Settings`, the arrays' shapes (of settings s and task t), `step` (what a time step does),
-`respond` (the outputs), `learn` (what weights change by) and `reset` (what is forgotten). Kernels compute with vectors,
-a trial in each lane: + - * /, comparisons with `select`, functions of `maths`, loops over whole numbers; no NumPy. See
-`repro.kernels.plain`.
+To make it another rule, edit `Settings`, the arrays' shapes (of settings s and task t), `step`, `respond`, `learn` and
+`reset`. Kernels compute with vectors, a trial in each lane: + - * /, `select`, functions of `maths` (`kernels.plain`).
 """
 
 from typing import Literal
@@ -20,11 +18,13 @@ from repro.kernels import plain
 from repro.kernels.contract import Interface, Learner
 from repro.settings import Descent
 
+EXAMPLE = {"hidden": 2, "init": 0.3, "learning_rate": 3.0}  # a small net, for `repro check`
+
 
 class Settings(Descent):
     """What a configuration says of the net, beside learning_rate, init and precision."""
 
-    name: Literal["plain_rule"]
+    name: Literal["my_rule"]
     hidden: int = Field(ge=1, le=256, description="hidden units")
 
 
@@ -43,7 +43,8 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
     from repro.kernels.lanes import loader, store
 
     load, logistic = loader(width), maths.build(settings.precision).logistic
-    read, weigh, back, descend, _, settle, assess, finite = parts(settings, interface, width)
+    part = parts(settings, interface, width)
+    read, weigh, back, descend = part.read, part.weigh, part.back, part.descend
     n_in, n_out, hidden = interface.n_in, interface.n_out, settings.hidden
 
     @kernel
@@ -76,4 +77,4 @@ def build(settings: Settings, interface: Interface, width: int) -> Learner:
         for u in range(hidden):
             net.y[u, lane] = 0
 
-    return Learner(step=step, respond=respond, assess=assess, learn=learn, settle=settle, reset=reset, finite=finite)
+    return Learner(step, respond, part.assess, learn, part.settle, reset, part.finite)
