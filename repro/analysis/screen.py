@@ -124,17 +124,17 @@ def after(
 ) -> list[Standing]:
     """The standings after a round, given the records of those that took part, by the keys of their conditions."""
     took_part = [
-        replace(one, records=tuple(records[one.item.condition.key]), n_rounds=n_rounds)
-        for one in standings
-        if not one.out
+        replace(standing, records=tuple(records[standing.item.condition.key]), n_rounds=n_rounds)
+        for standing in standings
+        if not standing.out
     ]
-    gone = [one for one in standings if one.out]
+    gone = [standing for standing in standings if standing.out]
     if over([*took_part, *gone], rule, n_rounds):
         return [*took_part, *gone]
     ranked = sorted(took_part, key=_score)
     n_kept = max(rule.keep, -(-len(ranked) // 2))
     last = _score(ranked[min(n_kept, len(ranked)) - 1])
-    return [replace(one, out=_score(one) > last or not one.times) for one in took_part] + gone
+    return [replace(standing, out=_score(standing) > last or not standing.times) for standing in took_part] + gone
 
 
 def _score(standing: Standing) -> float:

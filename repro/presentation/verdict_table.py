@@ -17,7 +17,7 @@ from repro.presentation.table_notes import origins, title_of
 
 
 def render(
-    found: Sequence[Comparison], margins: Margins, form: str, columns: Sequence[str] = (),
+    comparisons: Sequence[Comparison], margins: Margins, form: str, columns: Sequence[str] = (),
     said: Sequence[Claim] = (), carried: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """All verdicts, in one of `grid.FORMATS`: table by table, then what they mean and how many there are of each.
@@ -32,10 +32,10 @@ def render(
 
     """
     if form in grid.DATA:
-        return SCHEMA.data(found, form, columns)
-    parts = [grid.render(block, form) for block in blocks(found, columns, said)]
+        return SCHEMA.data(comparisons, form, columns)
+    parts = [grid.render(block, form) for block in blocks(comparisons, columns, said)]
     parts += [grid.paragraphs([f"{'; '.join(carried)}. `repro readings` has them all."], form)] if carried else []
-    return "\n\n".join([*parts, grid.paragraphs(paragraphs(found, margins), form)])
+    return "\n\n".join([*parts, grid.paragraphs(paragraphs(comparisons, margins), form)])
 
 
 def sentences(said: Sequence[Claim], form: str, columns: Sequence[str] = ()) -> str:
@@ -54,19 +54,21 @@ def sentences(said: Sequence[Claim], form: str, columns: Sequence[str] = ()) -> 
     return grid.paragraphs([claim.text for claim in said], form)
 
 
-def blocks(found: Sequence[Comparison], columns: Sequence[str] = (), said: Sequence[Claim] = ()) -> list[grid.Block]:
+def blocks(
+    comparisons: Sequence[Comparison], columns: Sequence[str] = (), said: Sequence[Claim] = ()
+) -> list[grid.Block]:
     """A block for each table of the paper, with what is ``said`` of it."""
-    tables = sorted({one.line.published.table for one in found}, key=order)
+    tables = sorted({comparison.line.published.table for comparison in comparisons}, key=order)
     result = []
     for table in tables:
-        block = _block([one for one in found if one.line.published.table == table], columns)
+        block = _block([comparison for comparison in comparisons if comparison.line.published.table == table], columns)
         result.append(replace(block, lead=[claim.text for claim in said if claim.table == str(table)]))
     return result
 
 
-def paragraphs(found: Sequence[Comparison], margins: Margins) -> list[str]:
+def paragraphs(comparisons: Sequence[Comparison], margins: Margins) -> list[str]:
     """What the verdicts mean, and how many there are of each."""
-    numbers = {verdict: n for verdict, n in counts(found).items() if n}
+    numbers = {verdict: n for verdict, n in counts(comparisons).items() if n}
     listed = ", ".join(f"{n} {verdict}" for verdict, n in numbers.items())
     return [
         "EQUIVALENT (within the margin): the whole 95 % interval is nearer to the published value than a factor of "
@@ -88,8 +90,8 @@ def paragraphs(found: Sequence[Comparison], margins: Margins) -> list[str]:
     ]
 
 
-def _block(found: Sequence[Comparison], columns: Sequence[str]) -> grid.Block:
-    lines = [one.line for one in found]
+def _block(comparisons: Sequence[Comparison], columns: Sequence[str]) -> grid.Block:
+    lines = [comparison.line for comparison in comparisons]
     stages = {line.published.stage for line in lines}
     names = [
         line.row.name
@@ -97,34 +99,34 @@ def _block(found: Sequence[Comparison], columns: Sequence[str]) -> grid.Block:
         + ("" if line.variant == PRINTED else f" ({line.variant})")
         for line in lines
     ]
-    block = SCHEMA.block(found, columns, title_of(lines), _notes(names, found))
+    block = SCHEMA.block(comparisons, columns, title_of(lines), _notes(names, comparisons))
     if columns:
         return block
     return replace(block, body=[[name, *cells[1:]] for name, cells in zip(names, block.body, strict=True)])
 
 
-def contrast(one: Comparison) -> str:
+def contrast(comparison: Comparison) -> str:
     """The ratio or difference with its interval, for people; a dash where there is none."""
-    c = one.contrast
+    c = comparison.contrast
     if c is None:
         return "-"
-    if one.unit == "ratio":
+    if comparison.unit == "ratio":
         return f"x {c.value:.2f} [{c.low:.2f}, {c.high:.2f}]"
-    scale, unit = (100, "points") if one.unit == "points" else (2560, "of 2560")
+    scale, unit = (100, "points") if comparison.unit == "points" else (2560, "of 2560")
     value, low, high = (f"{round(scale * number):+d}" for number in (c.value, c.low, c.high))
     return f"{value} {unit} [{low}, {high}]"
 
 
-def _notes(names: Sequence[str], found: Sequence[Comparison]) -> list[str]:
+def _notes(names: Sequence[str], comparisons: Sequence[Comparison]) -> list[str]:
     """Reasons, each with the values that it is about; readings that agree; and which source computed what."""
     about: dict[str, dict[str, list[str]]] = {}  # values by row by reason
-    for name, one in zip(names, found, strict=True):
-        reasons = [f"{one.verdict}: {one.why}"] if one.why else []
-        for other in one.readings:
+    for name, comparison in zip(names, comparisons, strict=True):
+        reasons = [f"{comparison.verdict}: {comparison.why}"] if comparison.why else []
+        for other in comparison.readings:
             reading = f"'{other.line.reading}' ({other.line.row.readings[other.line.reading].note})"
             reasons.append(f"under the reading {reading} it is {other.verdict}: {other.ours}, {contrast(other)}")
         for reason in reasons:
-            about.setdefault(reason, {}).setdefault(name, []).append(one.value)
+            about.setdefault(reason, {}).setdefault(name, []).append(comparison.value)
     notes = [
         "; ".join(
             name if reason.startswith("NOT RUN") else f"{name}, {' and '.join(values)}" for name, values in rows.items()
@@ -132,11 +134,19 @@ def _notes(names: Sequence[str], found: Sequence[Comparison]) -> list[str]:
         + f": {reason}."
         for reason, rows in about.items()
     ]
-    return notes + origins([line for one in found for line in (one.line, *(other.line for other in one.readings))])
+    return notes + origins(
+        [
+            line
+            for comparison in comparisons
+            for line in (comparison.line, *(other.line for other in comparison.readings))
+        ]
+    )
 
 
-def _p(one: Comparison) -> str:
-    return "-" if one.adjusted is None else "<.001" if one.adjusted < 0.001 else f"{one.adjusted:.2g}"
+def _p(comparison: Comparison) -> str:
+    return (
+        "-" if comparison.adjusted is None else "<.001" if comparison.adjusted < 0.001 else f"{comparison.adjusted:.2g}"
+    )
 
 
 # --------------------------------------------------------------------------------------------------------- the columns

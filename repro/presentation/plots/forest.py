@@ -66,13 +66,13 @@ class _Strip(NamedTuple):
 
 
 @style.applied()
-def figure(found: Sequence[Comparison], margins: Margins) -> "Figure":
+def figure(comparisons: Sequence[Comparison], margins: Margins) -> "Figure":
     """A strip for every line of the paper's tables, a panel for every unit, a heading for every table.
 
     A marker is ours against the published value, and tells the verdict by its shape and colour; its line is the 95 %
     interval, with an arrow where it leaves the axis. Grey bands are the ``margins`` by which the values were judged.
-    Where there is nothing to compare, words at the left edge of a panel say why. ``found`` is what `compare.compare`
-    gives, in its order.
+    Where there is nothing to compare, words at the left edge of a panel say why. ``comparisons`` are what
+    `verdicts.compare` gives, in its order.
 
     Raises
     ------
@@ -80,24 +80,24 @@ def figure(found: Sequence[Comparison], margins: Margins) -> "Figure":
         If the paper prints nothing of the rows, or none of them has records.
 
     """
-    if not found:
+    if not comparisons:
         raise style.PlotError("nothing to draw: the paper prints nothing of these rows")
-    captions.with_records([one.line for one in found])
-    units = [unit for unit in _PANELS if any(one.unit == unit for one in found)]
+    captions.with_records([comparison.line for comparison in comparisons])
+    units = [unit for unit in _PANELS if any(comparison.unit == unit for comparison in comparisons)]
     groups: list[tuple[float, list[Comparison], list[_Strip]]] = []
     y = 0.0
-    for table in sorted({one.line.published.table for one in found}, key=order):
-        members = [one for one in found if one.line.published.table == table]
+    for table in sorted({comparison.line.published.table for comparison in comparisons}, key=order):
+        members = [comparison for comparison in comparisons if comparison.line.published.table == table]
         strips = _strips(members, y + _GAP)
         groups.append((y, members, strips))
         y = strips[-1].y + 1
-    notes = _notes(found, margins)
+    notes = _notes(comparisons, margins)
     around = 1.4 + 0.1 * len(notes)  # axes, titles, notes
     step = min(max((_PAGE - around) / y, _STEPS[0]), _STEPS[1])
     result = style.new("Which published values hold", around + step * y, notes)
     panels = result.subplots(1, len(units), sharey=True, squeeze=False, width_ratios=[_PANELS[u].width for u in units])
     for axes, unit in zip(panels[0], units, strict=True):
-        _axis(axes, unit, [one for one in found if one.unit == unit], margins)
+        _axis(axes, unit, [comparison for comparison in comparisons if comparison.unit == unit], margins)
         for _, _, strips in groups:
             _panel(axes, unit, strips, margins)
     for y, members, _ in groups:
@@ -106,20 +106,22 @@ def figure(found: Sequence[Comparison], margins: Margins) -> "Figure":
     labels = {strip.y: strip.label for _, _, strips in groups for strip in strips}
     first.set_yticks([*labels], [*labels.values()], size=_SIZE)
     first.set_ylim(max(labels) + 0.6, -0.6)
-    _legend(result, found)
+    _legend(result, comparisons)
     return result
 
 
-def _strips(found: Sequence[Comparison], y: float) -> list[_Strip]:
+def _strips(comparisons: Sequence[Comparison], y: float) -> list[_Strip]:
     """The values of a line at one height, from ``y`` on; where two are of one unit, the second has a strip below."""
     strips: list[_Strip] = []
     before = None
-    for one in found:
-        line = one.line.row.name, one.line.published.stage, one.line.variant
-        if line != before or one.unit in strips[-1].values:
-            name = captions.row(one.line) + ("" if one.line.variant == PRINTED else f", {one.line.variant}")
-            strips.append(_Strip(y + len(strips), one.value if line == before else name, {}))
-        strips[-1].values[one.unit] = one
+    for comparison in comparisons:
+        line = comparison.line.row.name, comparison.line.published.stage, comparison.line.variant
+        if line != before or comparison.unit in strips[-1].values:
+            name = captions.row(comparison.line) + (
+                "" if comparison.line.variant == PRINTED else f", {comparison.line.variant}"
+            )
+            strips.append(_Strip(y + len(strips), comparison.value if line == before else name, {}))
+        strips[-1].values[comparison.unit] = comparison
         before = line
     return strips
 
@@ -132,12 +134,12 @@ def _margin(unit: Unit, margins: Margins) -> tuple[float, float]:
     return -most, most
 
 
-def _axis(axes: "Axes", unit: Unit, found: Sequence[Comparison], margins: Margins) -> None:
+def _axis(axes: "Axes", unit: Unit, comparisons: Sequence[Comparison], margins: Margins) -> None:
     """It has room for every value, and for its interval up to three margins away."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     panel, (low, high) = _PANELS[unit], _margin(unit, margins)
-    contrasts = [one.contrast for one in found if one.contrast]
+    contrasts = [comparison.contrast for comparison in comparisons if comparison.contrast]
     if unit == "points":
         axes.set_xlim(-106, 106)
         axes.set_xticks([-100, -50, 0, 50, 100])
@@ -153,7 +155,7 @@ def _axis(axes: "Axes", unit: Unit, found: Sequence[Comparison], margins: Margin
         right = max([1.5 * high, *(panel.scale * min(c.high, c.value + 3 * high / panel.scale) for c in contrasts)])
         axes.set_xlim(left - 0.1 * high, right + 0.1 * high)
     axes.xaxis.set_major_formatter("{x:,.12g}" if unit == "ratio" else _signed)
-    what = ", ".join(dict.fromkeys(_VALUES[one.value] for one in found))
+    what = ", ".join(dict.fromkeys(_VALUES[comparison.value] for comparison in comparisons))
     axes.set_title(f"{what}:\n{panel.what}", loc="left", size=7)
     axes.tick_params(axis="x", which="both", top=True, labeltop=True, labelsize=_SIZE)
     axes.tick_params(axis="y", length=0, pad=2)
@@ -167,27 +169,29 @@ def _signed(number: float, _: object) -> str:
 
 def _panel(axes: "Axes", unit: Unit, strips: Sequence[_Strip], margins: Margins) -> None:
     """What a panel shows of a table: nothing, if the table has no value of its unit."""
-    there = [strip for strip in strips if unit in strip.values]
-    if not there:
+    own_strips = [strip for strip in strips if unit in strip.values]
+    if not own_strips:
         return
     edges = [strips[0].y - 0.5, strips[-1].y + 0.5]
     axes.fill_betweenx(edges, *_margin(unit, margins), color=style.PALE, linewidth=0, zorder=0)
     axes.plot([_PANELS[unit].null] * 2, edges, color=style.GREY, linewidth=0.6, zorder=1)
-    for strip in there:
+    for strip in own_strips:
         axes.axhline(strip.y, color=_ROW, linewidth=0.4, zorder=0.5)
-        one = strip.values[unit]
-        if one.contrast:
-            _interval(axes, strip.y, one, one.contrast.value, one.contrast.low, one.contrast.high)
+        comparison = strip.values[unit]
+        if comparison.contrast:
+            _interval(
+                axes, strip.y, comparison, comparison.contrast.value, comparison.contrast.low, comparison.contrast.high
+            )
         else:
-            _words(axes, strip.y, one)
+            _words(axes, strip.y, comparison)
 
 
-def _interval(axes: "Axes", y: float, one: Comparison, *contrast: float) -> None:
+def _interval(axes: "Axes", y: float, comparison: Comparison, *contrast: float) -> None:
     from matplotlib.markers import CARETLEFTBASE, CARETRIGHTBASE
 
-    mark, (left, right) = _MARKS[one.verdict], axes.get_xlim()
-    value, low, high = (_PANELS[one.unit].scale * number for number in contrast)
-    dashes = (0, (1, 0.8)) if one.unit == "points" and implied(one.line.published) else "-"
+    mark, (left, right) = _MARKS[comparison.verdict], axes.get_xlim()
+    value, low, high = (_PANELS[comparison.unit].scale * number for number in contrast)
+    dashes = (0, (1, 0.8)) if comparison.unit == "points" and implied(comparison.line.published) else "-"
     axes.plot([max(low, left), min(high, right)], [y, y], color=mark.colour, linewidth=0.9, linestyle=dashes)
     for leaves, end, caret in ((low < left, left, CARETLEFTBASE), (high > right, right, CARETRIGHTBASE)):
         if leaves:
@@ -197,20 +201,20 @@ def _interval(axes: "Axes", y: float, one: Comparison, *contrast: float) -> None
     )  # fmt: skip
 
 
-def _words(axes: "Axes", y: float, one: Comparison) -> None:
-    mark = _MARKS[one.verdict]
+def _words(axes: "Axes", y: float, comparison: Comparison) -> None:
+    mark = _MARKS[comparison.verdict]
     axes.plot(0.03, y, mark.marker, color=mark.colour, markersize=2.6, markeredgewidth=0.7,
               transform=axes.get_yaxis_transform())  # fmt: skip
     axes.annotate(
-        one.brief, (0.03, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
+        comparison.brief, (0.03, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
         va="center_baseline", size=_SIZE - 0.5, color=_WORDS,
     )  # fmt: skip
 
 
-def _heading(axes: "Axes", y: float, found: Sequence[Comparison]) -> None:
+def _heading(axes: "Axes", y: float, comparisons: Sequence[Comparison]) -> None:
     """The title of a table, and its verdicts, across all panels."""
-    verdicts = ", ".join(f"{n} {verdict}" for verdict, n in counts(found).items() if n)
-    for x, text, ha, weight in ((0.008, title_of([one.line for one in found]), "left", "bold"),
+    verdicts = ", ".join(f"{n} {verdict}" for verdict, n in counts(comparisons).items() if n)
+    for x, text, ha, weight in ((0.008, title_of([comparison.line for comparison in comparisons]), "left", "bold"),
                                 (0.992, verdicts, "right", "normal")):  # fmt: skip
         axes.annotate(
             text, (x, y + 0.3), xycoords=("figure fraction", "data"), ha=ha, va="center_baseline", size=_SIZE,
@@ -218,7 +222,7 @@ def _heading(axes: "Axes", y: float, found: Sequence[Comparison]) -> None:
         ).set_in_layout(False)  # fmt: skip
 
 
-def _legend(figure: "Figure", found: Sequence[Comparison]) -> None:
+def _legend(figure: "Figure", comparisons: Sequence[Comparison]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
@@ -227,7 +231,7 @@ def _legend(figure: "Figure", found: Sequence[Comparison]) -> None:
             linewidth=0.9 if verdict in VERDICTS[:3] else 0,
             label=f"{n} {verdict}",
         )
-        for (verdict, mark), n in zip(_MARKS.items(), counts(found).values(), strict=True)
+        for (verdict, mark), n in zip(_MARKS.items(), counts(comparisons).values(), strict=True)
     ]  # fmt: skip
     figure.legend(
         handles=handles, loc="outside upper right", ncols=len(handles), handlelength=1.8, columnspacing=1.2,
@@ -235,8 +239,8 @@ def _legend(figure: "Figure", found: Sequence[Comparison]) -> None:
     )  # fmt: skip
 
 
-def _notes(found: Sequence[Comparison], margins: Margins) -> list[str]:
-    lines = [one.line for one in found]
+def _notes(comparisons: Sequence[Comparison], margins: Margins) -> list[str]:
+    lines = [comparison.line for comparison in comparisons]
     return [
         "Line: 95 % interval, with an arrow where it leaves the axis; dotted: the paper gives the mean of so many "
         "trials and no word of failures, which implies a success rate. Grey band: the margin within which values are "
