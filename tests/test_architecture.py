@@ -24,6 +24,7 @@ ROOMS = {
     "settings": set(),
     "kernels": set(),
     "learners": {"settings", "kernels"},
+    "templates": {"settings", "kernels"},  # what `repro new` writes: as a learner is
     "tasks": {"settings", "kernels"},
     "registry": {"ground", "settings", "kernels", "learners", "tasks"},  # and outside.py, where others' are loaded
     "experiments": {"ground", "settings", "registry"},
