@@ -80,7 +80,7 @@ def _partials(s: Settings, task: Interface, kind: str) -> tuple[int, int]:
     return s.cells, s.sources(task) + s.has_bias(kind)
 
 
-refuses, n_weights, allocate, weights, _, _, parts = plain.net(
+refuses, n_weights, allocate, weights, _draw, _shows, parts = plain.net(
     __name__,
     weights={
         "w_gate": lambda s, task: (3 * s.blocks, s.sources(task) + s.has_bias("gates")),
