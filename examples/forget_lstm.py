@@ -35,6 +35,8 @@ from repro.settings import Descent, Range, RangeOrIdentity
 GateBias = Literal["random"] | Annotated[tuple[float, ...], Field(strict=False)]
 Units = Literal["none", "gates", "cells", "outputs", "hidden", "gates+outputs", "cells+outputs", "all"]
 
+EXAMPLE = {"blocks": 1, "size": 1, "biased": "all", "init": 0.3, "learning_rate": 2.0}  # a small net, for `repro check`
+
 
 class Settings(Descent):
     """What a configuration says of the net."""
@@ -80,7 +82,7 @@ def _partials(s: Settings, task: Interface, kind: str) -> tuple[int, int]:
     return s.cells, s.sources(task) + s.has_bias(kind)
 
 
-refuses, n_weights, allocate, weights, _, _, parts = plain.net(
+refuses, n_weights, allocate, weights, _draw, _shows, parts = plain.net(
     __name__,
     weights={
         "w_gate": lambda s, task: (3 * s.blocks, s.sources(task) + s.has_bias("gates")),

@@ -31,6 +31,8 @@ from repro.kernels import plain
 from repro.kernels.contract import Interface, Learner
 from repro.settings import Descent
 
+EXAMPLE = {"hidden": 2, "biased": "all", "init": 0.3, "learning_rate": 3.0}  # a small net, for `repro check`
+
 
 class Settings(Descent):
     """What a configuration says of the net."""

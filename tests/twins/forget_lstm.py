@@ -140,10 +140,8 @@ def learn(design, rows, inputs, targets, rate):
                 arrived = sum(rows[first + k][c] * e_k[k] for k in range(design.n_out))
                 e_s = f(now.net[2 * b + j]) * slope(s[c], design.h) * arrived
                 e_out = slope(now.net[2 * b + j], (0, 1)) * curve(s[c], design.h) * arrived
-                for unit, vector in (
-                    (j, e_s * d_in[c]), (b + j, e_s * d_forget[c]), (2 * b + j, e_out * y_m),
-                    (3 * b + c, e_s * d_cell[c]),
-                ):  # fmt: skip
+                parts = {j: e_s * d_in[c], b + j: e_s * d_forget[c], 2 * b + j: e_out * y_m, 3 * b + c: e_s * d_cell[c]}
+                for unit, vector in parts.items():
                     changes[unit] += rate * vector[: len(rows[unit])]
         for k in range(design.n_out):
             changes[first + k] += rate * e_k[k] * np.array([*cells, 1.0])[: len(rows[first + k])]
