@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help reproduce test lint types docs attest bench paper report readme results clean
+.PHONY: help reproduce test lint types docs attest oldest bench paper report readme results clean
 
 help:
 	@echo "make reproduce   install, rerun a part of the paper (a minute or two), print the tables"
@@ -12,6 +12,7 @@ help:
 	@echo "make lint types  check style and types"
 	@echo "make docs        put the pages of docs/ into build/docs; any warning is an error"
 	@echo "make attest      run a part of what is stored again, cut short: does today's source give its bits"
+	@echo "make oldest      install the oldest allowed versions of all dependencies, rerun a stored trial with them"
 	@echo "make bench       measure the speed"
 	@echo "make report      put everything under results/ on one page, report.html"
 	@echo "make readme      put today's output into README.md"
@@ -41,6 +42,11 @@ docs: .venv/installed-docs
 attest: .venv/installed
 	$(BIN)/repro attest --check --sample 30
 
+oldest: .venv/oldest/installed
+	.venv/oldest/bin/repro replay 6a/lstm:3
+	.venv/oldest/bin/repro compare 9 --brief
+	.venv/oldest/bin/repro plot success 9 -o .venv/oldest/success.svg
+
 bench: .venv/installed
 	$(BIN)/repro bench lstm
 
@@ -63,6 +69,13 @@ clean:
 
 .venv/installed: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/oldest/installed: .venv/bin/python pyproject.toml
+	$(BIN)/python -m venv .venv/oldest
+	$(BIN)/python scripts/oldest.py > .venv/oldest/constraints.txt
+	.venv/oldest/bin/python -m pip install --quiet --disable-pip-version-check --constraint .venv/oldest/constraints.txt \
+	  --editable .
 	@touch $@
 
 .venv/installed-dev: .venv/bin/python pyproject.toml

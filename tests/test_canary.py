@@ -4,6 +4,8 @@ The upper bounds in pyproject.toml are raised when these tests and all others pa
 """
 
 import inspect
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -78,3 +80,14 @@ def test_versions_are_bounded_from_above(name):
     (bounds,) = [one for one in project["dependencies"] if one.startswith(name)]
     low, high = (tuple(map(int, part.lstrip(f"{name}<>=").split("."))) for part in bounds.split(","))
     assert low <= tuple(map(int, version(name).split(".")[:2])) < high
+
+
+def test_the_oldest_versions_are_those_of_all_dependencies():
+    """`make oldest` installs them, and reruns a stored trial."""
+    script = ROOT / "scripts" / "oldest.py"
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    pairs = [line.split("==") for line in done.stdout.splitlines()]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert [f"{name}>={version}" for name, version in pairs] == [
+        requirement.partition(",")[0] for requirement in project["dependencies"]
+    ]

@@ -61,7 +61,7 @@ class Bash(BashComplete):
         self._cut = max((words[-1].rfind(char) + 1 for char in breaks), default=0)
         return words[1:-1], words[-1]
 
-    def format_completion(self, item: click.shell_completion.CompletionItem[Any]) -> str:
+    def format_completion(self, item: "click.shell_completion.CompletionItem[Any]") -> str:
         """A completion, without what bash leaves alone."""
         return f"{item.type},{str(item.value)[self._cut :]}"
 

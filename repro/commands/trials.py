@@ -80,7 +80,7 @@ def replay(
     sys.exit(3 if different else 0)
 
 
-class _Whole(click.ParamType[int]):
+class _Whole(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has no types of parameters
     """A number of trials, or all."""
 
     name = "N|all"
