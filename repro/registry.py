@@ -230,7 +230,9 @@ def task(name: str) -> TaskModule:
 def _module(folder: str, name: str) -> Any:
     known = names(folder)
     if name not in known:
-        raise NoModuleError(f"there is no {folder[:-1]} '{name}'{similar(name, known)}")
+        meant = similar(name, known)
+        hint = " One in a file of your own is named by `repro --with FILE.py`." if meant == "." else ""
+        raise NoModuleError(f"there is no {folder[:-1]} '{name}'{meant}{hint}")
     if found := _outside(folder, name):
         _kind(found.module, f"{folder[:-1]} '{name}'")
         return found.module
