@@ -29,6 +29,10 @@ class RecordError(ReproError):
     """A record that does not hold together."""
 
 
+class ForeignError(RecordError):
+    """A record of a learner or a task that there is not, as it was of a file of somebody's own."""
+
+
 def condition_of(line: ConditionLine | OldLine, experiment: str) -> Condition:
     """The condition that a line in the file of ``experiment`` is about, from nothing but the line.
 
@@ -68,7 +72,9 @@ def _condition(experiment: str, row: str, reading: str, seed: int, given: dict[s
         kind: Any = Stop
         if group in _MODULES:
             name = values.get("name")
-            _require(name in registry.names(f"{group}s"), f"there is no {group} '{name}' here: `--with` its file")
+            _require(isinstance(name, str), f"its {group} has no name")
+            if name not in registry.names(f"{group}s"):
+                raise ForeignError(f"there is no {group} '{name}' here: `--with` its file")
             kind = _MODULES[group](str(name)).Settings
         try:
             groups[group] = kind.model_validate(values)

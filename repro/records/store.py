@@ -23,7 +23,7 @@ from msgspec import DecodeError
 from repro.errors import ReproError
 from repro.experiments.condition import Condition
 from repro.records import jsonl
-from repro.records.integrity import RecordError, Rule, check, condition_of
+from repro.records.integrity import ForeignError, RecordError, Rule, check, condition_of
 from repro.records.jsonl import LineError
 from repro.records.provenance import Machine
 from repro.records.trial import Record
@@ -60,6 +60,7 @@ class Stored:
         self._lines: dict[str, list[bytes]] = {}  # of trials, by the key of their condition
         self._conditions: dict[str, Condition] = {}  # those that hold together, by key
         self._wrong: dict[str, str] = {}  # why others do not
+        self._foreign: dict[str, str] = {}  # what is said of those whose learner or task there is not
         self._machines: dict[str, Machine] = {}
         self._records: dict[str, list[Record]] = {}  # that were asked for, likewise
         self._n_uncounted = 0
@@ -67,7 +68,11 @@ class Stored:
         conditions = {key: self._find_condition(key) for key in self._lines}
         self.conditions = [condition for condition in conditions.values() if condition]
         for key, condition in conditions.items():
-            if not condition:  # nobody can ask for its records: that they do not count is said at once
+            if key in self._foreign:
+                self._records[key] = []
+                message = f"{self.path}: {len(self._lines[key])} trials {self._foreign[key]}"
+                warnings.warn(message, UncountedWarning, stacklevel=3)
+            elif not condition:  # nobody can ask for its records: that they do not count is said at once
                 self.records(key)
 
     def _split(self) -> None:
@@ -104,6 +109,9 @@ class Stored:
             return
         try:
             self._conditions[line.condition] = condition_of(line, self._experiment)
+        except ForeignError as error:
+            self._foreign[line.condition] = f"of {line.row} ({line.reading}) are not counted: {error}"
+            self._wrong[line.condition] = str(error)
         except RecordError as error:
             self._wrong[line.condition] = str(error)
 
