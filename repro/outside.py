@@ -11,9 +11,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.abc import InspectLoader
+from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.util import decode_source, module_from_spec
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from repro.errors import ReproError
@@ -34,6 +37,30 @@ class Outside:
     given: Path | None = None  # the file that a user named; None if it is installed
 
 
+def is_name(text: str) -> bool:
+    """Whether a learner or a task can be called so."""
+    return re.fullmatch("[a-z][a-z0-9_]*", text) is not None
+
+
+class _Content(InspectLoader):
+    """Makes a module of the bytes that its digest is of.
+
+    Python's own loader would read the file once more, and where an edit leaves its size and second as they were, take
+    compiled code of the text before.
+    """
+
+    def __init__(self, path: Path, content: bytes) -> None:
+        self._path, self._content = path, content
+
+    def get_source(self, fullname: str) -> str:
+        """The text."""
+        return decode_source(self._content)
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The text compiled; errors name the file."""
+        return self.source_to_code(self._content, str(self._path))
+
+
 def load(path: Path) -> Outside:
     """The module that a file makes.
 
@@ -43,7 +70,7 @@ def load(path: Path) -> Outside:
         If it cannot be read, or has an error of its own.
 
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]*\.py", path.name):
+    if path.suffix != ".py" or not is_name(path.stem):
         raise OutsideError(
             f"{path}: a learner or task is a file NAME.py, its name of a-z, 0-9 and _, such as my_rule.py"
         )
@@ -55,24 +82,22 @@ def load(path: Path) -> Outside:
     name = f"repro_with_{path.stem}_{digest}"  # compiled kernels on disk know their types by it
     foreign.DIGESTS[name] = digest
     if name not in sys.modules:
-        spec = spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = module_from_spec(spec)
+        loader = _Content(path, content)
+        module = module_from_spec(ModuleSpec(name, loader, origin=str(path)))
         sys.modules[name] = module
         try:
-            spec.loader.exec_module(module)
-        except Exception as error:
+            loader.exec_module(module)
+        except (Exception, SystemExit) as error:
             del sys.modules[name]
             raise OutsideError(f"{_place(path, error)}: {type(error).__name__}: {_said(error)}") from None
     return Outside(path.stem, sys.modules[name], {path.resolve(): content}, path.resolve())
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return error.msg if isinstance(error, SyntaxError) else str(error)
 
 
-def _place(path: Path, error: Exception) -> str:
+def _place(path: Path, error: BaseException) -> str:
     """The file, and the last line of it that was on the way to an error."""
     line = error.lineno if isinstance(error, SyntaxError) else None
     trace = error.__traceback__
@@ -104,11 +129,9 @@ def of_package(folder: str, name: str) -> Outside:
         module = point.load()
     except Exception as error:
         raise OutsideError(f"{folder[:-1]} '{name}' ({point.value}): {type(error).__name__}: {error}") from None
-    file = Path(module.__file__)
     top = point.module.partition(".")[0]
-    package = sys.modules.get(top)
-    root = Path(str(package.__file__)).parent if package is not None and hasattr(package, "__path__") else None
-    files = sorted(root.rglob("*.py")) if root else [file]
+    folders = [Path(folder) for folder in getattr(sys.modules[top], "__path__", ())]
+    files = sorted(file for folder in folders for file in folder.rglob("*.py")) or [Path(module.__file__)]
     source = {path: path.read_bytes() for path in files}
     foreign.DIGESTS[top] = hashlib.sha256(b"".join(source.values())).hexdigest()[:16]
     return Outside(name, module, source)

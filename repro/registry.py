@@ -185,20 +185,20 @@ def _outside(folder: str, name: str) -> Outside | None:
 
 
 def _kind(module: Any, where: str) -> str:
-    """Whether a module is a learner or a task: what it has most of, and then it has to have all."""
-    lacking = {
-        folder: [name for name in vars(contract) if name[0] != "_" and not hasattr(module, name)]
-        for folder, contract in (("learners", LearnerModule), ("tasks", TaskModule))
-    }
-    telling = {"learners": "initialise", "tasks": "interface"}
-    folder = next((folder for folder, name in telling.items() if hasattr(module, name)), None)
-    if folder is None:
+    """Whether a module is a learner or a task; it has to have all that its contract asks for."""
+    contract: type
+    if hasattr(module, "initialise"):
+        folder, contract = "learners", LearnerModule
+    elif hasattr(module, "interface"):
+        folder, contract = "tasks", TaskModule
+    else:
         raise outside.OutsideError(
             f"{where}: neither a learner, which has `initialise`, nor a task, which has `interface`"
         )
-    if lacking[folder]:
+    lacking = [name for name in vars(contract) if name[0] != "_" and not hasattr(module, name)]
+    if lacking:
         raise outside.OutsideError(
-            f"{where}: not a {folder[:-1]}: it has no {', '.join(lacking[folder])} (see repro/registry.py)"
+            f"{where}: not a {folder[:-1]}: it has no {', '.join(lacking)} (see repro/registry.py)"
         )
     return folder
 

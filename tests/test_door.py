@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 
 import check_cases
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from repro import outside, registry
+from repro.analysis import tables
 from repro.commands.main import main
 from repro.experiments import config
 from repro.experiments.config import ConfigError
@@ -19,6 +21,7 @@ from repro.files import OWN_CONFIGS
 from repro.kernels import foreign
 from repro.outside import OutsideError
 from repro.records import source
+from repro.records.store import Store
 
 TOML = """
 extends = "4"
@@ -87,6 +90,7 @@ def test_from_a_file_to_a_line_of_the_papers_table(home):
         ("my_rule.py", "x = 1\ny = 1 / 0\n", "my_rule.py:2: ZeroDivisionError: division by zero"),
         ("my_rule.py", "def f(:\n", "my_rule.py:1: SyntaxError"),
         ("my_rule.py", "import no_such_package\n", "my_rule.py:1: ModuleNotFoundError"),
+        ("my_rule.py", "import sys\nsys.exit()\n", "my_rule.py:2: SystemExit"),
         ("my_rule.py", "x = 1\n", "neither a learner, which has `initialise`, nor a task, which has `interface`"),
         ("my_rule.py", "initialise = 1\n", "not a learner: it has no Settings, refuses, n_weights"),
         ("my_rule.py", "interface = 1\n", "not a task: it has no Settings, allocate, build"),
@@ -220,3 +224,30 @@ def test_two_rows_of_one_name_are_an_error(home):
     config._load.cache_clear()
     with pytest.raises(ConfigError, match=r"mine/5.toml: rows: '4/my_rule' is also in 4.toml"):
         config.load()
+
+
+def test_an_edit_that_leaves_size_and_second_is_seen(home, monkeypatch):
+    """Python's own loader would take the compiled text of before, under the digest of the new one."""
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    path = home / "my_rule.py"
+    values = []
+    for value in (1, 2):
+        path.write_text(f"{check_cases.WHOLE}VALUE = {value}\n", encoding="utf-8")
+        os.utime(path, (1_000_000, 1_000_000))
+        registry.use([path])
+        values.append(registry.learner("my_rule").VALUE)
+    assert values == [1, 2]
+
+
+def test_a_package_without_init_has_the_files_of_its_folder_alone(package, tmp_path, monkeypatch):
+    (package / "__init__.py").unlink()
+    (tmp_path / "elsewhere.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert {path.name for path in registry.source("learners", "packaged")} == {"rule.py", "part.py"}
+
+
+def test_a_row_without_published_lines_is_no_row_of_the_paper():
+    rows = dict(config.load())
+    rows["4/elman/T=100"] = replace(rows["4/elman/T=100"], published=())
+    lines = tables.selected(["7"], rows, Store(source.PACKAGE / "no results"), with_ours=True)
+    assert {line.row.name for line in lines if line.whose == "repro"} == {"4/rtrl/T=100", "4/bptt/T=100"}

@@ -51,6 +51,7 @@ def test_nothing_is_written_over(tmp_path):
         ("My Rule", "is no name of a-z"),
         ("1x", "is no name of a-z"),
         ("Ab", "no name"),
+        ("_x", "no name"),
     ],
 )
 def test_a_name_that_does_not_do_is_refused(tmp_path, name, said):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from repro import registry
+from repro import outside, registry
 from repro.commands.options import option
 from repro.errors import ReproError
 from repro.files import PACKAGE
@@ -34,9 +34,10 @@ def learner(name: str, folder: Path) -> None:
     \b
     repro new learner my_rule
     """
-    if not name.isidentifier() or name != name.lower() or name in registry.names("learners"):
-        reason = "is a learner already" if name in registry.names("learners") else "is no name of a-z, 0-9 and _"
-        raise NewError(f"'{name}' {reason}")
+    if not outside.is_name(name):
+        raise NewError(f"'{name}' is no name of a-z, 0-9 and _")
+    if name in registry.names("learners"):
+        raise NewError(f"'{name}' is a learner already")
     places = {
         "learner.py": folder / f"{name}.py",
         "rows.toml": folder / "rows" / f"{name}.toml",
