@@ -55,8 +55,7 @@ class Line:
     @property
     def whose(self) -> str:
         """Whose row it is: the paper's, the project's, or somebody else's."""
-        in_paper = any(published.table != OURS for published in self.row.published)
-        return self.row.owner or ("paper" if in_paper else "repro")
+        return self.row.owner or ("paper" if self.row.in_paper else "repro")
 
     @property
     def command(self) -> str:
@@ -178,7 +177,7 @@ def beside(number: int | str, rows: Mapping[str, Row], store: Store, view: View 
     """Lines of rows that the paper does not have, on the experiments of a table, as if they stood at its end."""
     places = [(row, published) for row in rows.values() for published in row.published if published.table == number]
     experiments, last = {row.experiment for row, _ in places}, max(published.line for _, published in places)
-    own = [row for row in rows.values() if row.experiment in experiments and row.published[0].table == OURS]
+    own = [row for row in rows.values() if row.experiment in experiments and not row.in_paper]
     return [
         replace(line, published=line.published.model_copy(update={"table": number, "line": last + k}))
         for k, line in enumerate(lines(own, store, OURS, view), 1)

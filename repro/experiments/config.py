@@ -64,6 +64,11 @@ class Row:
     file: Path
     owner: str = ""  # whose row it is; empty: the project's, be it in the paper or not
 
+    @property
+    def in_paper(self) -> bool:
+        """Whether it is one of the paper's rows."""
+        return any(line.table != "ours" for line in self.published)
+
     def setup(self, reading: str = PRINTED, overrides: Mapping[str, Any] | None = None) -> Setup:
         """The settings of the row under a reading, single ones replaced by ``overrides``.
 
@@ -118,10 +123,10 @@ def _load(folders: tuple[Path, ...]) -> dict[str, Row]:
                 content, wrong = own.completed(content, known)
             elif not wrong:
                 known[str(content.get("experiment", ""))] = content
-            own_rows, wrong = ([], wrong) if wrong else _read(path, content, shared, owner)
+            rows_of_file, wrong = ([], wrong) if wrong else _read(path, content, shared, owner)
             where = f"{place.name}/{path.name}" if number else path.name
             problems += [f"{where}: {problem}" for problem in dict.fromkeys(wrong)]
-            for row in own_rows:
+            for row in rows_of_file:
                 if row.name in rows:
                     problems.append(f"{where}: rows: '{row.name}' is also in {rows[row.name].file.name}")
                 rows[row.name] = row
@@ -253,7 +258,7 @@ def _read(path: Path, content: dict[str, Any], shared: Shared, owner: str) -> tu
                 file=path,
                 owner=owner,
             )
-        )  # fmt: skip
+        )
     return rows, problems
 
 

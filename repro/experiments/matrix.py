@@ -29,7 +29,7 @@ def matrix(rows: Iterable[Row]) -> tuple[list[str], list[list[str]], dict[str, l
                 learner_refuses(variant, first.task) or learner_disagrees(variant, first.task, first.stop)
                 for variant in settings
             ]
-            if any(line.table != "ours" for row in own_rows for line in row.published):
+            if any(row.in_paper for row in own_rows):
                 cell = "paper"
             elif own_rows:
                 cell = "ours"

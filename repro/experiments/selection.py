@@ -55,7 +55,7 @@ def one(name: str, rows: Mapping[str, Row]) -> Row:
 
 def _means(pattern: str, row: Row) -> bool:
     if pattern == "@paper":
-        return any(line.table != "ours" for line in row.published)
+        return row.in_paper
     if pattern == "@quick":
         return bool(row.quick)
     if pattern.startswith("table:") or pattern in ("text", "ours"):
