@@ -1,6 +1,7 @@
 """What every learner in the folder owes the training loop: it is asked of whatever is there.
 
-Each learner has an example here, small and quick to learn; the trials are run in plain Python, by one process.
+Each learner has an example in repro/running/examples.py, small and quick to learn; the trials are run in plain Python,
+by one process.
 """
 
 import importlib
@@ -16,37 +17,18 @@ from pydantic import ValidationError
 from repro import registry
 from repro.experiments import config
 from repro.kernels import random
-from repro.kernels.contract import Interface
-from repro.running import crew
+from repro.running import check, crew
+from repro.running.examples import LEARNERS
 
-CLASSES = {  # an input of 1 or of -1 for ten time steps, and the class is to be told: one unit could do it
-    "name": "two_sequence", "length": 10, "informative": 10, "variance": 0.0, "noisy_signal": False,
-    "targets": [0.9, 0.1],
-}  # fmt: skip
-SYMBOLS = {"name": "long_lag", "kind": "fixed", "p": 2, "judged": "end"}  # x a x or y a y
-
-SMALL = {"hidden": 2, "biased": "all", "init": 0.3, "learning_rate": 3.0}
-EXAMPLES = {
-    "lstm": (CLASSES, {"blocks": 1, "size": 1, "biased": "all", "init": 0.3, "learning_rate": 2.0}),
-    "layered_lstm": (SYMBOLS, {"grow_after": 0, "init": 0.3, "learning_rate": 4.0}),
-    "rtrl": (CLASSES, {**SMALL, "net": "layered"}),
-    "bptt": (CLASSES, {**SMALL, "net": "layered"}),
-    "elman": (CLASSES, SMALL),
-    "chunker": (SYMBOLS, {"hidden": 1, "init": 0.3, "learning_rate": 4.0, "failure": 0.3, "judged": "either"}),
-    "cascade": (CLASSES, {"epoch": 4, "max_units": 2, "candidates": 3, "output_epsilon": 3.0}),
-    "guessing": ({**CLASSES, "training_sequences": 10}, {"architecture": "A1", "hidden": 1, "tolerance": 0.3}),
-}
-TARGET = {"guessing": [1.0, 0.0]}  # what a saturated unit can reach
 STOP = {"window": 10, "tolerance": 0.3, "max_sequences": 600, "test_sequences": 3}
 STAGE = {"name": "learnt", "max_wrong": 0}
 WIDTHS = (1, 4)
-LEARNERS = registry.names("learners")
+NAMES = registry.ours("learners")
 
 
 def condition_of(name):
-    task, learner = EXAMPLES[name]
-    task = {**task, "targets": TARGET[name]} if name in TARGET else task
-    return made_condition(task, {"name": name, **learner}, {**STOP, "stages": (STAGE,)})
+    case = check._case("learners", name, {"name": name, **LEARNERS[name]})
+    return made_condition(case.task, case.learner, {**STOP, "stages": (STAGE,)})
 
 
 def parts_of(name):
@@ -81,8 +63,8 @@ def examined(name):
 
 def all_results():
     """By learner: what comes of three trials, one after the other and side by side, and of the first one alone."""
-    found = {f"{name}, examined": examined(name) for name in LEARNERS}
-    for name in LEARNERS:
+    found = {f"{name}, examined": examined(name) for name in NAMES}
+    for name in NAMES:
         condition = condition_of(name)
         runs = [records_of(condition, range(3), width) for width in WIDTHS]
         found[name] = [
@@ -96,11 +78,7 @@ def records(tmp_path_factory):
     return without_jit("test_learners", tmp_path_factory.mktemp("plain"))
 
 
-def test_every_learner_has_an_example():
-    assert set(EXAMPLES) == set(LEARNERS)
-
-
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_it_learns_what_is_easy(records, name):
     """In all trials, with finite weights, each in its own time or to weights of its own."""
     for record in records[name][0]:
@@ -109,14 +87,14 @@ def test_it_learns_what_is_easy(records, name):
     assert len({record["weights_digest"] for record in records[name][0]}) == 3
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_trial_is_the_same_in_any_company(records, name):
     one_by_one, side_by_side, alone = records[name]
     assert one_by_one == side_by_side
     assert alone == one_by_one[:1]
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_exams_leave_no_trace(records, name):
     before, after = records[f"{name}, examined"]
     assert before[0] == before[1] == before[2]
@@ -140,14 +118,14 @@ def weights_of(name, net, lane):
     return np.concatenate(module.weights(settings, net, interface, lane))
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_array_has_the_lanes_last(name):
     found = list(crew._arrays(net_of(name, 3)))
     assert len(found) > 5
     assert {array.shape[-1] for array in found} == {3}
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_weights_are_finite_counted_and_each_lanes_own(name):
     module, settings, interface = parts_of(name)
     net = net_of(name, 3)
@@ -163,7 +141,7 @@ def test_weights_are_finite_counted_and_each_lanes_own(name):
     assert weights_of(name, net_of(name, 1), 0).tobytes() == lanes[0].tobytes()  # as many lanes as there are
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_weights_are_views(name):
     module, settings, interface = parts_of(name)
     net = module.allocate(settings, interface, 2)
@@ -173,22 +151,15 @@ def test_weights_are_views(name):
     assert not (weights_of(name, net, 0) == 7).any()
 
 
-INTERFACES = [
-    Interface(n_in, n_out, 5, input_symbols=a, target_symbols=b, every_step=c, judged_at_end=d)
-    for n_in, n_out in ((2, 1), (5, 5), (5, 2))
-    for a in (False, True) for b in (False, True) for c in (False, True) for d in (False, True)
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_it_says_what_it_can_take_in_a_sentence(name):
     module, settings, interface = parts_of(name)
     assert module.refuses(settings, interface) == ""
-    reasons = {module.refuses(settings, other) for other in INTERFACES} - {""}
+    reasons = {module.refuses(settings, other) for other in check._INTERFACES} - {""}
     assert all(len(reason) > 20 and not reason.endswith(".") for reason in reasons)
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_what_it_does_not_take_is_refused_before_a_run(name):
     """A row with such a task is an error of its file."""
     settings = parts_of(name)[1]
@@ -204,7 +175,7 @@ def test_what_it_does_not_take_is_refused_before_a_run(name):
     assert seen > 0 or name == "elman" or name == "rtrl" or name == "bptt"
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_bad_settings_are_refused_by_name(name):
     module, settings, _ = parts_of(name)
     good = settings.model_dump()
@@ -229,20 +200,20 @@ def test_bad_settings_are_refused_by_name(name):
     assert n_checked >= 5
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_factor_of_the_error_is_in_the_rate(name):
     """Which is never 0: that is what a test has."""
     settings = parts_of(name)[1]
     if hasattr(settings, "learning_rate"):
         for factor in (1, 2):
             other = settings.model_copy(update={"error_factor": factor})
-            assert other.rate == factor * EXAMPLES[name][1]["learning_rate"]
+            assert other.rate == factor * LEARNERS[name]["learning_rate"]
     else:
         assert not hasattr(settings, "error_factor")
         assert settings.rate == 1.0
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_missing_settings_are_named(name):
     module, settings, _ = parts_of(name)
     needed = [field for field, info in module.Settings.model_fields.items() if info.is_required()]
