@@ -95,8 +95,8 @@ def list_(
         return
     if columns:
         raise click.UsageError("--columns is of the list of rows; with --matrix the columns are the learners.")
-    heads, conditions, reasons = matrix.matrix(rows)
-    click.echo(grid.listing(heads, conditions, form))
+    heads, body, reasons = matrix.matrix(rows)
+    click.echo(grid.listing(heads, body, form))
     if form in grid.TEXT:
         legend = "paper, ours: there is a row. can: there is none, but the learner takes the task: write one."
         refusals = [f"-, {learner}: {'; '.join(why)}" for learner, why in sorted(reasons.items())]

@@ -133,7 +133,7 @@ class _Line:
         """How many crashed, to be added to what else is said; nothing if none did."""
         return f", {self.n_crashed} crashed" if self.n_crashed else ""
 
-    def conditions(self) -> list[str]:
+    def cells(self) -> list[str]:
         done = self.item.n_trials - self.n_left - self.n_crashed
         return [
             self.item.label,
@@ -145,7 +145,7 @@ class _Line:
         ]
 
     def text(self) -> str:
-        label, done, solved, sequences, steps, _ = self.conditions()
+        label, done, solved, sequences, steps, _ = self.cells()
         if not self.moving:
             return f"{label}: {done} trials, {self.left()}{self.crashed()}"
         seconds, most = self.left_s()
@@ -195,7 +195,7 @@ class Display(Heartbeat):
             words = name in ("row", "time left")
             table.add_column(name, justify="left" if words else "right", no_wrap=name != "time left")
         for line in self._lines.values():
-            table.add_row(*line.conditions())
+            table.add_row(*line.cells())
         return table
 
 

@@ -111,7 +111,6 @@ class Stored:
             self._conditions[line.condition] = condition_of(line, self._experiment)
         except ForeignError as error:
             self._foreign[line.condition] = f"of {line.row} ({line.reading}) are not counted: {error}"
-            self._wrong[line.condition] = str(error)
         except RecordError as error:
             self._wrong[line.condition] = str(error)
 

@@ -113,8 +113,9 @@ def sample(stored: Sequence[StoredTrials], n: int) -> list[StoredTrials]:
     for one in order:
         settings = one.condition.settings
         firsts.setdefault((settings["learner"]["name"], settings["task"]["name"]), one)
-    chosen = {id(one) for one in [*firsts.values(), *(one for one in order if one not in firsts.values())][:n]}
-    return [one for one in stored if id(one) in chosen]
+    keys = dict.fromkeys(one.condition.key for one in [*firsts.values(), *order])
+    chosen = set(list(keys)[:n])
+    return [one for one in stored if one.condition.key in chosen]
 
 
 def task(stored: StoredTrials, ledger: Ledger, n_whole: int | None, *, check: bool = False) -> Task:

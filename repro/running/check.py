@@ -56,7 +56,7 @@ class _ClaimError(Exception):
         self.finding = problem, advice
 
 
-Claim = tuple[str, Callable[["_Case"], None]]
+Claim = tuple[str, Callable[["_Case"], object]]  # what is claimed, and what tries it: False where it does not apply
 
 
 @dataclass(frozen=True)
@@ -303,9 +303,9 @@ _H, _NEAR = 1e-5, 1e-5  # step of finite differences; what they may be off by, a
 
 def _the_gradient_is_exact(case: _Case) -> bool:
     """Changes of weights after a sequence are those down the slope of half the squared error, as far as claimed."""
-    claims = getattr(case.module, "exact_gradient", None)
+    is_claimed = getattr(case.module, "exact_gradient", None)
     settings = case.module.Settings.model_validate({**case.learner, "precision": "float64"})
-    if claims is None or not claims(settings):
+    if is_claimed is None or not is_claimed(settings):
         return False
     stop = {**_SOON, "max_sequences": 1, "window": 1, "error": "squared"}
     condition = case.condition(stop, precision="float64")
@@ -357,7 +357,7 @@ _SAME: tuple[Claim, ...] = (
     ("same bits without the compiler", _the_compiler_changes_nothing),
     ("exams leave no trace", _exams_leave_no_trace),
 )
-_OF_LEARNER: tuple[tuple[str, Callable[[_Case], object]], ...] = (
+_OF_LEARNER: tuple[Claim, ...] = (
     ("settings are strict", _settings_are_strict),
     ("arrays have the lanes last", _arrays_have_the_lanes_last),
     ("weights are views of a lane", _weights_are_views),
@@ -368,7 +368,7 @@ _OF_LEARNER: tuple[tuple[str, Callable[[_Case], object]], ...] = (
     *_SAME,
     ("gradient is exact, by finite differences", _the_gradient_is_exact),
 )
-_OF_TASK: tuple[tuple[str, Callable[[_Case], object]], ...] = (
+_OF_TASK: tuple[Claim, ...] = (
     ("settings are strict", _settings_are_strict),
     ("interface is whole", _interface_is_whole),
     ("sequences have the lengths that it says", _lengths_are_as_said),
