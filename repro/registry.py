@@ -227,16 +227,23 @@ def task(name: str) -> TaskModule:
     return cast(TaskModule, _module("tasks", name))
 
 
+@lru_cache(maxsize=None)
+def _own(folder: str, name: str) -> Any:
+    return import_module(f"repro.{folder}.{name}")
+
+
 def _module(folder: str, name: str) -> Any:
+    if name in ours(folder):
+        return _own(folder, name)
     known = names(folder)
     if name not in known:
         meant = similar(name, known)
         hint = " One in a file of your own is named by `repro --with FILE.py`." if meant == "." else ""
         raise NoModuleError(f"there is no {folder[:-1]} '{name}'{meant}{hint}")
-    if found := _outside(folder, name):
-        _kind(found.module, f"{folder[:-1]} '{name}'")
-        return found.module
-    return import_module(f"repro.{folder}.{name}")
+    found = _outside(folder, name)
+    assert found is not None, name
+    _kind(found.module, f"{folder[:-1]} '{name}'")
+    return found.module
 
 
 if TYPE_CHECKING:  # mypy holds each module to its contract; a test, this list to the folders

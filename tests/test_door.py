@@ -163,7 +163,7 @@ def test_a_file_that_is_edited_is_another_source_and_other_kernels(home):
     for text in (check_cases.WHOLE, check_cases.WHOLE + "# a remark\n", check_cases.WHOLE + "CHANGED = 1\n"):
         path.write_text(text, encoding="utf-8")
         registry.use([path])
-        source.numerical_digest.cache_clear(), source._text.cache_clear(), source.imports.cache_clear()
+        source.numerical_digest.cache_clear(), source._parsed.cache_clear(), source.imports.cache_clear()
         digests.append(source.numerical_digest("my_rule", "adding"))
         names.append(registry.learner("my_rule").build.__module__)
     assert digests[0] == digests[1] != digests[2]

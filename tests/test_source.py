@@ -21,7 +21,7 @@ def package(tmp_path):
 
 
 def digest(package: Path, learner="lstm", task="adding") -> str:
-    for cached in (source._text, source.imports):
+    for cached in (source._parsed, source.imports):
         cached.cache_clear()
     return source.numerical_digest.__wrapped__(learner, task, package)
 
@@ -212,7 +212,7 @@ def test_the_digest_is_of_what_the_process_began_with_and_a_later_edit_is_found(
         "assert source.edited('lstm', 'adding') == []\n"
         "path = source.PACKAGE / 'learners' / 'lstm' / 'truncated.py'\n"
         "path.write_text(path.read_text().replace('g * dy_in', 'g * y_in', 1))\n"
-        "source.numerical_digest.cache_clear(), source._text.cache_clear()\n"
+        "source.numerical_digest.cache_clear(), source._parsed.cache_clear()\n"
         "assert source.numerical_digest('lstm', 'adding') == before\n"
         "assert source.edited('lstm', 'adding') == ['learners/lstm/truncated.py']\n"
         "assert source.edited('elman', 'reber') == []\n"

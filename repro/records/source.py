@@ -118,21 +118,23 @@ def _tree(path: Path) -> ast.Module:
 
 
 @lru_cache(maxsize=None)
-def _text(path: Path) -> str:
-    return str(_nested(_Essence().visit(_tree(path))))
+def _parsed(path: Path) -> tuple[frozenset[str], str]:
+    """The names that a module imports, and what of its text numbers may come from; parsed once, as that takes long."""
+    tree = _tree(path)
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return frozenset(names), str(_nested(_Essence().visit(tree)))
 
 
 @lru_cache(maxsize=None)
 def imports(path: Path, package: Path = PACKAGE) -> frozenset[Path]:
     """The modules of ``package`` that the module at ``path`` imports, at its top or inside functions."""
-    names = set()
-    for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
     modules = set()
-    for name in names:
+    for name in _parsed(path)[0]:
         head, *parts = name.split(".")
         if head == package.name and parts:
             place = package.joinpath(*parts)
@@ -175,7 +177,7 @@ def numerical_digest(learner: str, task: str, package: Path = PACKAGE) -> str:
     """Digest of the source that decides the numbers of trials of ``learner`` on ``task``, as it was at the start."""
     digest = hashlib.sha256()
     for path in _modules(learner, task, package):
-        digest.update(f"{_name(path, package)}\n{_text(path)}\n".encode())
+        digest.update(f"{_name(path, package)}\n{_parsed(path)[1]}\n".encode())
     return digest.hexdigest()[:16]
 
 
