@@ -32,10 +32,10 @@ FOREST = "![Every published value against ours, with its verdict](figures/forest
 def page() -> str:
     """The text of results/README.md."""
     rows, store, margins = config.load(), Store(RESULTS), verdicts.Margins()
-    lines = [line for line in tables.selected(["@paper"], rows, store) if line.published.table != "ours"]
+    lines = tables.of_paper(rows, store)
     found = verdicts.compare(lines, margins)
     said = claims.of(found)
-    records = {(r.key, r.trial): r for line in lines for r in line.records}.values()
+    records = tables.records_of(lines)
     parts = [
         HEAD.format(
             trials=len(records), rows=len({r.row for r in records}), all=len({line.row.name for line in lines}),

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from repro.analysis.tables import order
-from repro.analysis.verdicts import AGREE, VERDICTS, Comparison, Verdict, implied, published_solved
+from repro.analysis.verdicts import AGREE, TEST_SEQUENCES, VERDICTS, Comparison, Verdict, implied, published_solved
 from repro.experiments.config import PRINTED
 
 Status = Literal[
@@ -273,12 +273,13 @@ def _wrong(differences: Sequence[float]) -> str:
     if not differences:
         return ""
     span = _span(
-        [round(2560 * difference) for difference in differences], lambda k: f"{abs(k)} {'fewer' if k < 0 else 'more'}"
+        [round(TEST_SEQUENCES * difference) for difference in differences],
+        lambda k: f"{abs(k)} {'fewer' if k < 0 else 'more'}",
     )
     for word in (" more", " fewer"):
         if span.count(word) == 2:
             span = span.replace(word, "", 1)
-    return f"{span} of 2560"
+    return f"{span} of {TEST_SEQUENCES}"
 
 
 def _times(ratio: float) -> str:

@@ -184,6 +184,16 @@ def beside(number: int | str, rows: Mapping[str, Row], store: Store, view: View 
     ]
 
 
+def of_paper(rows: Mapping[str, Row], store: Store) -> list[Line]:
+    """All lines of the paper's tables and text, as `selected` raises."""
+    return [line for line in selected(["@paper"], rows, store) if line.published.table != OURS]
+
+
+def records_of(lines: Iterable[Line]) -> list[Record]:
+    """The records behind lines, each once."""
+    return list({(r.key, r.trial): r for line in lines for r in line.records}.values())
+
+
 def selected(
     patterns: Iterable[str], rows: Mapping[str, Row], store: Store, view: View = USUAL, *, with_ours: bool = False
 ) -> list[Line]:

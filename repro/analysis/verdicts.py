@@ -32,7 +32,7 @@ AGREE = ("EQUIVALENT", "CONSISTENT")
 
 RECORDED = "verdicts.csv"  # in the results folder
 _COLUMNS = ("table", "row", "stage", "value", "verdict")
-_TEST_SEQUENCES = 2560  # of which the paper's tables count the wrong ones
+TEST_SEQUENCES = 2560  # of which the paper's tables count the wrong ones
 
 
 class VerdictsError(ReproError):
@@ -222,7 +222,7 @@ def _wrong(line: Line) -> Comparison | None:
     p, m = line.published, line.measured
     if p.test_wrong is None:
         return None
-    contrast = _share_contrast(p, p.test_wrong / _TEST_SEQUENCES, _passed(line), 0.5 / _TEST_SEQUENCES)
+    contrast = _share_contrast(p, p.test_wrong / TEST_SEQUENCES, _passed(line), 0.5 / TEST_SEQUENCES)
     ours = "-" if m.wrong is None else f"{m.wrong:.1f}"
     return _entry(line, "wrong of 2560", "share", str(p.test_wrong), ours, contrast, _lack(line))
 
@@ -334,7 +334,7 @@ def _detectable(comparison: Comparison, contrast: Contrast) -> str:
             return f"{number:.2g} times the published value"
         if comparison.unit == "points":
             return f"{100 * number:.0f} %"
-        return f"{_TEST_SEQUENCES * number:.0f} of {_TEST_SEQUENCES}"
+        return f"{TEST_SEQUENCES * number:.0f} of {TEST_SEQUENCES}"
 
     down, up = contrast.detectable
     parts = [f"{shown(down)} or less"] if down is not None else []

@@ -79,7 +79,7 @@ def render(
     from markupsafe import Markup
 
     show("reading records")
-    lines = [line for line in tables.selected(["@paper"], rows, store) if line.published.table != "ours"]
+    lines = tables.of_paper(rows, store)
     show("verdicts")
     found = compare(lines, margins)
     every = sorted({line.published.table for line in lines}, key=tables.order)
@@ -90,7 +90,7 @@ def render(
     template = environment.from_string(
         resources.files("repro.presentation").joinpath("report.html.j2").read_text("utf-8")
     )
-    records = _records(lines)
+    records = tables.records_of(lines)
     parts = []
     for n, table in enumerate(every, 1):
         show(f"tables and figures, part {n} of {len(every)}")
@@ -114,11 +114,6 @@ def render(
         conditions=[Markup(grid.render(conditions.conditions(n, rows), "html")) for n in conditions.TABLES],
         environment=_environment(records),
     )
-
-
-def _records(lines: Iterable[Line]) -> list[Record]:
-    """The records behind the lines, each once."""
-    return list({(r.key, r.trial): r for line in lines for r in line.records}.values())
 
 
 def _part(lines: Sequence[Line], found: Sequence[Comparison]) -> Part:

@@ -7,7 +7,7 @@ from typing import Any
 from repro.analysis.claims import STATUSES, Claim
 from repro.analysis.contrasts import Contrast
 from repro.analysis.tables import order
-from repro.analysis.verdicts import VERDICTS, Comparison, Margins, Verdict, counts, published_solved
+from repro.analysis.verdicts import TEST_SEQUENCES, VERDICTS, Comparison, Margins, Verdict, counts, published_solved
 from repro.experiments.config import PRINTED
 from repro.experiments.schema import Published
 from repro.experiments.selection import words
@@ -112,7 +112,7 @@ def contrast(comparison: Comparison) -> str:
         return "-"
     if comparison.unit == "ratio":
         return f"x {c.value:.2f} [{c.low:.2f}, {c.high:.2f}]"
-    scale, unit = (100, "points") if comparison.unit == "points" else (2560, "of 2560")
+    scale, unit = (100, "points") if comparison.unit == "points" else (TEST_SEQUENCES, f"of {TEST_SEQUENCES}")
     value, low, high = (f"{round(scale * number):+d}" for number in (c.value, c.low, c.high))
     return f"{value} {unit} [{low}, {high}]"
 

@@ -17,7 +17,6 @@ _PAGE = 10.0  # inches: all that the paper prints is to fit on a page, A4 or let
 _STEPS = (0.11, 0.16)  # inches from strip to strip: as far as the page allows, but not less, nor more
 _GAP = 1.4  # strips, of a heading
 _SIZE = 6.0  # points, of labels
-_ROW, _WORDS = "#F1F1F1", "#555555"
 
 
 class _Panel(NamedTuple):
@@ -176,7 +175,7 @@ def _panel(axes: "Axes", unit: Unit, strips: Sequence[_Strip], margins: Margins)
     axes.fill_betweenx(edges, *_margin(unit, margins), color=style.PALE, linewidth=0, zorder=0)
     axes.plot([_PANELS[unit].null] * 2, edges, color=style.GREY, linewidth=0.6, zorder=1)
     for strip in own_strips:
-        axes.axhline(strip.y, color=_ROW, linewidth=0.4, zorder=0.5)
+        axes.axhline(strip.y, color=style.BAND, linewidth=0.4, zorder=0.5)
         comparison = strip.values[unit]
         if comparison.contrast:
             _interval(
@@ -207,7 +206,7 @@ def _words(axes: "Axes", y: float, comparison: Comparison) -> None:
               transform=axes.get_yaxis_transform())  # fmt: skip
     axes.annotate(
         comparison.brief, (0.03, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
-        va="center_baseline", size=_SIZE - 0.5, color=_WORDS,
+        va="center_baseline", size=_SIZE - 0.5, color=style.QUIET,
     )  # fmt: skip
 
 

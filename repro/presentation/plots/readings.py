@@ -25,8 +25,8 @@ class _Mark(NamedTuple):
 
 _MARKS: dict[Standing, _Mark] = {
     "carries": _Mark(style.GREEN, "●", "white"),
-    "no difference proven": _Mark("#BFD9EA", "◇", style.BLUE),
-    "does not carry": _Mark("#F3D3BF", "×", style.VERMILION),
+    "no difference proven": _Mark(style.PALE_BLUE, "◇", style.BLUE),
+    "does not carry": _Mark(style.PALE_VERMILION, "×", style.VERMILION),
     "cannot be judged": _Mark(style.PALE, "?", style.GREY),
     "not run": _Mark("white", "", style.GREY),
 }

@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # Matplotlib takes half a second: only where something is dra
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 GREY, PALE = "#767676", "#E4E4E4"
+PALE_BLUE, PALE_VERMILION = "#BFD9EA", "#F3D3BF"  # of squares with a sign in them
+BAND, QUIET = "#F1F1F1", "#555555"  # behind every other row; words that are not what matters
 WIDTH = 7.2  # inches: the text of an A4 page
 _NOTE_SIZE = 6.5
 
