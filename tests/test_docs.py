@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from repro.commands.main import main
 from repro.experiments import config
@@ -108,9 +109,22 @@ def test_files_of_variants_and_rows_are_read(tmp_path, monkeypatch):
 
 
 def test_the_example_is_shown_as_it_is():
-    page = (DOCS / "adding-a-rule.md").read_text(encoding="utf-8")
+    page = (DOCS / "without-the-base.md").read_text(encoding="utf-8")
     assert "```{literalinclude} example/my_rule.py" in page
     assert (EXAMPLE / "mine" / "my_rule.toml").read_text(encoding="utf-8") in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_files_that_are_shown_are_there(page):
+    for name in re.findall(r"^```\{literalinclude\} (\S+)", page.read_text(encoding="utf-8"), flags=re.MULTILINE):
+        assert (page.parent / name).is_file()
+
+
+def test_the_page_on_rules_prints_what_a_new_learner_prints(tmp_path):
+    """Its commands are those that `repro new learner` ends with, for a learner in this folder."""
+    done = CliRunner().invoke(main, ["new", "learner", "my_rule", "--folder", str(tmp_path)])
+    said = done.stdout.replace(f"{tmp_path}/", "").splitlines()
+    assert set(said) <= set(lines(DOCS / "adding-a-rule.md"))
 
 
 def test_the_example_runs(tmp_path):

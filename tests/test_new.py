@@ -33,7 +33,7 @@ def test_what_it_writes_is_a_learner_with_rows(tmp_path):
     run = [*commands[1], "--dry-run", "--results", str(tmp_path / "results")]
     tried = subprocess.run([sys.executable, "-m", *run], cwd=tmp_path, capture_output=True, text=True)
     assert tried.returncode == 0, tried.stderr
-    assert "4/leaky/T=20" in tried.stdout
+    assert "3a/leaky/T=10,N=10" in tried.stdout and "3a/leaky/T=100,N=3" in tried.stdout
 
 
 def test_nothing_is_written_over(tmp_path):

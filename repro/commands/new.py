@@ -56,6 +56,6 @@ def learner(name: str, folder: Path) -> None:
         click.echo(f"{place} written", err=True)
     door = f"--with {places['learner.py']} --configs {places['rows.toml'].parent}"
     click.echo(f"repro check {places['learner.py']}")
-    click.echo(f"repro {door} run '4/{name}/T=20'")
-    click.echo(f"repro {door} table 7 --with-ours")
-    click.echo(f"repro {door} race '4/{name}/T=100' 4/lstm/T=100")
+    click.echo(f"repro {door} run '3a/{name}/*'")
+    click.echo(f"repro {door} table 4 --with-ours")
+    click.echo(f"repro {door} race '3a/{name}/T=100,N=3' '3a/lstm/T=100,N=3'")

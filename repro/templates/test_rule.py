@@ -20,6 +20,6 @@ def test_it_is_what_the_contract_asks_for() -> None:
 
 def test_its_rows_can_be_read() -> None:
     """With the learner they name."""
-    done = repro("--with", "my_rule.py", "--configs", "rows", "list", "4/my_rule/*")
+    done = repro("--with", "my_rule.py", "--configs", "rows", "list", "3a/my_rule/*")
     assert done.returncode == 0, done.stderr
-    assert "4/my_rule/T=100" in done.stdout
+    assert "3a/my_rule/T=100,N=3" in done.stdout
