@@ -1,5 +1,7 @@
 """`repro check` finds what is wrong with a module, says what to do, and passes what is right."""
 
+import re
+
 import check_cases
 import pytest
 from click.testing import CliRunner
@@ -15,20 +17,27 @@ def found(tmp_path_factory):
     return without_jit("check_cases", tmp_path_factory.mktemp("plain"))
 
 
-def test_a_whole_module_passes(found):
-    assert [finding for finding in found["whole"].values() if finding.problem] == []
-    assert not found["whole"]["gradient is exact, by finite differences"].applies, "it claims none"
+@pytest.mark.parametrize("folder", ["learners", "tasks"])
+def test_a_whole_module_passes(found, folder):
+    assert [finding for finding in found[folder, ""].values() if finding.problem] == []
+    assert list(found[folder, ""]) == check.claims(folder)
+    if folder == "learners":
+        assert not found[folder, ""]["gradient is exact, by finite differences"].applies, "it claims none"
 
 
-@pytest.mark.parametrize("claim", check_cases.FAULTS)
-def test_each_fault_is_found_by_its_claim(found, claim):
-    finding = found[claim][claim]
+@pytest.mark.parametrize(
+    ("folder", "claim"), [(folder, claim) for (folder, _), (_, faults) in check_cases.CASES.items() for claim in faults]
+)
+def test_each_fault_is_found_by_its_claim(found, folder, claim):
+    finding = found[folder, claim][claim]
     assert finding.problem
-    assert finding.advice or "Error" in finding.problem
+    assert not re.match(r"\w+Error: ", finding.problem), "the module does not work at all"
+    assert finding.advice
 
 
-def test_every_claim_but_that_of_the_compiler_was_seen_to_fail():
-    assert {*check_cases.FAULTS, "same bits without the compiler"} == set(check.claims("learners"))
+@pytest.mark.parametrize(("folder", "faults"), [("learners", check_cases.OF_LEARNER), ("tasks", check_cases.OF_TASK)])
+def test_every_claim_but_that_of_the_compiler_was_seen_to_fail(folder, faults):
+    assert {*faults, "same bits without the compiler"} == set(check.claims(folder))
 
 
 def test_other_bits_without_the_compiler_are_found(monkeypatch):

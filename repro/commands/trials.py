@@ -156,14 +156,14 @@ def attest(
 
 
 @click.command()
-@click.argument("name", metavar="LEARNER|TASK|FILE.py", shell_complete=completion.modules)
+@click.argument("names", metavar="[LEARNER|TASK|FILE.py]...", nargs=-1, shell_complete=completion.modules)
 @format_option
-def check(name: str, form: str) -> None:
-    """Find out whether a learner or a task is what it has to be.
+def check(names: tuple[str, ...], form: str) -> None:
+    """Find out whether learners and tasks are what they have to be; without a name, all of this project.
 
     Weights are views and counted, the bits are the same with 1, 8 and 16 lanes and without the compiler, exams leave no
-    trace, the easy task is learnt, a gradient that is claimed equals finite differences, and more. Takes a minute or
-    two, most of it for compiling.
+    trace, the easy task is learnt, a gradient that is claimed equals finite differences, and more. Each takes a minute
+    or less, most of it for compiling.
 
     \b
     repro check elman
@@ -174,14 +174,17 @@ def check(name: str, form: str) -> None:
     from repro.presentation import grid
     from repro.running import check as checking
 
-    folder, module = registry.named(name)
+    modules = [registry.named(name) for name in names] or [
+        (folder, name) for folder in ("learners", "tasks") for name in registry.ours(folder)
+    ]
     body, problems = [], 0
     with progress.Steps("check") as shown:
-        shown.step(f"checking {module}")
-        for finding in checking.of(folder, module):
-            outcome = "fails" if finding.problem else "passes" if finding.applies else "not claimed"
-            problems += bool(finding.problem)
-            body.append((finding.claim, outcome, finding.problem, finding.advice))
-            shown.advance()
-    click.echo(grid.listing(("claim", "outcome", "what is wrong", "what to do"), body, form))
+        for folder, module in modules:
+            shown.step(f"checking {module}")
+            for finding in checking.of(folder, module):
+                outcome = "fails" if finding.problem else "passes" if finding.applies else "not claimed"
+                problems += bool(finding.problem)
+                body.append((module, finding.claim, outcome, finding.problem, finding.advice))
+                shown.advance()
+    click.echo(grid.listing(("module", "claim", "outcome", "what is wrong", "what to do"), body, form))
     sys.exit(3 if problems else 0)
