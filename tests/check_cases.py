@@ -66,7 +66,8 @@ OF_TASK = {
         "    @kernel\n    def begin(state, stream, lane, number):\n        state.begun[lane] += 1\n"
         "        return begin_alike(state, stream, lane, number)\n"
         "    @kernel\n    def present(state, stream, net):\n        present_alike(state, stream, net)\n"
-        "        for lane in range(net.source.shape[-1]):\n            net.source[0, lane] += 0.01 * state.begun[lane]\n"
+        "        for lane in range(net.source.shape[-1]):\n"
+        "            net.source[0, lane] += 0.01 * state.begun[lane]\n"
         "    return made._replace(begin=begin, present=present)\n"
     ),
 }
