@@ -3,13 +3,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help reproduce test lint types docs attest oldest bench paper report readme results clean
+.PHONY: help reproduce test lint types check docs attest oldest bench paper report readme results clean
 
 help:
 	@echo "make reproduce   install, rerun a part of the paper (a minute or two), print the tables"
 	@echo "make paper       rerun every row of the paper, with the paper's trials, into results/ (many hours)"
 	@echo "make test        install, run the tests"
 	@echo "make lint types  check style and types"
+	@echo "make check       is every learner and task what the contracts ask for (in plain Python: repro check compiles)"
 	@echo "make docs        put the pages of docs/ into build/docs; any warning is an error"
 	@echo "make attest      run a part of what is stored again, cut short: does today's source give its bits"
 	@echo "make oldest      install the oldest allowed versions of all dependencies, rerun a stored trial with them"
@@ -35,6 +36,10 @@ lint: .venv/installed-dev
 
 types: .venv/installed-dev
 	$(BIN)/mypy
+
+check: .venv/installed
+	NUMBA_DISABLE_JIT=1 $(BIN)/repro check
+	NUMBA_DISABLE_JIT=1 $(BIN)/repro check examples/forget_lstm.py examples/gru.py docs/example/my_rule.py
 
 docs: .venv/installed-docs
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --builder html docs build/docs

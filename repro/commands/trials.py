@@ -182,7 +182,7 @@ def check(names: tuple[str, ...], form: str) -> None:
         for folder, module in modules:
             shown.step(f"checking {module}")
             for finding in checking.of(folder, module):
-                outcome = "fails" if finding.problem else "passes" if finding.applies else "not claimed"
+                outcome = "fails" if finding.problem else "passes" if finding.applies else "not tried"
                 problems += bool(finding.problem)
                 body.append((module, finding.claim, outcome, finding.problem, finding.advice))
                 shown.advance()
