@@ -146,6 +146,15 @@ def test_longer_sequences_cost_more(tmp_path):
     )
 
 
+def test_an_exam_that_is_passed_takes_its_time(tmp_path):
+    """Trials that are solved soon, but for an exam of 10,000 sequences, make no training sequence dear."""
+    row = config.load()["2a/chunker/p=100"]
+    known = trials(row.condition("either-net"), [300] * 18, 0.2)
+    _, one = estimated(tmp_path, known, row=row, trials=18)
+    assert row.setup().stop.exam_sequences == 10_000
+    assert one.most_cpu_s == pytest.approx(18 * 0.2 * (5_000_000 + 10_000) / 10_300, rel=0.01)
+
+
 def test_what_nothing_tells_is_not_known(tmp_path):
     found, one = estimated(tmp_path, [])
     assert (one.cpu_s, one.most_cpu_s) == (None, None)

@@ -123,12 +123,11 @@ def wide(settings: Settings) -> bool:
 
 
 def tested_by(settings: Settings) -> int:
-    """Test sequences of a trial that passes all stages."""
+    """Test sequences of a trial that passes all stages, and those of the exam that it passes."""
     stop = settings["stop"]
-    return sum(
-        stop["test_sequences"] if stage["test_sequences"] is None else stage["test_sequences"]
-        for stage in stop["stages"]
-    )
+    tests = [stage["test_sequences"] for stage in stop["stages"]]
+    exam: int = stop["exam_sequences"]
+    return exam + sum(stop["test_sequences"] if n is None else n for n in tests)
 
 
 class _Shelf:
