@@ -3,8 +3,8 @@
 Run as a script, with a folder as argument, it says as JSON what a small kernel of the package computes under each.
 """
 
-import builtins
 import errno
+import io
 import json
 import os
 import resource
@@ -38,14 +38,14 @@ def refused(folder: Path, number: int, owners: tuple[tuple[Any, str], ...]) -> I
     def refusing(call: Callable[..., Any]) -> Callable[..., Any]:
         def called(path: Any, *arguments: Any, **options: Any) -> Any:
             mode = options.get("mode", arguments[0] if arguments else "r")
-            reads = call is builtins_open and set("wax+").isdisjoint(mode)
+            reads = call is io_open and set("wax+").isdisjoint(mode)
             if str(path).startswith(str(folder)) and not reads:
                 raise OSError(number, os.strerror(number), str(path))
             return call(path, *arguments, **options)
 
         return called
 
-    builtins_open = builtins.open
+    io_open = io.open
     with ExitStack() as stack:
         for owner, name in owners:
             stack.enter_context(mock.patch.object(owner, name, refusing(getattr(owner, name))))
@@ -55,7 +55,7 @@ def refused(folder: Path, number: int, owners: tuple[tuple[Any, str], ...]) -> I
 
 @contextmanager
 def small_files(folder: Path) -> Iterator[None]:
-    """No file can have more than 1000 bytes: the kernel's index can be written, the kernel cannot."""
+    """No file can have more than 1000 bytes: which a kernel has."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     with environment(REPRO_CACHE=str(folder)):
@@ -74,7 +74,7 @@ def homeless() -> Iterator[None]:
 
 def ways(folder: Path) -> dict[str, Any]:
     """By name: a context in which the cache is like that."""
-    opened, made = (builtins, "open"), (os, "mkdir")
+    opened, made = (io, "open"), (os, "mkdir")
     return {
         "works": environment(REPRO_CACHE=str(folder / "good")),
         "cannot be made": environment(REPRO_CACHE="/proc/nope"),

@@ -88,7 +88,10 @@ def test_learners_and_tasks_do_not_know_each_other(folder):
 def test_forbidden_words(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    assert not calls & {"eval", "exec", "pickle.load", "pickle.loads", "__import__"}
+    forbidden = {"eval", "exec", "pickle.load", "pickle.loads", "__import__"}
+    if path.name == "kernel_cache.py":  # compiled code, as Numba's own cache keeps it
+        forbidden -= {"pickle.loads"}
+    assert not calls & forbidden
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     if path.name != "jit.py":
         assert not names & {"njit", "jit", "vectorize"}, "Numba's options have one home"

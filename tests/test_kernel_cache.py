@@ -1,7 +1,7 @@
 """A stored kernel is the right one, and a store that does not work costs a compilation, never a run."""
 
-import builtins
 import errno
+import io
 import json
 import os
 import re
@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def test_a_kernel_is_found_again_and_its_neighbours_are_not_taken_for_it(tmp_pat
             run = kernel_cache.keep(scaled(factor))
             assert run(x) == 3 * factor
     assert sum(run.stats.cache_hits.values()) == 1
-    assert len(list(tmp_path.rglob("*.nbc"))) == 2
+    assert len(list(tmp_path.rglob("*.kernel"))) == 2
 
 
 def test_a_kernel_of_other_types_does_not_take_its_place(tmp_path, monkeypatch):
@@ -70,13 +71,31 @@ def test_a_kernel_of_other_types_does_not_take_its_place(tmp_path, monkeypatch):
     assert sum(run.stats.cache_hits.values()) == 2
 
 
-@pytest.mark.parametrize("kind", ["*.nbi", "*.nbc"])
-def test_a_damaged_file_is_replaced(tmp_path, monkeypatch, kind):
+def flipped(content, place):
+    """With one bit changed, at a place between 0 and 1."""
+    k = int(place * (len(content) - 1))
+    return content[:k] + bytes([content[k] ^ 1]) + content[k + 1 :]
+
+
+DAMAGES = {
+    "garbage": lambda content: b"garbage",
+    "empty": lambda content: b"",
+    "cut short": lambda content: content[:-1],
+    "longer": lambda content: content + b"x",
+    **{f"a bit at {place}": partial(flipped, place=place) for place in (0, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 1)},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_file_is_replaced(tmp_path, monkeypatch, damage):
     monkeypatch.setenv("REPRO_CACHE", str(tmp_path))
     x = np.ones((3, 4))
     kernel_cache.keep(scaled(2.0))(x)
-    (path,) = tmp_path.rglob(kind)
-    path.write_bytes(b"garbage")
+    (path,) = tmp_path.rglob("*.kernel")
+    path.write_bytes(damage(path.read_bytes()))
+    run = kernel_cache.keep(scaled(2.0))
+    assert run(x) == 6.0
+    assert not run.stats.cache_hits, "what was damaged was taken"
     for _ in range(2):
         run = kernel_cache.keep(scaled(2.0))
         assert run(x) == 6.0
@@ -96,7 +115,7 @@ def test_a_folder_that_can_only_be_read_serves_in_silence(tmp_path, monkeypatch)
     monkeypatch.setenv("REPRO_CACHE", str(tmp_path))
     x = np.ones((3, 4))
     kernel_cache.keep(scaled(2.0))(x)
-    with caches.refused(tmp_path, errno.EROFS, ((builtins, "open"), (os, "mkdir"), (os, "utime"))):
+    with caches.refused(tmp_path, errno.EROFS, ((io, "open"), (os, "mkdir"), (os, "utime"))):
         run = kernel_cache.keep(scaled(2.0))
         assert run(x) == 6.0
     assert sum(run.stats.cache_hits.values()) == 1
@@ -111,7 +130,7 @@ def test_old_versions_go_and_this_one_stays(tmp_path, monkeypatch):
     kernel_cache.keep(scaled(2.0))(np.ones((3, 4)))
     kept = {f"{k:016x}" for k in range(3)} | {kernel_cache.kernel_digest(), "thesis", "photos"}
     assert {path.name for path in kernels.iterdir()} == kept
-    assert list(kernels.rglob("*.nbc"))
+    assert list(kernels.rglob("*.kernel"))
 
 
 # ------------------------------------------------------------------------------------ a cache that cannot be used

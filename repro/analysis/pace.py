@@ -126,8 +126,8 @@ def tested_by(settings: Settings) -> int:
     """Test sequences of a trial that passes all stages, and those of the exam that it passes."""
     stop = settings["stop"]
     tests = [stage["test_sequences"] for stage in stop["stages"]]
-    exam: int = stop["exam_sequences"]
-    return exam + sum(stop["test_sequences"] if n is None else n for n in tests)
+    n_sequences: int = stop["exam_sequences"] + sum(stop["test_sequences"] if n is None else n for n in tests)
+    return n_sequences
 
 
 class _Shelf:

@@ -3,9 +3,10 @@
 Numba's own disk cache misses whenever a kernel holds other kernels in its closure, and serves stale code when a callee
 in another file changes; and where it cannot have the folder that it was given, it takes another one without a word.
 Here a kernel is found by its name, which tells all that it closes over (see `kernels.jit`), in a folder named by a
-digest of the source. Each name has files of its own, so that processes which save different kernels at the same time do
+digest of the source. Each kernel has a file of its own, so that processes which save different ones at the same time do
 not get in each other's way. No other folder is read or written: where this one cannot be written to, kernels are
-compiled anew, which is said once.
+compiled anew, which is said once. A file begins with a digest of what follows: code of which a bit has changed on disk
+may well run, and compute something else.
 
 What is stored calls its parts by symbols. The linker would take a symbol of the same name from any other kernel in the
 process, and leave the call hanging when that one is freed. So the symbols of a kernel that is kept hold a mark of the
@@ -14,6 +15,7 @@ process that compiled it, and are found nowhere else.
 
 import hashlib
 import os
+import pickle
 import re
 import shutil
 import sys
@@ -23,14 +25,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numba
 from numba import config
-from numba.core.caching import IndexDataCacheFile, NullCache
+from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
 
+from repro import files
 from repro.records.source import kernel_digest
 
 _KEPT_VERSIONS = 4
 _MARK = f"_{os.urandom(8).hex()}"
+_DIGEST = hashlib.sha256().digest_size
 _SOURCE = kernel_digest()  # when this process began
 
 
@@ -61,40 +67,46 @@ class _Disk(NullCache):
     def __init__(self, version: Path, name: str) -> None:
         self._version, self._name = version, name
 
-    def _place(self, sig: Any, codegen: Any) -> tuple[Any, IndexDataCacheFile]:
-        """A key, of entry, types, processor and Python, and the files that are of it alone."""
-        key = self._name, sig, codegen.magic_tuple(), sys.implementation.cache_tag
-        name = hashlib.sha256(repr(key).encode()).hexdigest()[:32]
-        return key, IndexDataCacheFile(str(self._version), name, self._version.name)
+    def _place(self, sig: Any, codegen: Any) -> tuple[Path, bytes]:
+        """The file of a kernel, and a key: of source, entry, types, processor, Python and Numba."""
+        made_with = codegen.magic_tuple(), sys.implementation.cache_tag, numba.__version__
+        key = hashlib.sha256(repr((self._version.name, self._name, sig, *made_with)).encode())
+        return self._version / f"{key.hexdigest()[:32]}.kernel", key.digest()
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What was stored, or None if nothing was, or nothing that can be read."""
         target_context.refresh()
-        key, files = self._place(sig, target_context.codegen())
+        path, key = self._place(sig, target_context.codegen())
         try:
-            parts = files.load(key)
-            found = None if parts is None else CompileResult._rebuild(target_context, *parts)
-        except Exception:  # whatever a damaged file makes of unpickling
-            with suppress(OSError):
-                files.flush()
+            content = path.read_bytes()
+        except OSError:
             return None
+        digest, code = content[:_DIGEST], content[_DIGEST:]
+        if digest != _sum(key, code):
+            return None  # it is written anew
         with suppress(OSError):
             os.utime(self._version)  # it is in use
-        return found
+        return CompileResult._rebuild(target_context, *pickle.loads(code))
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Store what was compiled, or say why that cannot be."""
         if data.library.has_dynamic_globals:
             return  # an address in this process
-        key, files = self._place(sig, data.codegen)
+        path, key = self._place(sig, data.codegen)
+        code = dumps(data._reduce())
         try:
             self._version.mkdir(parents=True, exist_ok=True)
-            files.save(key, data._reduce())
-        except Exception as error:  # no folder, no room, or what a damaged file makes of unpickling
-            _not_kept(f"in {self._version.parent} ({getattr(error, 'strerror', None) or error})")
+            files.write(path, _sum(key, code) + code)
+        except (OSError, files.FileError) as error:  # no folder, no room
+            reason = error if isinstance(error, OSError) else error.__cause__
+            _not_kept(f"in {self._version.parent} ({getattr(reason, 'strerror', None) or error})")
         else:
             with suppress(OSError):
                 _forget_old_versions(self._version.parent)
+
+
+def _sum(key: bytes, code: bytes) -> bytes:
+    return hashlib.sha256(key + code).digest()
 
 
 def _not_kept(where: str) -> None:
