@@ -258,7 +258,7 @@ def test_a_trial_is_of_the_source_in_its_record_where_no_cache_can_be_made(tmp_p
     def run(name: str, *options: str, **environment: str) -> tuple[tuple[str, str], str]:
         """Source and weights of a trial, and what was said."""
         results = tmp_path / "results" / name
-        row = ("3b/lstm/T=100,N=3", "--trials", "1", "--max-sequences", "10", "--results", str(results))
+        row = ("3b/elman/T=100,N=3", "--trials", "1", "--max-sequences", "10", "--results", str(results))
         where = {"REPRO_CACHE": "/proc/nope", **environment}
         done = checkout.process(sys.executable, "-m", "repro", "run", *row, *options, **where)
         record = json.loads((results / "3b.jsonl").read_text(encoding="utf-8").splitlines()[-1])
