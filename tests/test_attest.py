@@ -221,6 +221,17 @@ def test_the_file_is_read_as_it_was_written(tmp_path):
     assert "0-1 7" in (tmp_path / attestation.FILE).read_text()
 
 
+def test_lines_that_no_record_needs_are_dropped(tmp_path):
+    """But those of other conditions, and what is known of whole trials."""
+    first = Attestation("4/x", "printed", 0, "c", "today", 6, {0: "11111111"})
+    lines = [dataclasses.replace(first, source=name, whole=n) for name, n in zip("abcd", (0, 2, 3, 0), strict=True)]
+    elsewhere = dataclasses.replace(first, source="a", condition="d")
+    attestation.write(tmp_path, [first, *lines, elsewhere])
+    attestation.tidy(tmp_path, {"c": {"today", "d"}})
+    kept = [(line.condition, line.source) for line in attestation.read(tmp_path).lines.values()]
+    assert kept == [("c", "c"), ("c", "d"), ("c", "today"), ("d", "a")]
+
+
 @pytest.mark.parametrize(
     "line",
     ["hello", "a,b,0,c,d,6,0-1,11111111,0,0,", "a,b,0,c,d,x,0,11111111,0,0,", "a,b,0,c,d,6,0-9999999999999,1,0,0,"],

@@ -109,8 +109,9 @@ def attest(
 
     A record counts only if it does: if today's source computed it, or is attested to give what the source of the record
     gave. Each stored condition of SELECT (of everything that is stored, without it) is run cut short after 1,000
-    training sequences, and --whole N of its trials to their end. What is attested already is not run again. Exits with
-    3 if today's source gives other bits, or nothing is known of what the source of a record gave.
+    training sequences, and --whole N of its trials to their end. What is attested already is not run again, and lines
+    of sources that no record needs any more are dropped. Exits with 3 if today's source gives other bits, or nothing is
+    known of what the source of a record gave.
 
     \b
     repro attest
@@ -147,6 +148,10 @@ def attest(
     body = [attesting.summary(finding) for finding in findings]
     click.echo(grid.listing(("condition", "trials", "computed by", "today's source", "whole", "same bits"), body, form))
     problems = [(f.task.stored.name, problem) for f in findings for problem in f.problems]
+    if not check and not problems:
+        attestation.tidy(
+            results, {f.task.stored.condition.key: {f.task.source, *f.task.stored.sources} for f in findings}
+        )
     for name, problem in problems:
         click.echo(f"{name}: {problem}", err=True)
     good = sum(not finding.problems for finding in findings)

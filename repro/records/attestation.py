@@ -13,7 +13,7 @@ that came out otherwise. A record counts if its source is today's, or agrees wit
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -173,6 +173,35 @@ def write(folder: Path, fresh: Iterable[Attestation]) -> None:
     """
     ledger = read(folder)
     ledger.add(fresh)
+    _write(folder, ledger)
+
+
+def tidy(folder: Path, needed: Mapping[str, Container[str]]) -> None:
+    """Drop the lines of conditions that are of none of the sources ``needed`` for them: no record is of these.
+
+    Of a condition the line with most whole trials stays, as nothing else says that they were run.
+
+    Raises
+    ------
+    AttestationError
+        If the file is there and cannot be read.
+    repro.files.FileError
+        If it cannot be written.
+
+    """
+    ledger, most = read(folder), dict[str, int]()
+    for line in ledger.lines.values():
+        most[line.condition] = max(most.get(line.condition, 1), line.whole)
+    kept = [
+        line
+        for (condition, source), line in ledger.lines.items()
+        if source in needed.get(condition, (source,)) or line.whole == most[condition]
+    ]
+    if len(kept) < len(ledger.lines):
+        _write(folder, Ledger(kept))
+
+
+def _write(folder: Path, ledger: Ledger) -> None:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_COLUMNS)
