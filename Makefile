@@ -28,7 +28,7 @@ paper: .venv/installed
 	$(BIN)/repro table @paper
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
