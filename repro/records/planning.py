@@ -1,13 +1,37 @@
-"""What there is to do: which trials of some items are stored, and which are missing."""
+"""What there is to do: which trials of some items are stored, which are missing, and whose part of them is whose."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from repro.experiments.wanted import Item
 from repro.records import attestation
 from repro.records.store import Store
 from repro.records.trial import Record
 from repro.records.validity import current, lost, stale
+
+_BLOCK = 8  # trials that stay together, as they cost as much as one when they run side by side
+_WHOLE = 2**64
+_GOLDEN = 0x9E3779B97F4A7C15  # of _WHOLE the golden section: blocks of a condition lie far apart
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A part of all trials: number ``number`` of ``of``, from 1.
+
+    Each block of trials has a place between 0 and 1, which follows from its condition's key and its number alone. A
+    shard is an interval of such places. So shards of one ``of`` never overlap and leave nothing out, whatever is stored
+    or selected; and those of several fit together: 1/2 is what 1/4 and 2/4 are.
+    """
+
+    number: int
+    of: int
+
+    def has(self, key: str, trial: int) -> bool:
+        """Whether a trial of a condition is one of its."""
+        first = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+        place = (first + trial // _BLOCK * _GOLDEN) % _WHOLE
+        return place * self.of // _WHOLE == self.number - 1
 
 
 @dataclass(frozen=True)
@@ -26,6 +50,14 @@ class Plan:
     def n_missing(self) -> int:
         """Trials to run."""
         return sum(map(len, self.missing.values()))
+
+    def part(self, shard: Shard) -> "Plan":
+        """Of what is missing what a shard has; what is done stays done."""
+
+        def kept(trials: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+            return {key: tuple(n for n in numbers if shard.has(key, n)) for key, numbers in trials.items()}
+
+        return replace(self, missing=kept(self.missing), lost=kept(self.lost))
 
 
 def plan(items: Sequence[Item], store: Store, trace: bool = False, *, screened: bool = False) -> Plan:
