@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from repro import files
+
 README = Path(__file__).parent.parent / "README.md"
 
 
@@ -30,4 +32,4 @@ def fresh(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(fresh(README.read_text(encoding="utf-8")), encoding="utf-8")
+    files.write(README, fresh(README.read_text(encoding="utf-8")).encode())

@@ -8,6 +8,7 @@ python scripts/results.py
 
 from pathlib import Path
 
+from repro import files
 from repro.analysis import claims, readings, tables, verdicts
 from repro.experiments import config
 from repro.presentation import grid, readings_view, schemas, verdict_table
@@ -121,6 +122,6 @@ def draw() -> None:
 
 if __name__ == "__main__":
     draw()
-    (RESULTS / "README.md").write_text(page(), encoding="utf-8")
-    (RESULTS / "readings.csv").write_text(readings_table(), encoding="utf-8")
-    (RESULTS / "COLUMNS.md").write_text(columns_page(), encoding="utf-8")
+    files.write(RESULTS / "README.md", page().encode())
+    files.write(RESULTS / "readings.csv", readings_table().encode())
+    files.write(RESULTS / "COLUMNS.md", columns_page().encode())

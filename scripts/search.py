@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from repro import files
 from repro.analysis import readings, screen, tables
 from repro.experiments import config, sweep
 from repro.presentation.columns import whole
@@ -45,7 +46,7 @@ def products() -> None:
             listed = ", ".join(f'"{key}" = {toml(value)}' for key, value in changes.items())
             entries.append(f'[variants."{words}"]\nset = {{ {listed} }}')
         text = f"# Written by `python scripts/search.py products` from factors.toml.\n\n{(2 * chr(10)).join(entries)}\n"
-        (FOLDER / "variants" / f"{name}.toml").write_text(text, encoding="utf-8")
+        files.write(FOLDER / "variants" / f"{name}.toml", text.encode())
 
 
 def toml(value: Any) -> str:
@@ -211,6 +212,6 @@ if __name__ == "__main__":
     elif sys.argv[1:] == ["products"]:
         products()
     elif sys.argv[1:] == ["report"]:
-        (FOLDER / "README.md").write_text(report(), encoding="utf-8")
+        files.write(FOLDER / "README.md", report().encode())
     else:
         sys.exit(__doc__)

@@ -28,7 +28,7 @@ from repro.commands.search import race, screen
 from repro.commands.status import status
 from repro.commands.stored import trials
 from repro.commands.trials import attest, check, replay
-from repro.files import OWN_CONFIGS
+from repro.files import OWN_CONFIGS, is_stdout
 from repro.version import __version__
 
 
@@ -271,8 +271,8 @@ main.add_command(status)
     ),
 )
 @click.argument("select", nargs=-1, shell_complete=completion.lines)
-@option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file: .svg, .png or .pdf.",
-         show_default="KIND[-SELECT].svg here")  # fmt: skip
+@option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), show_default="KIND[-SELECT].svg here",
+        help="The file: .svg, .png or .pdf; -: stdout.")  # fmt: skip
 @reading_option
 @view_options
 @results_option
@@ -300,11 +300,12 @@ def plot(
 
     with progress.Steps("plot") as shown:
         path = kinds.write(kind, select, config.load(), Store(results), reading, output, shown.step, view)
-    click.echo(path)
+    click.echo(path, err=is_stdout(path))
 
 
 @main.command()
-@option("-o", "--output", type=click.Path(path_type=Path), default="report.html", show_default=True, help="The page.")
+@option("-o", "--output", type=click.Path(path_type=Path), default="report.html", show_default=True,
+        help="The page; -: stdout.")  # fmt: skip
 @option("--error-flow", is_flag=True, help="Run some nets for a figure of section 3 too: a minute more.")
 @results_option
 def report(output: Path, error_flow: bool, results: Path) -> None:
@@ -325,7 +326,7 @@ def report(output: Path, error_flow: bool, results: Path) -> None:
         path = pages.write(
             output, config.load(), Store(results), verdicts.Margins(), error_flow=error_flow, show=shown.step
         )
-    click.echo(path)
+    click.echo(path, err=is_stdout(path))
 
 
 @main.command()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from repro import outside, registry
+from repro import files, outside, registry
 from repro.commands.options import option
 from repro.errors import ReproError
 from repro.files import PACKAGE
@@ -50,9 +50,9 @@ def learner(name: str, folder: Path) -> None:
         text = (_TEMPLATES / template).read_text(encoding="utf-8").replace(_NAME, name)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(text, encoding="utf-8")
         except OSError as error:
             raise NewError(f"{place}: cannot be written: {error.strerror}") from None
+        files.write(place, text.encode())
         click.echo(f"{place} written", err=True)
     door = f"--with {places['learner.py']} --configs {places['rows.toml'].parent}"
     click.echo(f"repro check {places['learner.py']}")

@@ -19,6 +19,7 @@ from repro.commands.options import (
     sweep_options,
 )
 from repro.commands.run import carry_out, say_cost
+from repro.files import is_stdout
 
 if TYPE_CHECKING:
     from repro.analysis.screen import Rule, Standing
@@ -117,7 +118,9 @@ def _screened(standings: list["Standing"], rule: "Rule", store: "Store", jobs: i
 @click.argument("first", shell_complete=completion.runs)
 @click.argument("second", shell_complete=completion.runs)
 @option("--trials", type=click.IntRange(1), help="Trials of each, instead of the rows' number.")
-@option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Draw them: .svg, .png or .pdf.")
+@option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Draw them: .svg, .png or .pdf; -: stdout."
+)
 @jobs_option
 @columns_option
 @results_option
@@ -156,7 +159,7 @@ def race(
     *names, common = racing.names(*contestants)
     sides = [(name, item.condition, done[item.condition.key]) for name, item in zip(names, items, strict=True)]
     result = racing.judge(sides[0], sides[1], common)
-    click.echo(race_view.render(result, form, columns))
+    click.echo(race_view.render(result, form, columns), err=output is not None and is_stdout(output))
     if output:
         from repro.presentation.plots import race as figures
 

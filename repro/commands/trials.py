@@ -25,7 +25,8 @@ from repro.commands.options import (
 @option("--watch", is_flag=True, help="Show what the net does on a test sequence.")
 @option("--sequence", type=click.IntRange(0), default=0, show_default=True, help="Which one to watch.")
 @option("--wrong", is_flag=True, help="Watch the first one from there on that the net gets wrong.")
-@option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="A figure of it: .svg, .png, .pdf.")
+@option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False),
+        help="A figure of it: .svg, .png, .pdf; -: stdout.")  # fmt: skip
 @results_option
 @format_option
 def replay(

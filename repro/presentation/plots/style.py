@@ -138,7 +138,7 @@ def log_axis(axis: "Axis") -> None:
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Write a figure as SVG, PNG or PDF, by the suffix; either all of it is there afterwards, or what was there before.
+    """Write a figure as SVG, PNG or PDF, by the suffix; a stream without one gets SVG. See `files` on what is written.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def save(figure: "Figure", path: Path) -> None:
 
     """
     check_writable(path)
-    form = path.suffix[1:].lower()
+    form = _form(path)
     files.write(path, _rendered(figure, form, _METADATA[form]))
 
 
@@ -164,9 +164,14 @@ def check_writable(path: Path) -> None:
         If it cannot.
 
     """
-    if path.suffix[1:].lower() not in _METADATA:
+    if _form(path) not in _METADATA:
         raise PlotError(f"{path}: figures are written as .svg, .png or .pdf, not as '{path.suffix}'")
     files.check_writable(path)
+
+
+def _form(path: Path) -> str:
+    form = path.suffix[1:].lower()
+    return "svg" if form not in _METADATA and files.is_stream(path) else form
 
 
 def svg(figure: "Figure", name: str) -> str:
