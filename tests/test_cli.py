@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from click.testing import CliRunner, Result
@@ -306,20 +308,40 @@ def test_kill_9_loses_no_finished_trial(tmp_path):
     assert digests(broken) == digests(whole)
 
 
-def test_a_full_disk_is_one_message():
-    done = subprocess.run(
-        f"{sys.executable} -m repro list > /dev/full", shell=True, capture_output=True, text=True, check=False
-    )
-    assert "No space left on device" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.returncode != 0
+def ends(arguments: list[str], stdout: TextIO | None, monkeypatch: pytest.MonkeyPatch) -> object:
+    """The exit code of a command that prints to ``stdout``."""
+    monkeypatch.setattr(sys, "stdout", stdout)
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    sys.stdout.close()  # as at the end of a process
+    return end.value.code
 
 
-def test_output_into_a_closed_pipe_is_quiet():
-    done = subprocess.run(
-        f"{sys.executable} -m repro list | true", shell=True, capture_output=True, text=True, check=False
-    )
-    assert done.stderr == ""
+PRINTING = [["list", "--matrix"], ["--help"], ["run", "--help"], ["--version"], ["list", "--columns", "help"],
+            ["trials", "--format", "csv", "--columns", "row,trial", "6a"]]  # fmt: skip
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_a_full_disk_is_one_message_that_names_what_is_full(arguments, monkeypatch, capsys):
+    with suppress(OSError), open("/dev/full", "w") as full:  # noqa: PTH123
+        assert ends(arguments, full, monkeypatch) == 2
+    assert capsys.readouterr().err == "Error: standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_output_into_a_closed_pipe_is_quiet(arguments, monkeypatch, capsys):
+    reads, writes = os.pipe()
+    os.close(reads)
+    with suppress(BrokenPipeError), os.fdopen(writes, "w") as pipe:
+        assert ends(arguments, pipe, monkeypatch) in (141, 1)  # help is click's
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_without_stdout_a_command_runs_all_the_same(arguments, monkeypatch, capsys):
+    assert ends(arguments, None, monkeypatch) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_bench_measures():

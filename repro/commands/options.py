@@ -1,8 +1,10 @@
 """What the commands have in common: options, and errors that are told, not traced."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +14,8 @@ import click
 from repro.commands import completion
 from repro.errors import ReproError
 
-INTERRUPTED, TERMINATED = 130, 143  # exit codes
+INTERRUPTED, TERMINATED, PIPE_CLOSED = 130, 143, 141  # exit codes
+_STREAM_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}  # of writing to what is open
 
 
 class Group(click.Group):
@@ -28,17 +31,37 @@ class Group(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)
-        except BrokenPipeError:  # `repro table 9 | head`
-            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
-            ctx.exit(141)
+        except BrokenPipeError:  # `repro table 9 | head`; click would exit with 1
+            _drop_stdout()
+            ctx.exit(PIPE_CLOSED)
+
+    def main(self, *arguments: Any, **named: Any) -> Any:
+        """Run the command line, and say what stdout did not take, be it help or a table."""
+        if sys.stdout is None:  # `repro table 9 >&-`
+            _drop_stdout()
+        try:
+            try:
+                return super().main(*arguments, **named)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            _drop_stdout()
+            sys.exit(PIPE_CLOSED)
         except OSError as error:  # `repro table 9 >/dev/full`
-            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(2)
+            _drop_stdout()
+            where = error.filename or ("standard output" if error.errno in _STREAM_ERRORS else "")
+            with suppress(OSError):
+                click.echo(f"Error: {where}: {error.strerror}" if where else f"Error: {error}", err=True)
+            sys.exit(2)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the commands as a user meets them, not by the alphabet."""
         return list(self.commands)
+
+
+def _drop_stdout() -> None:
+    """Nothing more goes to stdout: else the interpreter would try again at its end, and complain."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
 
 
 def n_cores() -> int:
