@@ -5,10 +5,13 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
@@ -16,7 +19,7 @@ from typing import TextIO
 import pytest
 from click.testing import CliRunner, Result
 from conftest import SMALL
-from invented import fill, stage
+from invented import AS_PUBLISHED, PASSED, fill, invented, stage, times
 from rich.console import Console
 from rich.file_proxy import FileProxy
 
@@ -24,6 +27,8 @@ from repro.commands import main as cli
 from repro.commands.main import main
 from repro.experiments import config
 from repro.records.store import Store
+from repro.records.trial import Record
+from repro.running import engine
 
 QUICK = [f"{key}={json.dumps(value)}" for key, value in SMALL.items() if key != "stop.stages"]
 RUN = ["run", "6a/lstm", "--trials", "3", *(part for change in QUICK for part in ("--set", change))]
@@ -165,17 +170,64 @@ def test_mistakes_are_one_message_and_exit_code_2(arguments, said, tmp_path):
     assert said in repro(*arguments, *results, code=2).output
 
 
-def test_a_broken_results_file_is_one_message(tmp_path):
-    (tmp_path / "6a.jsonl").write_text("nonsense\n")
-    for command in (["list"], ["table", "9"], ["run", "6a/lstm"]):
-        assert "6a.jsonl:1: not a record" in repro(*command, "--results", str(tmp_path), code=2).output
+def test_a_bad_line_is_named_by_every_view_blocks_none_and_no_run_goes_on(tmp_path):
+    fill(Store(tmp_path), "6a/lstm", times(*AS_PUBLISHED))
+    (tmp_path / "6b.jsonl").write_text("nonsense\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        for command in (
+            ["list"],
+            ["table", "9"],
+            ["compare", "9"],
+            ["trials"],
+            ["readings", "9"],
+            ["list", "--stored"],
+        ):
+            done = repro(*command, "--results", str(tmp_path))
+            assert "6a/lstm" in done.stdout
+            said = r"Warning: \S+6b\.jsonl:1: not a record: .*; find out why, then delete the line\n"
+            assert re.match(said, done.stderr)
+        done = repro("run", "6b/lstm", "--results", str(tmp_path), code=2)
+    assert re.search(r"Error: \S+6b\.jsonl:1: not a record: .* before that nothing is written there", done.stderr)
+    assert (tmp_path / "6b.jsonl").read_text() == "nonsense\n"
 
 
 def test_a_torn_results_file_is_a_warning_in_plain_words(tmp_path):
     (tmp_path / "6a.jsonl").write_text('{"schema":1')
     done = process("table", "9", "--results", str(tmp_path))
     assert done.returncode == 0
-    assert re.fullmatch(r"Warning: \S+6a\.jsonl:1: torn last line dropped\n", done.stderr)
+    assert re.fullmatch(r"Warning: \S+6a\.jsonl:1: torn last line, not counted\n", done.stderr)
+
+
+@pytest.mark.parametrize("n_stored", [0, 1, 2, 3])
+def test_a_folder_that_is_removed_while_a_run_goes_on_ends_it_with_an_error(tmp_path, monkeypatch, n_stored):
+    """At whatever moment, the last one among them: never is more said to be done than is there."""
+    folder, append, done = tmp_path / "results", Store.append, []
+    fill(Store(folder), "6a/lstm", times(31_000))
+
+    def ended(todo: list[engine.Job]) -> Iterator[engine.Event]:
+        for job in todo:
+            for trial in job.trials:
+                yield engine.Ended(job, invented(job.condition, trial, [stage(PASSED, 31_000)]))
+
+    def appending(store: Store, record: Record) -> None:
+        if len(done) == n_stored:
+            shutil.rmtree(folder)
+        append(store, record)
+        done.append(record)
+        if len(done) == n_stored == 3:
+            shutil.rmtree(folder)
+
+    monkeypatch.setattr(engine, "inline", ended)
+    monkeypatch.setattr(Store, "append", appending)
+    run = ["run", "6a/lstm", "--trials", "4", "--engine", "inline", "--results", str(folder)]
+    said = repro(*run, code=2).stderr
+    assert "6a.jsonl: was removed, replaced or shortened while this run went on" in said
+    assert "trials done (" not in said
+    assert len(done) == n_stored
+    assert not folder.exists()
+    monkeypatch.setattr(Store, "append", append)
+    assert "4 trials done (4 run now" in repro(*run).stderr
 
 
 def test_a_warning_is_shown_above_a_live_table(monkeypatch):

@@ -16,7 +16,7 @@ from invented import invented, old_form, stage
 from repro.analysis import tables
 from repro.experiments import config
 from repro.presentation import table_view
-from repro.records.store import Store, StoreError, UncountedWarning
+from repro.records.store import Store, UncountedWarning
 from repro.running.engine import crashed
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -249,10 +249,7 @@ def test_an_edit_is_noticed_or_leaves_what_a_trial_could_have(kind, given_data):
     with TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         store = write(Path(folder), edited, data(98_765))
-        try:
-            records = store.read("5")
-        except StoreError:
-            return
+        records = store.read("5")
         assert len(records) + len(said) == 2
         if len(records) == 2 and edited != whole:
             assert any(path == name or path.startswith((f"{name}.", "facts")) for name in free), (path, edited)

@@ -112,10 +112,10 @@ def carry_out(plan: "Plan", store: "Store", jobs: int, *, inline: bool = False, 
         store.check_writable(experiment)
     work = campaign.jobs(plan, n_workers, lanes)
     how = engine.inline if inline else (lambda todo: engine.local(todo, jobs))
-    return _show(plan, campaign.execute(work, how, store, screened=plan.screened), store.folder)
+    return _show(plan, campaign.execute(work, how, store, screened=plan.screened), store)
 
 
-def _show(plan: "Plan", events: Any, results: Path) -> int:
+def _show(plan: "Plan", events: Any, store: "Store") -> int:
     """Show what happens until it has happened, then say so; the number of crashed trials."""
     from repro.commands.progress import Display
     from repro.running import engine
@@ -124,7 +124,7 @@ def _show(plan: "Plan", events: Any, results: Path) -> int:
     stopped = 0
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        with Display(plan, results) as display:
+        with Display(plan, store.folder) as display:
             for event in events:
                 display.show(event)
                 if isinstance(event, engine.Ended):
@@ -133,6 +133,7 @@ def _show(plan: "Plan", events: Any, results: Path) -> int:
         stopped = TERMINATED if reason.args == (TERMINATED,) else INTERRUPTED
     finally:
         events.close()
+    store.check_kept()  # before it is said how much is done
     crashed = [record for record in records if record.outcome == "crashed"]
     for error in dict.fromkeys(record.error for record in crashed):
         click.echo(f"Crashed: {error}", err=True)
@@ -145,7 +146,7 @@ def _show(plan: "Plan", events: Any, results: Path) -> int:
         sys.exit(stopped)
     solved = sum(record.outcome == "solved" for record in records)
     fresh = f"{n_new} run now, {solved} of them solved" if records else "nothing was missing"
-    click.echo(f"{done} trials done ({fresh}); records in {results}{os.sep}", err=True)
+    click.echo(f"{done} trials done ({fresh}); records in {store.folder}{os.sep}", err=True)
     return len(crashed)
 
 

@@ -84,6 +84,7 @@ TRIAL = b'{"cell":"'  # how a trial's line begins, as we write it
 KEY = slice(len(TRIAL), len(TRIAL) + 16)  # where then the key of its condition is
 OURS = slice(KEY.stop, KEY.stop + 10)  # and what follows it, in today's form
 TODAYS = b'","trial":'
+_BEGINNINGS = (TRIAL, b'{"condition":"', b'{"machine":"', b'{"schema":1,')  # of lines as we write them, or once did
 _KINDS: dict[str, type[Struct]] = {"condition": ConditionLine, "machine": MachineLine}
 
 
@@ -105,6 +106,20 @@ def condition_of(line: bytes) -> bytes | None:
     if not _KINDS.keys() & fields.keys():
         raise LineError("it has neither cell nor condition nor machine")
     return None
+
+
+def is_whole(line: bytes) -> bool:
+    """Whether a line, with or without its line break, is all of one of ours."""
+    try:
+        condition_of(line)
+    except LineError:
+        return False
+    return True
+
+
+def begins_as_ours(line: bytes) -> bool:
+    """Whether a line begins as one that we write, be it as short as it may."""
+    return any(line.startswith(beginning[: len(line)]) for beginning in _BEGINNINGS)
 
 
 def shared(line: bytes) -> ConditionLine | MachineLine:

@@ -1,47 +1,51 @@
 """Records under a results folder: one file an experiment, a line a trial, and a line for what trials share (`jsonl`).
 
-A record is appended by a single write, under a lock, and flushed to disk before the trial counts as done. So a killed
-process can leave at most one line without its end; such a torn last line is dropped, and its trial run again. A line
-anywhere else that is not JSON is an error: somebody should look. A record that does not hold together is named and not
-counted.
+A record is appended by a single write, under a lock, and flushed to disk before the trial counts as done (`appending`).
+What is no record, or one that does not hold together, or says something else than another of the same trial, is named
+and not counted; no run writes into a file with such lines of the first and the last kind: somebody should look.
 
 Of a file with a million trials most views need a few: it is split by conditions at once, and what a condition's lines
 say is read when it is asked for.
 """
 
 import errno
-import fcntl
 import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from io import FileIO
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec import DecodeError
 
-from repro.errors import ReproError
 from repro.experiments.condition import Condition
-from repro.records import jsonl
+from repro.records import appending, jsonl
+from repro.records.appending import Mark
+from repro.records.appending import StoreError as StoreError
+from repro.records.appending import TornLineWarning as TornLineWarning
 from repro.records.integrity import ForeignError, RecordError, Rule, check, condition_of
 from repro.records.jsonl import LineError
 from repro.records.provenance import Machine
 from repro.records.trial import Record
 
 
-class StoreError(ReproError):
-    """A results file that cannot be read or written."""
-
-
-class TornLineWarning(UserWarning):
-    """A results file ends in the middle of a line."""
-
-
 class UncountedWarning(UserWarning):
-    """A record in a results file does not hold together."""
+    """A line of a results file is not counted."""
 
 
 _MOST_WARNINGS = 10  # of a file
+
+
+@dataclass
+class Faults:
+    """How much of a results file is not counted, as far as it has been read; and what stands there for nothing."""
+
+    no_records: int = 0  # lines of no kind
+    torn: int = 0  # last lines, 0 or 1
+    broken: int = 0  # records that do not hold together
+    foreign: int = 0  # records of learners and tasks that there are not
+    differing: int = 0  # records that say something else than another of the same trial
+    doubled: int = 0  # records that say the same: harmless
+    first: str = ""  # what is said of the first line of no kind, or record that differs: no run writes behind such
 
 
 class Stored:
@@ -50,7 +54,7 @@ class Stored:
     Raises
     ------
     StoreError
-        If the file cannot be read, or a line other than a torn last one is of no kind.
+        If the file cannot be read.
 
     """
 
@@ -63,13 +67,16 @@ class Stored:
         self._foreign: dict[str, str] = {}  # what is said of those whose learner or task there is not
         self._machines: dict[str, Machine] = {}
         self._records: dict[str, list[Record]] = {}  # that were asked for, likewise
-        self._n_uncounted = 0
+        self.faults = Faults()
+        self.mark: Mark | None = None  # of the file, if there is one, without a torn line
+        self._n_named = 0  # lines that are not counted
         self._split()
         conditions = {key: self._find_condition(key) for key in self._lines}
         self.conditions = [condition for condition in conditions.values() if condition]
         for key, condition in conditions.items():
             if key in self._foreign:
                 self._records[key] = []
+                self.faults.foreign += len(self._lines[key])
                 message = f"{self.path}: {len(self._lines[key])} trials {self._foreign[key]}"
                 warnings.warn(message, UncountedWarning, stacklevel=3)
             elif not condition:  # nobody can ask for its records: that they do not count is said at once
@@ -80,28 +87,62 @@ class Stored:
         trials: dict[bytes, list[bytes]] = {}
         number, line, key = 0, b"\n", None
         try:
+            if self.path.exists() and not self.path.is_file():
+                raise StoreError(f"{self.path}: is not a file")
             with self.path.open("rb") as file:
-                for number, line in enumerate(file, 1):  # noqa: B007
-                    key = line[jsonl.KEY] if line.startswith(jsonl.TRIAL) else jsonl.condition_of(line)
-                    if key in trials:
-                        trials[key].append(line)
-                    elif key is not None:
-                        trials[key] = [line]
-                    else:
-                        self._share(jsonl.shared(line))
+                for number, line in enumerate(file, 1):
+                    try:
+                        key = line[jsonl.KEY] if line.startswith(jsonl.TRIAL) else jsonl.condition_of(line)
+                        if key in trials:
+                            trials[key].append(line)
+                        elif key is not None:
+                            trials[key] = [line]
+                        else:
+                            self._share(jsonl.shared(line))
+                    except LineError as error:
+                        key = None
+                        self._no_record(line, error, number)
+                if key is not None and not line.endswith(b"\n") and not jsonl.is_whole(line):
+                    trials[key].pop()
+                    self._no_record(line, LineError("it is torn"), number)
+                self.mark = Mark.of(os.fstat(file.fileno()), file.tell() - len(line) * self.faults.torn)
         except FileNotFoundError:
             return
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be read: {error.strerror}") from error
-        except LineError as error:
-            if line.endswith(b"\n"):
-                raise StoreError(f"{self.path}:{number}: not a record: {error}") from None
-            key = None
-        if not line.endswith(b"\n"):
-            warnings.warn(f"{self.path}:{number}: torn last line dropped", TornLineWarning, stacklevel=4)
-            if key is not None:
-                trials[key].pop()
+        self._say_how_many_more(0)
         self._lines = {key.decode(errors="replace"): texts for key, texts in trials.items() if texts}
+
+    def _no_record(self, line: bytes, error: LineError, number: int = 0) -> None:
+        """Pass over a line of no kind."""
+        if not line.endswith(b"\n") and jsonl.begins_as_ours(line):
+            self.faults.torn = 1
+            warnings.warn(f"{self.path}:{number}: torn last line, not counted", TornLineWarning, stacklevel=5)
+            return
+        self.faults.no_records += 1
+        problem = f"not a record: {error}; find out why, then delete the line"
+        self._pass_over(line, problem, number, stops_runs=True)
+
+    def _pass_over(self, line: bytes, problem: str, number: int = 0, *, stops_runs: bool = False) -> None:
+        """Name a line that is not counted, if not too many have been named."""
+        self._n_named += 1
+        first, few = stops_runs and not self.faults.first, self._n_named <= _MOST_WARNINGS
+        message = f"{self.path}:{number or self._number(line)}: {problem}" if first or few else ""
+        if first:
+            self.faults.first = message
+        if few:
+            warnings.warn(message, UncountedWarning, stacklevel=5)
+
+    def _say_how_many_more(self, n_before: int) -> None:
+        """Say how many were not named, of those that came on top of so many."""
+        more = self._n_named - max(_MOST_WARNINGS, n_before)
+        if more > 0:
+            warnings.warn(f"{self.path}: and {more:,} more that are not counted", UncountedWarning, stacklevel=4)
+
+    def _number(self, line: bytes) -> int:
+        """The number of a line, of the last one of those that are the same."""
+        with self.path.open("rb") as file:
+            return max((number for number, other in enumerate(file, 1) if other == line), default=0)
 
     def _share(self, line: jsonl.ConditionLine | jsonl.MachineLine) -> None:
         if isinstance(line, jsonl.MachineLine):
@@ -132,31 +173,17 @@ class Stored:
     def records(self, key: str) -> list[Record]:
         """The records of a condition in the order they were written, the last one of each trial and source.
 
-        A record that does not hold together is left out, with a warning that names its line.
-
-        Raises
-        ------
-        StoreError
-            If a line is not JSON, or two runs of a trial disagree.
-
+        What is not counted is left out, with a warning that names its line: a record that does not hold together, and
+        each of two that say different things of the same trial.
         """
         if key not in self._records:
-            n_named = max(_MOST_WARNINGS, self._n_uncounted)
+            n_before = self._n_named
             self._records[key] = list(self._read(key).values()) if key in self._lines else []
-            if self._n_uncounted > n_named:
-                more = f"and {self._n_uncounted - n_named:,} more that are not counted"
-                warnings.warn(f"{self.path}: {more}", UncountedWarning, stacklevel=2)
+            self._say_how_many_more(n_before)
         return self._records[key]
 
     def everything(self) -> list[Record]:
-        """All records, condition by condition.
-
-        Raises
-        ------
-        StoreError
-            As `records` does.
-
-        """
+        """All records, condition by condition."""
         return [record for key in self._lines for record in self.records(key)]
 
     def _read(self, key: str) -> dict[tuple[int, str, bool], Record]:
@@ -165,6 +192,7 @@ class Stored:
         reader = condition and jsonl.reader(condition, self._machines)
         rule = condition and Rule.of(condition)
         by_run: dict[tuple[int, str, bool], Record] = {}
+        differing = set()
         for text in texts:
             try:
                 if text[jsonl.OURS] != jsonl.TODAYS and (old := jsonl.old(text)):
@@ -177,35 +205,34 @@ class Stored:
             except (DecodeError, LineError, RecordError) as error:
                 self._leave_out(text, condition, error)
                 continue
-            key_of_run = (record.trial, record.source, record.screened)
-            before = by_run.pop(key_of_run, None)
-            if before and before.results() != record.results():
-                raise StoreError(
-                    f"{self._place(text)}: trial {record.trial} of {record.row} ({record.reading}) stands there twice "
-                    "with different results, though a trial is the same on every machine; find out why, then delete "
-                    "one line"
-                )
-            by_run[key_of_run] = record
+            run = (record.trial, record.source, record.screened)
+            if before := by_run.pop(run, None):
+                if before.results() == record.results():
+                    self.faults.doubled += 1
+                else:
+                    differing.add(run)
+                    self._differs(text, record)
+            by_run[run] = record
         self._lines[key] = [b""] * len(texts)  # a million lines need not be kept beside what they say
-        return by_run
+        return {run: record for run, record in by_run.items() if run not in differing} if differing else by_run
 
-    def _place(self, text: bytes) -> str:
-        """File and number of a line, the last one of those that are the same."""
-        with self.path.open("rb") as file:
-            number = max((number for number, line in enumerate(file, 1) if line == text), default=0)
-        return f"{self.path}:{number}"
+    def _differs(self, text: bytes, record: Record) -> None:
+        self.faults.differing += 1
+        problem = (
+            f"trial {record.trial} of {record.row} ({record.reading}) stands there twice with different results, "
+            "though a trial is the same on every machine; neither is counted: find out why, then delete one line"
+        )
+        self._pass_over(text, problem, stops_runs=True)
 
     def _leave_out(self, text: bytes, condition: Condition | None, why: Exception) -> None:
         try:
             about = jsonl.about(text, condition)
         except LineError as error:
-            raise StoreError(f"{self._place(text)}: not a record: {error}") from None
-        self._n_uncounted += 1
-        if self._n_uncounted <= _MOST_WARNINGS:
-            message = (
-                f"{self._place(text)}: {about} is not counted: {jsonl.problem(why)}; find out why, then delete the line"
-            )
-            warnings.warn(message, UncountedWarning, stacklevel=4)
+            self._no_record(text, error)
+            return
+        self.faults.broken += 1
+        problem = f"{about} is not counted: {jsonl.problem(why)}; find out why, then delete the line"
+        self._pass_over(text, problem)
 
 
 class Store:
@@ -213,7 +240,9 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._shared: dict[Path, tuple[int, int, set[str]]] = {}  # of a file: inode, size, what it has shared lines of
+        self._marks: dict[Path, Mark] = {}  # of what has been read and written
+        self._shared: dict[Path, tuple[int, set[str]]] = {}  # how far a file has been looked through for shared lines
+        self._faults: dict[Path, Faults] = {}  # as it was last read
 
     def path(self, experiment: str) -> Path:
         """The file with the records of an experiment."""
@@ -229,10 +258,15 @@ class Store:
         Raises
         ------
         StoreError
-            If its file cannot be read, or a line other than a torn last one is of no kind.
+            If its file cannot be read.
 
         """
-        return Stored(self.path(experiment), experiment)
+        path = self.path(experiment)
+        stored = Stored(path, experiment)
+        self._faults[path] = stored.faults
+        if stored.mark:
+            self._marks[path] = stored.mark
+        return stored
 
     def read(self, experiment: str) -> list[Record]:
         """All records of an experiment, condition by condition.
@@ -240,7 +274,7 @@ class Store:
         Raises
         ------
         StoreError
-            As `stored` and `Stored.records` say.
+            As `stored` says.
 
         """
         return self.stored(experiment).everything()
@@ -251,16 +285,37 @@ class Store:
         Raises
         ------
         StoreError
-            If they cannot.
+            If they cannot; or if what was read of the file has to be seen to first.
 
         """
         path = self.path(experiment)
+        if (faults := self._faults.get(path)) and faults.first:
+            raise StoreError(f"{faults.first}; before that nothing is written there")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with path.open("ab"):
-                pass
+            appending.check(path)
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def check_kept(self) -> None:
+        """Find out whether all that was read and written is there.
+
+        Raises
+        ------
+        StoreError
+            If a file was removed, replaced or shortened.
+
+        """
+        for path in self._marks:
+            self._check_kept(path)
+
+    def _check_kept(self, path: Path) -> None:
+        mark = self._marks.get(path)
+        if mark and not mark.holds(path):
+            raise StoreError(
+                f"{path}: was removed, replaced or shortened while this run went on, so records that it read or wrote "
+                "are not there; put the file back, or run the same command again for what is missing"
+            )
 
     def append(self, record: Record) -> None:
         """Write a record to disk; it is safe when this returns.
@@ -268,53 +323,34 @@ class Store:
         Raises
         ------
         StoreError
-            If it cannot be written.
+            If it cannot be written, or what was written before is gone.
         ValueError
             If it has a number that is not finite, or out of range.
 
         """
         path = self.path(record.experiment)
         parts = jsonl.written(record)
+        self._check_kept(path)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with path.open("ab+", buffering=0) as file, _locked(file):
-                _drop_torn_line(file)
+            with appending.opened(path) as file:
+                self._check_kept(path)
                 written = self._shared_keys(path)
                 text = b"".join(line + b"\n" for key, line in parts.items() if key not in written)
+                end = file.seek(0, os.SEEK_END) + len(text)
                 if file.write(text) != len(text):
+                    file.truncate(end - len(text))
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(file.fileno())
-                end = path.stat()
-                self._shared[path] = end.st_ino, end.st_size, written | parts.keys() - {""}
+                self._marks[path] = Mark.of(os.fstat(file.fileno()), end)
+                self._shared[path] = end, written | parts.keys() - {""}
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror}; finished trials are kept") from error
+        self._check_kept(path)
 
     def _shared_keys(self, path: Path) -> set[str]:
         """The keys of the conditions and machines that a file has lines of; only what is new to us is read."""
-        inode, size, known = self._shared.get(path, (0, 0, set()))
+        end, known = self._shared.get(path, (0, set()))
         with path.open("rb") as file:
-            now = path.stat()
-            if now.st_ino != inode or now.st_size < size:  # somebody has put another file there
-                size, known = 0, set()
-            file.seek(size)
+            file.seek(end)
             return known | jsonl.shared_keys(file)
-
-
-@contextmanager
-def _locked(file: FileIO) -> Iterator[None]:
-    fcntl.flock(file, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def _drop_torn_line(file: FileIO) -> None:
-    """Cut off what follows the last line break."""
-    end = file.seek(0, os.SEEK_END)
-    if not end:
-        return
-    file.seek(end - 1)
-    if file.read(1) != b"\n":
-        file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)
