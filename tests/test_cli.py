@@ -415,6 +415,8 @@ def test_compare_holds_to_what_is_recorded(tmp_path):
     accepted = repro("compare", "6a/lstm", "--accept", *results)
     assert accepted.stderr == f"3 verdicts recorded in {tmp_path / 'verdicts.csv'}\n"
     repro("compare", "6a/lstm", "--check", *results)
+    rest = repro("compare", "9", "--check", *results, code=3).stderr
+    assert "Not recorded: 9, 6b/lstm, ST3(.1), success rate: NOT RUN now; `repro compare --accept` records it" in rest
     repro("compare", "6a/lstm", "--check", "--points", "5", "--margin", "1.01", *results)  # CONSISTENT agrees, too
     (tmp_path / "6a.jsonl").unlink()
     gone = repro("compare", "6a/lstm", "--check", *results, code=3)

@@ -7,7 +7,7 @@ import json
 import pytest
 from invented import AS_PUBLISHED, PASSED, fill, stage, times
 
-from repro.analysis import verdicts
+from repro.analysis import recorded, verdicts
 from repro.experiments import config
 from repro.presentation import verdict_table
 from repro.records.store import Store
@@ -201,39 +201,81 @@ def test_data_are_whole(tmp_path):
 def test_what_reproduced_must_go_on_reproducing(tmp_path):
     store, path = Store(tmp_path), tmp_path / "verdicts.csv"
     fill(store, "6a/lstm", times(*AS_PUBLISHED))
-    assert verdicts.accept(found(store, "6a/lstm"), path) == 3
-    assert verdicts.lost(found(store, "6a/lstm"), path) == []
+    assert recorded.accept(found(store, "6a/lstm"), path) == 3
+    assert recorded.lost(found(store, "6a/lstm"), path) == []
     other = Store(tmp_path / "other")
     fill(other, "6a/lstm", times(*(3 * n for n in AS_PUBLISHED)))
-    ((one, before),) = verdicts.lost(found(other, "6a/lstm"), path)
+    ((one, before),) = recorded.lost(found(other, "6a/lstm"), path)
     assert (one.key, before, one.verdict) == (("9", "6a/lstm", PASSED, "success after"), "EQUIVALENT", "DIFFERS")
     empty = Store(tmp_path / "none")
-    assert len(verdicts.lost(found(empty, "6a/lstm"), path)) == 3  # nothing is known to hold without trials
+    assert len(recorded.lost(found(empty, "6a/lstm"), path)) == 3  # nothing is known to hold without trials
 
 
 def test_what_differed_may_go_on_differing(tmp_path):
     store, path = Store(tmp_path), tmp_path / "verdicts.csv"
     fill(store, "6a/lstm", [[]] * 20)
-    verdicts.accept(found(store, "6a/lstm"), path)
-    assert verdicts.lost(found(store, "6a/lstm"), path) == []
+    recorded.accept(found(store, "6a/lstm"), path)
+    assert recorded.lost(found(store, "6a/lstm"), path) == []
 
 
 def test_accepting_a_part_keeps_the_rest(tmp_path):
     store, path = Store(tmp_path), tmp_path / "verdicts.csv"
     fill(store, "6a/lstm", times(*AS_PUBLISHED))
-    assert verdicts.accept(found(store, "9"), path) == 6
+    assert recorded.accept(found(store, "9"), path) == 6
     before = path.read_text()
-    assert verdicts.accept(found(store, "6b/lstm"), path) == 6
+    assert recorded.accept(found(store, "6b/lstm"), path) == 6
     assert path.read_text() == before
 
 
 def test_verdicts_that_cannot_be_read_are_the_users_to_solve(tmp_path):
     path = tmp_path / "verdicts.csv"
-    with pytest.raises(verdicts.VerdictsError, match="`repro compare --accept` records"):
-        verdicts.lost([], path)
-    path.write_text("table,row,stage,value,verdict\n9,6a/lstm\n")
-    with pytest.raises(verdicts.VerdictsError, match=r"verdicts\.csv:2: not a verdict"):
-        verdicts.lost([], path)
+    with pytest.raises(recorded.VerdictsError, match="`repro compare --accept` records"):
+        recorded.lost([], path)
+
+
+HEAD, LINE = "table,row,stage,value,verdict\n", f"9,6a/lstm,{PASSED},success rate,EQUIVALENT\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "csv: no verdicts are recorded there"),
+        (HEAD, "csv: no verdicts are recorded there"),
+        (LINE, "csv:1: not a verdict"),
+        (HEAD + "9,6a/lstm\n", "csv:2: not a verdict"),
+        (HEAD + LINE + "\n", "csv:3: not a verdict"),
+        (HEAD + LINE.replace("EQUIVALENT", "FINE"), "csv:2: not a verdict"),
+        (HEAD + LINE.replace("EQUIVALENT", ""), "csv:2: not a verdict"),
+        (HEAD + LINE + HEAD, "csv:3: not a verdict"),
+        (HEAD + LINE + LINE.replace("EQUIVALENT", "DIFFERS"), "csv:3: stands there twice: 9, 6a/lstm"),
+    ],
+)
+def test_what_is_recorded_is_all_verdicts_and_there_is_one(tmp_path, text, said):
+    path = tmp_path / "verdicts.csv"
+    path.write_text(text)
+    with pytest.raises(recorded.VerdictsError, match=said):
+        recorded.lost([], path)
+
+
+@pytest.mark.parametrize("kept", [1, 3, 4])
+def test_what_is_not_recorded_is_not_known_to_hold(tmp_path, kept):
+    """As of a file that was shortened."""
+    store, path = Store(tmp_path), tmp_path / "verdicts.csv"
+    fill(store, "6a/lstm", times(*AS_PUBLISHED))
+    recorded.accept(found(store, "9"), path)
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[: kept + 1]))
+    lost = recorded.lost(found(store, "9"), path)
+    assert len(lost) == 6 - kept
+    assert {before for _, before in lost} == {""}
+    recorded.accept(found(store, "9"), path)
+    assert recorded.lost(found(store, "9"), path) == []
+
+
+@pytest.mark.parametrize("text", ["", HEAD])
+def test_verdicts_are_recorded_where_there_were_none(tmp_path, text):
+    path = tmp_path / "verdicts.csv"
+    path.write_text(text)
+    assert recorded.accept(found(Store(tmp_path), "9"), path) == 6
 
 
 def test_trials_that_scatter_beyond_all_bounds_are_consistent_with_anything(tmp_path):

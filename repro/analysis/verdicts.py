@@ -7,18 +7,14 @@ NOT COMPARABLE  the paper prints too little, or too few of our trials succeed
 NOT RUN         trials are missing
 """
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal, NamedTuple
 
-from repro import files
 from repro.analysis import contrasts
 from repro.analysis.contrasts import Contrast
 from repro.analysis.tables import Line, meant, order, selected
-from repro.errors import ReproError, similar
+from repro.errors import similar
 from repro.experiments.config import PRINTED, ConfigError, Row
 from repro.experiments.schema import Published
 from repro.experiments.views import USUAL, View
@@ -30,13 +26,7 @@ Verdict = Literal["EQUIVALENT", "CONSISTENT", "DIFFERS", "NOT COMPARABLE", "NOT 
 VERDICTS: tuple[Verdict, ...] = ("EQUIVALENT", "CONSISTENT", "DIFFERS", "NOT COMPARABLE", "NOT RUN")
 AGREE = ("EQUIVALENT", "CONSISTENT")
 
-RECORDED = "verdicts.csv"  # in the results folder
-_COLUMNS = ("table", "row", "stage", "value", "verdict")
 TEST_SEQUENCES = 2560  # of which the paper's tables count the wrong ones
-
-
-class VerdictsError(ReproError):
-    """Recorded verdicts that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -344,55 +334,3 @@ def _detectable(comparison: Comparison, contrast: Contrast) -> str:
     ours = {"ratio": "ours were", "points": "our success rate were", "share": "our wrong test sequences were"}
     shows = f"a difference would have shown if {ours[comparison.unit]} in truth {', or '.join(parts)}"
     return f"{shows}; a smaller one may be there unseen"
-
-
-# --------------------------------------------------------------------------------------------------- recorded verdicts
-
-
-def accept(comparisons: Sequence[Comparison], path: Path) -> int:
-    """Record today's verdicts under `printed` beside those on other values; returns how many there are.
-
-    Raises
-    ------
-    VerdictsError
-        If the file is there and cannot be read.
-    repro.files.FileError
-        If it cannot be written.
-
-    """
-    recorded = _recorded(path) if path.exists() else {}
-    recorded |= {entry.key: entry.verdict for entry in comparisons if entry.line.variant == PRINTED}
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows((*key, recorded[key]) for key in sorted(recorded))
-    files.check_writable(path)
-    files.write(path, out.getvalue().encode())
-    return len(recorded)
-
-
-def lost(comparisons: Sequence[Comparison], path: Path) -> list[tuple[Comparison, str]]:
-    """The values that are recorded as reproducing and no longer do, with the recorded verdict.
-
-    Raises
-    ------
-    VerdictsError
-        If there are no recorded verdicts, or they cannot be read.
-
-    """
-    recorded = _recorded(path)
-    today = [(entry, recorded.get(entry.key)) for entry in comparisons if entry.line.variant == PRINTED]
-    return [(entry, then) for entry, then in today if then in AGREE and entry.verdict not in AGREE]
-
-
-def _recorded(path: Path) -> dict[tuple[str, ...], str]:
-    try:
-        lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
-    except FileNotFoundError:
-        raise VerdictsError(f"{path}: no verdicts are recorded; `repro compare --accept` records today's") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise VerdictsError(f"{path}: cannot be read: {error}") from error
-    for number, line in enumerate(lines, 1):
-        if len(line) != len(_COLUMNS) or (number == 1) != (tuple(line) == _COLUMNS):
-            raise VerdictsError(f"{path}:{number}: not a verdict; `repro compare --accept` writes them")
-    return {tuple(line[:-1]): line[-1] for line in lines[1:]}

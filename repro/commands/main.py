@@ -191,7 +191,7 @@ def table(
 @option("--points", type=click.FloatRange(0, 100, min_open=True), default=20, show_default=True,
          help="Percentage points within which success rates are.")  # fmt: skip
 @option("--brief", is_flag=True, help="The sentences alone, without the numbers behind them.")
-@option("--check", is_flag=True, help="Exit with 3 if a value that is recorded as reproducing no longer does.")
+@option("--check", is_flag=True, help="Exit with 3 if a value is not recorded, or as reproducing and no longer does.")
 @option("--accept", is_flag=True, help="Record the verdicts, for --check.")
 @view_options
 @columns_option
@@ -213,7 +213,7 @@ def compare(
     repro compare 6a/lstm --by learning_rate
     repro compare --check
     """
-    from repro.analysis import claims, verdicts
+    from repro.analysis import claims, recorded, verdicts
     from repro.analysis import readings as fits
     from repro.experiments import config
     from repro.presentation import grid, verdict_table
@@ -232,13 +232,16 @@ def compare(
         carried = fits.sentences(fits.of(found, store)) if view.usual and form not in grid.DATA else []
         shown = verdicts.of_readings(found, reading)
         click.echo(verdict_table.render(shown, margins, form, columns, said, carried))
-    recorded = results / verdicts.RECORDED
+    path = results / recorded.FILE
     if accept:
-        click.echo(f"{verdicts.accept(found, recorded)} verdicts recorded in {recorded}", err=True)
+        click.echo(f"{recorded.accept(found, path)} verdicts recorded in {path}", err=True)
     if check:
-        lost = verdicts.lost(found, recorded)
+        lost = recorded.lost(found, path)
         for one, before in lost:
-            click.echo(f"No longer reproduces: {', '.join(one.key)}: {before} before, {one.verdict} now", err=True)
+            value = ", ".join(one.key)
+            changed = f"No longer reproduces: {value}: {before} before, {one.verdict} now"
+            unknown = f"Not recorded: {value}: {one.verdict} now; `repro compare --accept` records it"
+            click.echo(changed if before else unknown, err=True)
         sys.exit(3 if lost else 0)
 
 
