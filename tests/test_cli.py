@@ -26,7 +26,8 @@ from rich.file_proxy import FileProxy
 from repro.commands import main as cli
 from repro.commands.main import main
 from repro.experiments import config
-from repro.records.store import Store
+from repro.presentation.trials import frame
+from repro.records.store import Store, StoreError
 from repro.records.trial import Record
 from repro.running import engine
 
@@ -58,12 +59,44 @@ def test_help_names_every_command_and_every_option_has_help():
             assert option.param_type_name == "argument" or option.help, (name, option.name)
 
 
-def test_list_shows_every_row():
-    said = repro("list", "--results", "none").stdout
+def test_list_shows_every_row(tmp_path):
+    said = repro("list", "--results", str(tmp_path)).stdout
     for row in config.load().values():
         assert row.name in said
     assert "156" in said
     assert "31,390" in said
+
+
+READING = [
+    ["list"], ["list", "--stored"], ["show", "6a/lstm:3"], ["table", "9"], ["compare", "9"], ["readings", "9"],
+    ["trials"], ["replay", "6a/lstm:3"], ["attest"], ["plot", "success", "9"], ["report"], ["status"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_a_results_folder_that_somebody_names_is_there(command, how, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if how == "variable":
+        monkeypatch.setenv("REPRO_RESULTS", "nowhere")
+    said = repro(*command, *(["--results", "nowhere"] if how == "option" else []), code=2)
+    assert (said.stdout, said.stderr.splitlines()[-1]) == ("", "Error: there is no results folder 'nowhere'")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [["list"], ["table", "9"], ["trials"], ["compare", "9"], ["status"]], ids=" ".join)
+def test_where_there_is_no_results_folder_it_is_said_how_to_get_one(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert repro(*command).stderr == (
+        "There is no folder 'results' here, so nothing is stored: `repro run` makes it, --results names another.\n"
+    )
+    (tmp_path / "results").mkdir()
+    assert repro(*command).stderr == ""
+
+
+def test_a_frame_is_of_a_folder_that_is_there(tmp_path):
+    with pytest.raises(StoreError, match="there is no results folder"):
+        frame("6a", results=tmp_path / "nowhere")
 
 
 def test_the_matrix_says_who_takes_what():

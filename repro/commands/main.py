@@ -20,6 +20,7 @@ from repro.commands.options import (
     results_option,
     seed_option,
     set_option,
+    stored_in,
     view_options,
 )
 from repro.commands.readings import readings
@@ -82,17 +83,16 @@ def list_(
     """
     from repro.experiments import config, matrix, selection
     from repro.presentation import grid, row_list, stored_list
-    from repro.records.store import Store
 
     known = config.load()
     rows = [row for row, _ in selection.select(select, known)] if select else list(known.values())
     if stored and as_matrix:
         raise click.UsageError("--stored and --matrix are two lists: ask for one.")
     if stored:
-        click.echo(stored_list.render(stored_list.entries(select, known, Store(results)), form, columns))
+        click.echo(stored_list.render(stored_list.entries(select, known, stored_in(results)), form, columns))
         return
     if not as_matrix:
-        click.echo(row_list.render(row_list.entries(rows, Store(results)), form, columns))
+        click.echo(row_list.render(row_list.entries(rows, stored_in(results)), form, columns))
         return
     if columns:
         raise click.UsageError("--columns is of the list of rows; with --matrix the columns are the learners.")
@@ -123,10 +123,9 @@ def show(row: str, reading: str | None, overrides: tuple[str, ...], seed: int, r
     from repro.looking import replay
     from repro.presentation import grid, showing
     from repro.records import attestation
-    from repro.records.store import Store
 
     if ":" in row:
-        record = replay.stored(row, reading, overrides, seed, Store(results))
+        record = replay.stored(row, reading, overrides, seed, stored_in(results))
         pairs = showing.trial(record, attestation.read(results))
     else:
         changes = selection.changes(overrides)
@@ -168,7 +167,6 @@ def table(
     from repro.analysis import tables
     from repro.experiments import config
     from repro.presentation import conditions, table_view
-    from repro.records.store import Store
 
     rows = config.load()
     numbers = [pattern for pattern in dict.fromkeys(select) if pattern in map(str, conditions.TABLES)]
@@ -176,7 +174,7 @@ def table(
     if numbers and len(select) > 1 and (columns or form in ("csv", "json")):
         how = "with --columns" if columns else f"as {form}"
         raise config.ConfigError(f"Table {numbers[0]} has columns of its own: {how}, ask for it alone.")
-    lines = tables.selected(others, rows, Store(results), view, with_ours=with_ours)
+    lines = tables.selected(others, rows, stored_in(results), view, with_ours=with_ours)
     parts = [table_view.render(lines, form, columns)] if others else []
     parts += [conditions.render(int(number), rows, form, columns) for number in numbers]
     click.echo("\n\n".join(parts))
@@ -217,13 +215,12 @@ def compare(
     from repro.analysis import readings as fits
     from repro.experiments import config
     from repro.presentation import grid, verdict_table
-    from repro.records.store import Store
 
     if (check or accept) and not view.usual:
         raise config.ConfigError("verdicts are recorded of the rows' own settings: not with --set, --seed or --by")
     if brief and not view.usual:
         raise config.ConfigError("sentences are of the rows' own settings: not with --set, --seed or --by")
-    margins, store = verdicts.Margins(margin, points / 100), Store(results)
+    margins, store = verdicts.Margins(margin, points / 100), stored_in(results)
     found = verdicts.of_selection(select, config.load(), store, margins, view)
     said = claims.of(found)
     if brief:
@@ -299,10 +296,9 @@ def plot(
     from repro.commands import progress
     from repro.experiments import config
     from repro.presentation.plots import kinds
-    from repro.records.store import Store
 
     with progress.Steps("plot") as shown:
-        path = kinds.write(kind, select, config.load(), Store(results), reading, output, shown.step, view)
+        path = kinds.write(kind, select, config.load(), stored_in(results), reading, output, shown.step, view)
     click.echo(path, err=is_stdout(path))
 
 
@@ -323,11 +319,10 @@ def report(output: Path, error_flow: bool, results: Path) -> None:
     from repro.commands import progress
     from repro.experiments import config
     from repro.presentation import report as pages
-    from repro.records.store import Store
 
     with progress.Steps("report", results) as shown:
         path = pages.write(
-            output, config.load(), Store(results), verdicts.Margins(), error_flow=error_flow, show=shown.step
+            output, config.load(), stored_in(results), verdicts.Margins(), error_flow=error_flow, show=shown.step
         )
     click.echo(path, err=is_stdout(path))
 

@@ -7,12 +7,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
+from click.core import ParameterSource
 
 from repro.commands import completion
 from repro.errors import ReproError
+
+if TYPE_CHECKING:
+    from repro.records.store import Store
 
 INTERRUPTED, TERMINATED, PIPE_CLOSED = 130, 143, 141  # exit codes
 _STREAM_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}  # of writing to what is open
@@ -94,6 +98,29 @@ results_option = option(
     "--results", type=click.Path(path_type=Path, file_okay=False), default="results", show_default=True,
     envvar="REPRO_RESULTS", help="Folder with the records.",
 )  # fmt: skip
+
+
+def stored_in(results: Path) -> "Store":
+    """The records in a folder, for a command that reads them: a folder that somebody named has to be there.
+
+    Raises
+    ------
+    repro.records.store.StoreError
+        If it is not.
+
+    """
+    from repro.records.store import Store, StoreError
+
+    if not results.is_dir():
+        if click.get_current_context().get_parameter_source("results") is not ParameterSource.DEFAULT:
+            raise StoreError(f"there is no results folder '{results}'")
+        hint = (
+            f"There is no folder '{results}' here, so nothing is stored: `repro run` makes it, --results names another."
+        )
+        click.echo(hint, err=True)
+    return Store(results)
+
+
 FORMATS = click.Choice(["text", "md", "csv", "latex", "html", "json"])
 format_option = option("--format", "form", type=FORMATS, default="text", show_default=True,
                        help="How to print.", callback=_form_here)  # fmt: skip

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from repro.commands import completion
-from repro.commands.options import columns_option, format_option, results_option
+from repro.commands.options import columns_option, format_option, results_option, stored_in
 
 
 @click.command()
@@ -28,8 +28,7 @@ def readings(select: tuple[str, ...], columns: tuple[str, ...], results: Path, f
     from repro.analysis import verdicts
     from repro.experiments import config
     from repro.presentation import readings_view
-    from repro.records.store import Store
 
-    store = Store(results)
+    store = stored_in(results)
     found = verdicts.of_selection(select, config.load(), store)
     click.echo(readings_view.render(fits.of(found, store), form, columns))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro.commands.options import format_option, results_option
+from repro.commands.options import format_option, results_option, stored_in
 
 if TYPE_CHECKING:
     from repro.running.status import Work
@@ -28,7 +28,7 @@ def status(results: Path, form: str) -> None:
     from repro.presentation import grid
     from repro.running import status
 
-    works = status.read(results)
+    works = status.read(stored_in(results).folder)
     if form != "text":
         heads, body = status.table(works, time.time())
         click.echo(grid.listing(heads, list(body), form))

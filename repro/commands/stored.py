@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from repro.commands import completion
-from repro.commands.options import columns_option, option, results_option, view_options
+from repro.commands.options import columns_option, option, results_option, stored_in, view_options
 
 if TYPE_CHECKING:
     from repro.experiments.views import View
@@ -41,11 +41,10 @@ def trials(select: tuple[str, ...], view: "View", columns: tuple[str, ...], resu
     from repro.experiments import config
     from repro.presentation import grid, written
     from repro.presentation import trials as stored
-    from repro.records.store import Store
 
     gc.disable()  # of a million lines none is garbage: looking for some takes a tenth of the time
     click.get_current_context().call_on_close(gc.enable)
-    names, lines = stored.table(select, config.load(), Store(results), None if view.usual else view)
+    names, lines = stored.table(select, config.load(), stored_in(results), None if view.usual else view)
     if columns:
         names, lines = _chosen(names, lines, columns)
     if form == "csv":

@@ -14,6 +14,7 @@ from repro.commands.options import (
     results_option,
     seed_option,
     set_option,
+    stored_in,
 )
 
 
@@ -46,7 +47,6 @@ def replay(
     from repro.presentation import grid
     from repro.presentation.plots import style
     from repro.presentation.plots import watch as figures
-    from repro.records.store import Store
 
     if output and not watch:
         raise click.UsageError("-o is the file for the figure of --watch")
@@ -54,7 +54,7 @@ def replay(
         raise click.UsageError("--wrong chooses the sequence of --watch")
     if output:
         style.check_writable(output)
-    record = again.stored(trial, reading, overrides, seed, Store(results))
+    record = again.stored(trial, reading, overrides, seed, stored_in(results))
     click.echo(again.circumstances(record), err=True)
     search = None
     with progress.Steps("replay", results) as shown:
@@ -124,12 +124,11 @@ def attest(
     from repro.experiments import config, selection
     from repro.presentation import grid
     from repro.records import attestation
-    from repro.records.store import Store
     from repro.running import attest as attesting
     from repro.running import engine
 
     rows = [row.name for row, _ in selection.select(select, config.load())] if select else None
-    store = Store(results)
+    store = stored_in(results)
     ledger = attestation.read(results)
     conditions = attesting.stored_trials(store, rows)
     if sample and not check:

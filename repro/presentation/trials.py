@@ -14,7 +14,7 @@ from repro.experiments.selection import select, text, words
 from repro.experiments.views import View
 from repro.records import attestation
 from repro.records.attestation import Ledger
-from repro.records.store import Store
+from repro.records.store import Store, StoreError
 from repro.records.trial import LastLook, Record, StageRecord
 from repro.records.validity import current
 
@@ -93,6 +93,8 @@ def frame(
     import pandas as pd
 
     patterns = [select] if isinstance(select, str) else list(select)
+    if not Path(results).is_dir():
+        raise StoreError(f"there is no results folder '{results}'")
     names, lines = table(patterns, load(), Store(Path(results)), view)
     columns = list(zip(*lines, strict=True)) or [()] * len(names)
     return pd.DataFrame({name: _series(name, values) for name, values in zip(names, columns, strict=True)})
