@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help reproduce test lint types check docs attest oldest bench paper report readme results clean
+.PHONY: help reproduce test lint types check docs verify attest oldest bench paper report readme results clean
 
 help:
 	@echo "make reproduce   install, rerun a part of the paper (a minute or two), print the tables"
@@ -12,6 +12,7 @@ help:
 	@echo "make lint types  check style and types"
 	@echo "make check       is every learner and task what the contracts ask for (in plain Python: repro check compiles)"
 	@echo "make docs        put the pages of docs/ into build/docs; any warning is an error"
+	@echo "make verify      is every stored record sound, and do a few trials end in the same bits when run again"
 	@echo "make attest      run a part of what is stored again, cut short: does today's source give its bits"
 	@echo "make oldest      install the oldest allowed versions of all dependencies, rerun a stored trial with them"
 	@echo "make bench       measure the speed"
@@ -43,6 +44,9 @@ check: .venv/installed
 
 docs: .venv/installed-docs
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --builder html docs build/docs
+
+verify: .venv/installed
+	$(BIN)/repro verify
 
 attest: .venv/installed
 	$(BIN)/repro attest --check --sample 30

@@ -28,7 +28,7 @@ from repro.commands.run import run
 from repro.commands.search import race, screen
 from repro.commands.status import status
 from repro.commands.stored import trials
-from repro.commands.trials import attest, check, replay
+from repro.commands.trials import attest, check, replay, verify
 from repro.files import OWN_CONFIGS, is_stdout
 from repro.version import __version__
 
@@ -246,6 +246,7 @@ main.add_command(readings)
 main.add_command(trials)
 main.add_command(replay)
 main.add_command(attest)
+main.add_command(verify)
 main.add_command(check)
 main.add_command(new)
 main.add_command(merge)

@@ -1,4 +1,4 @@
-"""The commands that run stored trials again: `replay` and `attest`."""
+"""The commands that run stored trials again: `replay`, `attest` and `verify`."""
 
 import sys
 from pathlib import Path
@@ -158,6 +158,39 @@ def attest(
     n = sum(len(finding.task.stored.records) for finding in findings)
     click.echo(f"{good} of {len(findings)} conditions ({n} trials): today's source gives the stored bits.", err=True)
     sys.exit(3 if problems else 0)
+
+
+@click.command()
+@option("--sample", type=click.IntRange(0), default=3, show_default=True, help="So many trials are run again.")
+@option("-j", "--jobs", type=click.IntRange(1), default=n_cores, show_default="all cores", help="Worker processes.")
+@results_option
+@format_option
+def verify(sample: int, jobs: int, results: Path, form: str) -> None:
+    """Find out whether a results folder is sound; if it is not, exit with 3.
+
+    Every line is read, every record held to its condition and stop rule, and to other records of its trial; every trial
+    has to count, and a sample, drawn so that nobody chooses, has to end in the same bits when it is run again.
+
+    \b
+    repro verify
+    repro verify --sample 20
+    """
+    from repro.commands import progress
+    from repro.presentation import grid
+    from repro.running import engine
+    from repro.running import verify as verifying
+
+    health = verifying.read(stored_in(results))
+    found = list(verifying.findings(health))
+    records, n_soon = verifying.drawn(health, sample)
+    if records:
+        with progress.Steps("verify", results) as shown:
+            shown.step("running trials again", len(records), "trials")
+            run = lambda work: shown.watching(engine.local(work, jobs))  # noqa: E731
+            found.append(verifying.again(records, n_soon, run, shown.advance))
+    body = [(one.claim, one.of, "no" if one.problem else "yes", one.problem, one.advice) for one in found]
+    click.echo(grid.listing(("what has to hold", "of", "holds", "what is wrong", "what to do"), body, form))
+    sys.exit(3 if any(one.problem for one in found) else 0)
 
 
 @click.command()

@@ -16,12 +16,11 @@ from repro.records import attestation
 from repro.records.attestation import Ledger
 from repro.records.store import Store, StoreError
 from repro.records.trial import LastLook, Record, StageRecord
-from repro.records.validity import current
+from repro.records.validity import ALL, current
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ALL = 2**32  # trials of a condition
 
 _TEST = "test after it: "
 # Of each column its type, unit and meaning, in this order. Some stand for as many as the trials need: GROUP.NAME for

@@ -268,6 +268,10 @@ class Store:
             self._marks[path] = stored.mark
         return stored
 
+    def faults(self, experiment: str) -> Faults:
+        """How much of what was read of an experiment is not counted."""
+        return self._faults.get(self.path(experiment), Faults())
+
     def read(self, experiment: str) -> list[Record]:
         """All records of an experiment, condition by condition.
 

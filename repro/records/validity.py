@@ -7,6 +7,8 @@ from repro.records.attestation import AttestationError, Ledger
 from repro.records.source import numerical_digest
 from repro.records.trial import Record
 
+ALL = 2**32  # trials of a condition, at most
+
 
 def current(
     condition: Condition, n_trials: int, records: Iterable[Record], ledger: Ledger, *, screened: bool = False
