@@ -188,7 +188,8 @@ def test_nothing_is_written_behind_a_foreign_text_without_an_end_and_nothing_cut
         ("[]", "Expected `object`, got `array`"),
         (own_line(1).replace('"sequences":7', '"sequences":NaN'), "JSON is malformed"),
         (own_line(1)[:-1], "Input data was truncated"),
-        ('{"condition":"x","schema":3}', "schema: Invalid enum value 3"),
+        ('{"condition":"x","schema":3}', "it has schema 3, of another version of repro; this one reads 1 and 2"),
+        ('{"condition":"x","schema":"2"}', "schema: Expected `int`, got `str`"),
         ('{"machine":"x","versions":{},"processor":"y","more":1}', "Object contains unknown field `more`"),
     ],
 )

@@ -171,6 +171,9 @@ def _decoded(line: bytes, decoder: Any) -> Any:
 def problem(error: Exception) -> str:
     """What is wrong with a line, the place before it."""
     what, at, place = str(error).partition(" - at `$.")
+    number = what.removeprefix("Invalid enum value ")
+    if place == "schema`" and number != what:
+        return f"it has schema {number}, of another version of repro; this one reads 1 and 2"
     return f"{place.rstrip('`')}: {what}" if at else what
 
 
