@@ -7,7 +7,7 @@ is compared by trials: in crews of 1, 8 and 16 lanes, and in a process of its ow
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numba
@@ -24,6 +24,7 @@ from repro.kernels.jit import entry
 from repro.running import bare, crew
 from repro.running.bare import trials
 from repro.running.examples import CLASSES, FOR_GUESSING, LEARNERS, SYMBOLS, TASKS
+from repro.running.uncompiled import explained
 
 STOP = {
     "window": 10, "tolerance": 0.3, "max_sequences": 2000, "test_sequences": 3,
@@ -138,9 +139,12 @@ def of(folder: str, name: str, claim: str = "") -> Iterator[Finding]:
         advice = "easy tasks and plain learners are in repro/running/examples.py; say in `refuses` what is not taken"
         yield Finding("goes with something", "no task or learner of the examples goes with it", advice)
         return
+    said: set[str] = set()
     for one, holds in _OF_LEARNER if folder == "learners" else _OF_TASK:
         if claim in ("", one):
-            yield _tried(one, holds, case)
+            finding = _tried(one, holds, case)
+            yield replace(finding, problem="as above", advice="") if finding.problem in said else finding
+            said |= {finding.problem} - {""}
 
 
 def claims(folder: str) -> list[str]:
@@ -154,6 +158,8 @@ def _tried(claim: str, holds: Callable[[_Case], object], case: _Case) -> Finding
     except _ClaimError as no:
         return Finding(claim, *no.finding)
     except Exception as error:
+        if said := explained(error):
+            return Finding(claim, *said)
         return Finding(claim, f"{type(error).__name__}: {error}".splitlines()[0], "an error of the module itself")
     return Finding(claim, applies=applies is not False)
 
