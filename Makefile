@@ -40,7 +40,8 @@ types: .venv/installed-dev
 
 check: .venv/installed
 	NUMBA_DISABLE_JIT=1 $(BIN)/repro check
-	NUMBA_DISABLE_JIT=1 $(BIN)/repro check examples/forget_lstm.py examples/gru.py docs/example/my_rule.py
+	NUMBA_DISABLE_JIT=1 $(BIN)/repro check examples/forget_lstm.py examples/gru.py docs/example/my_rule.py \
+	  docs/example/momentum.py
 
 docs: .venv/installed-docs
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --builder html docs build/docs

@@ -25,12 +25,12 @@ def test_what_it_writes_is_a_learner_with_rows(tmp_path):
     assert [words[0] for words in commands] == ["repro"] * 4
 
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
-    assert commands[0] == ["repro", "check", str(tmp_path / "leaky.py")]
-    command = [sys.executable, "-m", *commands[0], "--format", "csv"]
+    assert commands[-1] == ["repro", "check", str(tmp_path / "leaky.py")]
+    command = [sys.executable, "-m", *commands[-1], "--format", "csv"]
     checked = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert checked.stdout.count(",passes,") == 9
-    run = [*commands[1], "--dry-run", "--results", str(tmp_path / "results")]
+    run = [*commands[0], "--dry-run", "--results", str(tmp_path / "results")]
     tried = subprocess.run([sys.executable, "-m", *run], cwd=tmp_path, capture_output=True, text=True)
     assert tried.returncode == 0, tried.stderr
     assert "3a/leaky/T=10,N=10" in tried.stdout and "3a/leaky/T=100,N=3" in tried.stdout

@@ -55,7 +55,7 @@ def learner(name: str, folder: Path) -> None:
         files.write(place, text.encode())
         click.echo(f"{place} written", err=True)
     door = f"--with {places['learner.py']} --configs {places['rows.toml'].parent}"
-    click.echo(f"repro check {places['learner.py']}")
     click.echo(f"repro {door} run '3a/{name}/*'")
     click.echo(f"repro {door} table 4 --with-ours")
     click.echo(f"repro {door} race '3a/{name}/T=100,N=3' '3a/lstm/T=100,N=3'")
+    click.echo(f"repro check {places['learner.py']}")
