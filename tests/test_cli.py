@@ -221,7 +221,7 @@ def test_a_bad_line_is_named_by_every_view_blocks_none_and_no_run_goes_on(tmp_pa
             said = r"Warning: \S+6b\.jsonl:1: not a record: .*; find out why, then delete the line\n"
             assert re.match(said, done.stderr)
         done = repro("run", "6b/lstm", "--results", str(tmp_path), code=2)
-    assert re.search(r"Error: \S+6b\.jsonl:1: not a record: .* before that nothing is written there", done.stderr)
+    assert re.search(r"Error: \S+6b\.jsonl:1: not a record: .* before that nothing is written", done.stderr)
     assert (tmp_path / "6b.jsonl").read_text() == "nonsense\n"
 
 

@@ -7,10 +7,10 @@ from invented import invented, record, stage
 from msgspec.structs import replace
 
 from repro.commands.main import main
-from repro.records import attestation, merging
+from repro.records import attestation, jsonl, merging
 from repro.records.attestation import Attestation
 from repro.records.provenance import Machine
-from repro.records.store import Store
+from repro.records.store import Store, StoreError, UncountedWarning
 from repro.running.engine import crashed
 
 OTHER = Machine({"repro": "0", "numpy": "9.9"}, "Another Processor")
@@ -164,3 +164,18 @@ def test_stages_are_part_of_what_must_be_the_same(tmp_path):
     ]
     with pytest.raises(merging.MergeError, match="trial 0"):
         merged(tmp_path, *parts)
+
+
+@pytest.mark.parametrize("where", ["a", "into"])
+@pytest.mark.parametrize("line", ["nonsense\n", "twice"])
+def test_a_folder_that_somebody_has_to_look_at_first_is_not_merged(tmp_path, where, line):
+    folders = [folder(tmp_path, name, [record(0)]) for name in ("a", "b", "into")]
+    with (tmp_path / where / "4.jsonl").open("a") as file:
+        file.write(line if line != "twice" else jsonl.written(record(0, weights_digest="beef" * 4))[""].decode() + "\n")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.jsonl")}
+    with (
+        pytest.warns(UncountedWarning),
+        pytest.raises(StoreError, match=r"4\.jsonl:4: .*; before that nothing is written"),
+    ):
+        merging.merge(folders[:2], tmp_path / "into")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.jsonl")} == before

@@ -203,7 +203,7 @@ def test_a_bad_line_is_named_and_not_counted_and_no_run_writes_behind_it(tmp_pat
     with pytest.warns(UncountedWarning, match=r"4\.jsonl:4: not a record: ") as said:
         assert [r.trial for r in store.read("4")] == [0, 2]
     assert [problem in str(one.message) for one in said] == [True]
-    with pytest.raises(StoreError, match=r"4\.jsonl:4: not a record: .*; before that nothing is written there"):
+    with pytest.raises(StoreError, match=r"4\.jsonl:4: not a record: .*; before that nothing is written"):
         store.check_writable("4")
     assert store.path("4").read_bytes() == text
 

@@ -58,7 +58,7 @@ def merge(folders: Sequence[Path], into: Path, prefer: Path | None = None) -> li
         If two differ about a trial and none is from ``prefer``, or the other one is in ``into`` already; or if their
         attestations differ.
     repro.records.store.StoreError
-        If a results file cannot be read or written.
+        If a results file cannot be read or written, or has what is no record, or records of a trial that differ.
     repro.records.attestation.AttestationError
         If attestations cannot be read.
 
@@ -70,6 +70,9 @@ def merge(folders: Sequence[Path], into: Path, prefer: Path | None = None) -> li
     clashes = [clash for one in merged.values() for clash in one.clashes]
     if clashes:
         raise MergeError(_told(clashes, into))
+    for store in (target, *stores):
+        for name in experiments:
+            store.check_seen_to(name)
     lines = _attestations([attestation.read(store.folder) for store in stores], attestation.read(into))
     for name, one in merged.items():
         if one.fresh:

@@ -293,13 +293,24 @@ class Store:
 
         """
         path = self.path(experiment)
-        if (faults := self._faults.get(path)) and faults.first:
-            raise StoreError(f"{faults.first}; before that nothing is written there")
+        self.check_seen_to(experiment)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             appending.check(path)
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def check_seen_to(self, experiment: str) -> None:
+        """Find out whether somebody has to look at what was read of an experiment before anything comes of it.
+
+        Raises
+        ------
+        StoreError
+            If there is a line of no kind, or records of a trial differ.
+
+        """
+        if first := self.faults(experiment).first:
+            raise StoreError(f"{first}; before that nothing is written")
 
     def check_kept(self) -> None:
         """Find out whether all that was read and written is there.
