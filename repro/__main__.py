@@ -1,6 +1,16 @@
-"""``python -m repro`` is ``repro``."""
+"""``repro``, and ``python -m repro``: it begins here, and signals are watched before anything heavy is imported."""
 
-from repro.commands.main import main
+import repro.commands  # noqa: F401  (says at once where repro does not run)
+from repro import interrupts
+
+
+def main() -> None:
+    """Run the command line."""
+    interrupts.watch()
+    from repro.commands.main import main as commands
+
+    commands(prog_name="repro")
+
 
 if __name__ == "__main__":
-    main(prog_name="repro")
+    main()

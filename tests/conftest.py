@@ -1,6 +1,7 @@
 """What several test files need."""
 
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,11 @@ from repro.experiments import config
 from repro.experiments.condition import Condition
 from repro.experiments.stop import Stop
 from repro.records.trial import Record
+
+# Processes that tests start hear Ctrl-C, as in a terminal: a shell has what it starts in the background ignore it.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, handler)
 
 # Small and quick, yet with all that can happen: two stages, tests in between, trials that reach the limit.
 SMALL = {

@@ -1,11 +1,15 @@
 """Ways to run a job that go wrong, for worker processes to import."""
 
+import collections
 import dataclasses
+import gc
+import itertools
 import os
 import signal
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -43,6 +47,52 @@ def killed_always(job: engine.Job) -> Iterator[engine.Event]:
     for trial in job.trials:
         if trial == 3:
             os.kill(os.getpid(), signal.SIGKILL)
+        yield fake(job, trial)
+
+
+def _stop() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _spin() -> None:
+    """As a kernel that never returns: no other thread gets the interpreter."""
+    collections.deque(itertools.count(), maxlen=0)
+
+
+def _stop_halfway() -> None:
+    """Stop in the midst of a message."""
+    pipe = next(one for one in gc.get_objects() if isinstance(one, Connection))
+    os.write(pipe.fileno(), b"\0")
+    _stop()
+
+
+def _silent_once(job: engine.Job, silence: Callable[[], None]) -> Iterator[engine.Event]:
+    for trial in job.trials:
+        if trial == 3 and not (FOLDER / "silent").exists():
+            (FOLDER / "silent").touch()
+            silence()
+        yield fake(job, trial)
+
+
+def stopped_once(job: engine.Job) -> Iterator[engine.Event]:
+    """Trial 3 stops its worker, the first time."""
+    yield from _silent_once(job, _stop)
+
+
+def spins_once(job: engine.Job) -> Iterator[engine.Event]:
+    """Trial 3 never returns, the first time."""
+    yield from _silent_once(job, _spin)
+
+
+def halfway_once(job: engine.Job) -> Iterator[engine.Event]:
+    """Trial 3 stops its worker while that says something, the first time."""
+    yield from _silent_once(job, _stop_halfway)
+
+
+def thinks(job: engine.Job) -> Iterator[engine.Event]:
+    """Says nothing for a while, as when kernels are compiled."""
+    for trial in job.trials:
+        time.sleep(1.5)
         yield fake(job, trial)
 
 

@@ -37,11 +37,15 @@ def words(text: str) -> str:
     return " ".join(text.split())
 
 
+@pytest.mark.filterwarnings("always::repro.running.engine.WorkerWarning")
 def test_what_killed_workers_lose_is_missing_in_every_view_until_it_is_run(tmp_path, monkeypatch):
     local = engine.local
     monkeypatch.setattr(engine, "local", lambda todo, n: local(todo, n, faults.killed_there))
     said = repro("run", ROW, *HOW, folder=tmp_path, code=1).stderr
-    assert "Crashed: the worker process ended with exit code -9" in said
+    assert "Warning: worker process " in said
+    assert f"({ROW}, trials 6-9) was killed (SIGKILL: out of memory?); they are run again, each alone\n" in said
+    assert f"({ROW}, trials 7) was killed (SIGKILL: out of memory?); they are given up\n" in said
+    assert "Crashed: the worker process was killed (SIGKILL: out of memory?)" in said
     assert "4 trials crashed; the same command runs them again." in said
     assert "6 trials done (6 run now, 6 of them solved)" in said
     assert f"{ROW}: 6/10 trials, 6 solved" in said
@@ -77,7 +81,9 @@ def test_what_killed_workers_lose_is_missing_in_every_view_until_it_is_run(tmp_p
     assert page.count("4 trials crashed; `repro run") == 5  # in the forest, its verdicts, its table, and two figures
 
     said = repro("replay", f"{ROW}:7", folder=tmp_path, code=2).stderr
-    assert "trial 7 of 3b/lstm/T=100,N=3 crashed, and left nothing to compare with: the worker process ended" in said
+    assert (
+        "trial 7 of 3b/lstm/T=100,N=3 crashed, and left nothing to compare with: the worker process was killed" in said
+    )
     assert said.endswith("; `repro run` with the same options runs it again\n")
 
     monkeypatch.undo()

@@ -65,7 +65,7 @@ HARMLESS = {
     "the disk cache": ("running/kernel_cache.py", "_KEPT_VERSIONS = 4", "_KEPT_VERSIONS = 5"),
     "the learning trace": ("kernels/trace.py", "BUCKETS = 128", "BUCKETS = 64"),
     "the version": ("version.py", "0.1.0", "0.1.1"),
-    "exit codes": ("commands/options.py", "INTERRUPTED, TERMINATED = 130", "INTERRUPTED, TERMINATED = 131"),
+    "exit codes": ("interrupts.py", "128 + signal", "64 + signal"),
     "what a configuration may say of the paper": ("experiments/schema.py", "bool = Field(False", "bool = Field(True"),
 }
 

@@ -18,7 +18,7 @@ from repro.errors import ReproError
 if TYPE_CHECKING:
     from repro.records.store import Store
 
-INTERRUPTED, TERMINATED, PIPE_CLOSED = 130, 143, 141  # exit codes
+PIPE_CLOSED = 141  # exit code
 _STREAM_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}  # of writing to what is open
 
 
@@ -32,9 +32,6 @@ class Group(click.Group):
         except ReproError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(2)
-        except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
-            ctx.exit(INTERRUPTED)
         except BrokenPipeError:  # `repro table 9 | head`; click would exit with 1
             _drop_stdout()
             ctx.exit(PIPE_CLOSED)

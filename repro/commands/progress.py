@@ -57,6 +57,7 @@ class _Line:
     sequences: int = 0
     steps: int = 0
     ended: list[Record] = field(default_factory=list)
+    elsewhere: bool = False  # is another run at what is left
 
     @property
     def n_left(self) -> int:
@@ -76,9 +77,13 @@ class _Line:
 
     @property
     def working(self) -> bool:
-        return bool(self.n_left and (self.began or self.kernels.said()))
+        return bool(self.n_left and (self.began or self.elsewhere or self.kernels.said()))
 
     def note(self, event: engine.Event) -> None:
+        if isinstance(event, engine.Found):
+            self.records.append(event.record)
+            return
+        self.elsewhere = False
         self.kernels.note(event)
         if isinstance(event, engine.Given):
             return
@@ -116,6 +121,8 @@ class _Line:
             return "done"
         if kernels := self.kernels.said():
             return kernels
+        if self.elsewhere:
+            return "another run is at it"
         if not self.began:
             return "waiting"
         quiet = time.perf_counter() - self.latest
@@ -173,9 +180,13 @@ class Display(Heartbeat):
 
     def show(self, event: engine.Event) -> None:
         """Take note of an event."""
+        if isinstance(event, engine.Elsewhere):
+            for job in event.jobs:
+                self._lines[job.condition.key].elsewhere = True
+            return
         line = self._lines[event.job.condition.key]
         line.note(event)
-        if isinstance(event, engine.Ended) and not line.n_left:
+        if isinstance(event, engine.Ended | engine.Found) and not line.n_left:
             self.say([line.text()])
 
     def parts(self) -> list[Part]:

@@ -1,19 +1,18 @@
 """The command that runs trials, and what the others that run some share with it."""
 
 import os
-import signal
 import sys
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from repro import interrupts
 from repro.commands import completion
 from repro.commands.options import (
     FORMATS,
-    INTERRUPTED,
-    TERMINATED,
     jobs_option,
     max_sequences_option,
     option,
@@ -27,6 +26,7 @@ from repro.commands.options import (
 if TYPE_CHECKING:
     from repro.records.planning import Plan
     from repro.records.store import Store
+    from repro.records.trial import Record
 
 
 @click.command()
@@ -94,7 +94,7 @@ def say_cost(plan: "Plan", store: "Store", n_workers: int, lanes: int | None, *,
 def carry_out(plan: "Plan", store: "Store", jobs: int, *, inline: bool = False, lanes: int | None = None) -> int:
     """Run what is missing of a plan, and say what it costs before, what happens, and what came of it.
 
-    Returns the number of trials that crashed. Ends the process if it is interrupted: what has ended is stored.
+    Returns the number of trials that crashed.
     """
     from repro.commands import cost
     from repro.running import campaign, engine
@@ -112,43 +112,62 @@ def carry_out(plan: "Plan", store: "Store", jobs: int, *, inline: bool = False, 
         store.check_writable(experiment)
     work = campaign.jobs(plan, n_workers, lanes)
     how = engine.inline if inline else (lambda todo: engine.local(todo, jobs))
-    return _show(plan, campaign.execute(work, how, store, screened=plan.screened), store)
+    ended: list[Record] = []
+    return _show(plan, campaign.execute(plan, work, how, store, ended), ended, store)
 
 
-def _show(plan: "Plan", events: Any, store: "Store") -> int:
+def _show(plan: "Plan", events: Any, ended: "list[Record]", store: "Store") -> int:
     """Show what happens until it has happened, then say so; the number of crashed trials."""
     from repro.commands.progress import Display
     from repro.running import engine
 
-    records: list[Any] = []
-    stopped = 0
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        with Display(plan, store.folder) as display:
-            for event in events:
-                display.show(event)
-                if isinstance(event, engine.Ended):
-                    records.append(event.record)
-    except KeyboardInterrupt as reason:
-        stopped = TERMINATED if reason.args == (TERMINATED,) else INTERRUPTED
-    finally:
-        events.close()
+    came = _Outcome(plan, ended)
+    with interrupts.at_the_end(came.interrupted), closing(events), Display(plan, store.folder) as display:
+        for event in events:
+            came.n_found += isinstance(event, engine.Found)
+            display.show(event)
     store.check_kept()  # before it is said how much is done
-    crashed = [record for record in records if record.outcome == "crashed"]
-    for error in dict.fromkeys(record.error for record in crashed):
-        click.echo(f"Crashed: {error}", err=True)
-    n_new = len(records) - len(crashed)
-    done, left = sum(map(len, plan.done.values())) + n_new, plan.n_missing - n_new
-    if crashed:
-        click.echo(f"{len(crashed)} trials crashed; the same command runs them again.", err=True)
-    if stopped:
-        click.echo(f"Interrupted: {done} trials done, {left} left; the same command goes on from here.", err=True)
-        sys.exit(stopped)
-    solved = sum(record.outcome == "solved" for record in records)
-    fresh = f"{n_new} run now, {solved} of them solved" if records else "nothing was missing"
-    click.echo(f"{done} trials done ({fresh}); records in {store.folder}{os.sep}", err=True)
-    return len(crashed)
+    click.echo(came.whole(store.folder), err=True)
+    return came.n_crashed
 
 
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt(TERMINATED)
+@dataclass
+class _Outcome:
+    """What has come of a plan so far."""
+
+    plan: "Plan"
+    ended: "list[Record]"  # trials that were run
+    n_found: int = 0  # trials that another run has finished meanwhile
+
+    @property
+    def n_crashed(self) -> int:
+        return sum(record.outcome == "crashed" for record in self.ended)
+
+    @property
+    def n_new(self) -> int:
+        return len(self.ended) - self.n_crashed
+
+    @property
+    def n_done(self) -> int:
+        return sum(map(len, self.plan.done.values())) + self.n_found + self.n_new
+
+    def _crashes(self) -> list[str]:
+        if not self.n_crashed:
+            return []
+        errors = dict.fromkeys(record.error for record in self.ended if record.outcome == "crashed")
+        said = f"{self.n_crashed} trials crashed; the same command runs them again."
+        return [*(f"Crashed: {error}" for error in errors), said]
+
+    def interrupted(self) -> str:
+        """What is said when it was ended in the midst of it."""
+        left = self.plan.n_missing - self.n_found - self.n_new
+        said = f"Interrupted: {self.n_done} trials done, {left} left; the same command goes on from here."
+        return "\n".join([*self._crashes(), said])
+
+    def whole(self, results: Path) -> str:
+        """What is said at its end."""
+        solved = sum(record.outcome == "solved" for record in self.ended)
+        parts = [f"{self.n_new} run now, {solved} of them solved"] if self.ended else []
+        parts += [f"{self.n_found} by another run meanwhile"] if self.n_found else []
+        said = f"{self.n_done} trials done ({'; '.join(parts) or 'nothing was missing'}); records in {results}{os.sep}"
+        return "\n".join([*self._crashes(), said])

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import structs
 
+from repro import interrupts
 from repro.records.planning import Plan
 from repro.records.store import Store
+from repro.records.trial import Record
 from repro.running import engine
 
-Engine = Callable[[Iterable[engine.Job]], Iterator[engine.Event]]
+Engine = Callable[[Iterable[engine.Offer]], Iterator[engine.Event]]
 
 
 def jobs(plan: Plan, n_workers: int, lanes: int | None = None) -> list[engine.Job]:
@@ -27,9 +29,17 @@ def jobs(plan: Plan, n_workers: int, lanes: int | None = None) -> list[engine.Jo
     return found
 
 
-def execute(jobs: Sequence[engine.Job], run: Engine, store: Store, *, screened: bool = False) -> Iterator[engine.Event]:
-    """Run jobs and pass on what happens; when a trial's end is passed on, its record is safe on disk."""
+def execute(
+    plan: Plan, jobs: Sequence[engine.Job], run: Engine, store: Store, ended: list[Record]
+) -> Iterator[engine.Event]:
+    """Run jobs and pass on what happens; when a trial's end is passed on, its record is safe on disk.
+
+    It is then among ``ended``, too.
+    """
     for event in run(jobs):
         if isinstance(event, engine.Ended):
-            store.append(structs.replace(event.record, screened=True) if screened else event.record)
+            record = structs.replace(event.record, screened=True) if plan.screened else event.record
+            with interrupts.undivided():
+                store.append(record)
+                ended.append(record)
         yield event

@@ -1,36 +1,40 @@
 """Spreads jobs over processes, and yields what their trials report as it happens.
 
 A job is a condition and some of its trials. The inline engine runs jobs one after the other in this process. The local
-engine starts worker processes, each with a pipe of its own: no lock is shared, so a worker that is killed takes
-nothing with it but its own job. What is missing of that job is then run again, each trial alone; a trial that is lost
-three times becomes a record of outcome ``crashed``, and all others are unharmed.
+engine starts worker processes, each with a pipe of its own (`worker`): no lock is shared, so a worker that is killed
+takes nothing with it but its own job. What is missing of that job is then run again, each trial alone; a trial that is
+lost three times becomes a record of outcome ``crashed``, and all others are unharmed. A worker that gives no sign of
+life is taken for dead after two minutes.
 
-What workers warn of, the parent says, and says it once.
-
-Ctrl-C reaches the parent alone (workers ignore it), which ends the workers at once. Finished trials are already
-yielded.
+What workers warn of, the parent says, and says it once; it also says when one has died, or is silent.
 """
 
-import multiprocessing
-import signal
-import threading
+import time
 import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from pathlib import Path
+from math import inf
+from multiprocessing.connection import wait
 from typing import Any
 
-from repro import registry
+from repro import interrupts
 from repro.experiments.condition import Condition
+from repro.records.attestation import ranges
 from repro.records.provenance import NOWHERE
 from repro.records.trial import Record
+from repro.running.worker import Alive, Done, Failed, Gone, Warned, Worker
 
 _ATTEMPTS = 3
+_SIGN_S = 1.0  # between signs of life of a worker
+_SILENT_S, _DEAD_S = 20.0, 120.0  # without one: then it is said, and then the worker is replaced
+_ASK_S = 0.5  # until what is run elsewhere is asked for again
+_TICK_S = 1.0  # the most that workers are waited for at a time
+
+
+class WorkerWarning(UserWarning):
+    """A worker process has died, or gives no sign of life."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +80,23 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class _Warned:
-    """What a worker warns of."""
+class Found:
+    """A trial of a job that another run has finished meanwhile."""
 
-    text: str
+    job: Job
+    record: Record
 
 
-Event = Given | Began | Did | Ended
+@dataclass(frozen=True)
+class Elsewhere:
+    """Other runs are at the trials of all jobs that are left; the next time it may be otherwise."""
+
+    job: Job  # one of them
+    jobs: tuple[Job, ...]
+
+
+Offer = Job | Found | Elsewhere
+Event = Given | Began | Did | Ended | Found | Elsewhere
 Run = Callable[[Job], Iterator[Event]]
 
 
@@ -96,9 +110,13 @@ def run_job(job: Job) -> Iterator[Event]:
         yield Ended(job, event) if isinstance(event, Record) else Did(job, event.sequences, event.steps)
 
 
-def inline(jobs: Iterable[Job], run: Run = run_job) -> Iterator[Event]:
+def inline(jobs: Iterable[Offer], run: Run = run_job) -> Iterator[Event]:
     """Run jobs one after the other in this process."""
     for job in jobs:
+        if not isinstance(job, Job):
+            yield job
+            time.sleep(_ASK_S if isinstance(job, Elsewhere) else 0)
+            continue
         yield Given(job)
         left = set(job.trials)
         try:
@@ -110,44 +128,38 @@ def inline(jobs: Iterable[Job], run: Run = run_job) -> Iterator[Event]:
             yield from (Ended(job, crashed(job.condition, trial, traceback.format_exc())) for trial in sorted(left))
 
 
-def local(jobs: Iterable[Job], n_workers: int, run: Run = run_job) -> Iterator[Event]:
-    """Run jobs in ``n_workers`` processes."""
-    waiting = deque(jobs)
-    n_workers = max(1, min(n_workers, len(waiting)))
-    workers: list[_Worker] = []
-    said: set[_Warned] = set()
+def local(jobs: Iterable[Offer], n_workers: int, run: Run = run_job) -> Iterator[Event]:
+    """Run jobs in up to ``n_workers`` processes; none is started before there is a job for it."""
+    offers, posts, said = _Offers(jobs), list[_Post](), set[Warned]()
     try:
-        while waiting or any(worker.job for worker in workers):
-            while waiting and len(workers) < n_workers:
-                workers.append(_Worker(run))
-            for worker in workers:
-                if waiting and not worker.job:
-                    job = waiting.popleft()
-                    worker.give(job)
-                    yield Given(job)
-            for pipe in wait([worker.pipe for worker in workers if worker.job]):
-                worker = next(worker for worker in workers if worker.pipe is pipe)
-                event = worker.take()
-                if isinstance(event, _Warned):
-                    if event not in said:
-                        said.add(event)
-                        warnings.warn(event.text, stacklevel=2)
-                elif isinstance(event, _Done):
-                    worker.job = None
-                elif isinstance(event, _Failed):
-                    lost, left = worker.job, sorted(worker.left)
-                    assert lost is not None
-                    workers.remove(worker)
-                    worker.stop()
-                    if lost.attempt < _ATTEMPTS:
-                        waiting.extend(replace(lost, trials=(trial,), attempt=lost.attempt + 1) for trial in left)
+        with interrupts.at_the_end(lambda: _kill(posts)):
+            while True:
+                while sum(bool(post.job) for post in posts) < n_workers and (offer := offers.next()):
+                    if isinstance(offer, Job):
+                        _hand(offer, posts, run)
+                        yield Given(offer)
                     else:
-                        yield from (Ended(lost, crashed(lost.condition, trial, event.why)) for trial in left)
-                else:
-                    yield event
+                        yield offer
+                busy = [post for post in posts if post.job]
+                if not busy and offers.over:
+                    return
+                for post, event in _hear(busy):
+                    if isinstance(event, Warned):
+                        if event not in said:
+                            said.add(event)
+                            warnings.warn(event.text, stacklevel=2)
+                    elif isinstance(event, Failed | Gone):
+                        posts.remove(post)
+                        post.worker.stop()
+                        yield from _lost(post, event, offers)
+                    elif isinstance(event, Done):
+                        post.job = None
+                    elif not isinstance(event, Alive):
+                        yield event
     finally:
-        for worker in workers:
-            worker.stop()
+        _kill(posts)
+        for post in posts:
+            post.worker.stop()
 
 
 def crashed(condition: Condition, trial: int, error: str) -> Record:
@@ -158,87 +170,101 @@ def crashed(condition: Condition, trial: int, error: str) -> Record:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Done:
-    """A worker has done its job."""
+class _Offers:
+    """The jobs that there are to be given, and those of which a worker was lost, which come last."""
+
+    def __init__(self, offers: Iterable[Offer]) -> None:
+        self._offers = iter(offers)
+        self._again = deque[Job]()
+        self._ask_at = -inf  # inf: there are no more
+
+    @property
+    def over(self) -> bool:
+        """Is nothing left, now and later."""
+        return self._ask_at == inf and not self._again
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Have jobs done again."""
+        self._again.extend(jobs)
+
+    def next(self) -> Offer | None:
+        """The next one, if there is one now."""
+        if time.monotonic() >= self._ask_at:
+            offer = next(self._offers, None)
+            if offer:
+                self._ask_at = time.monotonic() + _ASK_S if isinstance(offer, Elsewhere) else -inf
+                return offer
+            self._ask_at = inf
+        return self._again.popleft() if self._again else None
 
 
-@dataclass(frozen=True)
-class _Failed:
-    """A worker could not go on with its job, or is gone."""
+@dataclass(eq=False)
+class _Post:
+    """A worker and what it is doing."""
 
-    why: str
-
-
-@dataclass
-class _Worker:
-    """A worker process and what it is doing."""
-
-    run: Run
+    worker: Worker
     job: Job | None = None
     left: set[int] = field(default_factory=set)
-    pipe: Connection = field(init=False)
-    process: BaseProcess = field(init=False)
+    silent_s: float = 0.0  # while it was waited for
 
-    def __post_init__(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, self.run, registry.given()), daemon=True)
-        with _ignoring_interrupts():  # the worker inherits it: Ctrl-C must not hit it while it starts either
-            self.process.start()
-        theirs.close()
-
-    def give(self, job: Job) -> None:
-        self.job, self.left = job, set(job.trials)
-        with suppress(OSError):  # it is gone: `take` finds the pipe closed
-            self.pipe.send(job)
-
-    def take(self) -> Event | _Warned | _Done | _Failed:
-        """What the worker says next, or that it is gone."""
-        try:
-            event = self.pipe.recv()
-        except (EOFError, OSError):
-            self.process.join(1)
-            return _Failed(f"the worker process ended with exit code {self.process.exitcode}")
-        if isinstance(event, Ended):
-            self.left.discard(event.record.trial)
-        return event  # type: ignore[no-any-return]
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.join()
-        self.pipe.close()
+    @property
+    def name(self) -> str:
+        """The process, for people."""
+        assert self.job
+        trials = f"trials {ranges(sorted(self.left), ', ')}" if self.left else "its trials done"
+        return f"worker process {self.worker.number} ({self.job.condition.row}, {trials})"
 
 
-@contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _kill(posts: list[_Post]) -> None:
+    for post in posts.copy():
+        post.worker.kill()
 
 
-def _work(pipe: Any, run: Run, given: Iterable[Path]) -> None:
-    """A worker process: jobs in, events and warnings out, until the pipe closes; it uses the files ``given``."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    warnings.showwarning = lambda message, *_, **__: pipe.send(_Warned(str(message)))
-    try:
-        while True:
-            job = pipe.recv()
-            try:
-                if given:
-                    registry.use(given)
-                    given = ()
-                for event in run(job):
-                    pipe.send(event)
-                pipe.send(_Done())
-            except (BrokenPipeError, ConnectionResetError):
-                return
-            except Exception:
-                pipe.send(_Failed(traceback.format_exc()))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # the parent is gone
+def _hand(job: Job, posts: list[_Post], run: Run) -> None:
+    """Give a job to a worker that is free, or to a new one."""
+    post = next((post for post in posts if not post.job), None)
+    if not post:
+        with interrupts.undivided():
+            post = _Post(Worker(run, _SIGN_S, _DEAD_S))
+            posts.append(post)
+    post.job, post.left, post.silent_s = job, set(job.trials), 0.0
+    post.worker.give(job)
+
+
+def _hear(busy: list[_Post]) -> Iterator[tuple[_Post, Any]]:
+    """What workers say, waiting a while for it; one that has been silent for too long is taken for dead.
+
+    Only the time counts in which they were waited for: when all is stopped by Ctrl-Z and goes on, nobody has died.
+    """
+    began = time.monotonic()
+    ready = wait([post.worker.pipe for post in busy], _TICK_S if busy else _ASK_S)
+    waited = min(time.monotonic() - began, _TICK_S)
+    for post in busy:
+        before, post.silent_s = post.silent_s, post.silent_s + waited
+        if post.worker.pipe in ready:
+            post.silent_s = 0.0
+            with interrupts.undivided():  # that workers die when all ends is nothing to be told
+                event = post.worker.take()
+            if isinstance(event, Ended):
+                post.left.discard(event.record.trial)
+            yield post, event
+        elif post.silent_s >= _DEAD_S:
+            yield post, Gone(f"gave no sign of life for {_DEAD_S:.0f} s")
+        elif before < _SILENT_S <= post.silent_s:
+            text = f"{post.name} has given no sign of life for {_SILENT_S:.0f} s; it is replaced after {_DEAD_S:.0f} s"
+            warnings.warn(text, WorkerWarning, stacklevel=3)
+
+
+def _lost(post: _Post, why: Failed | Gone, offers: _Offers) -> Iterator[Ended]:
+    """Have the trials that went with a worker run again, or give them up."""
+    job, left = post.job, sorted(post.left)
+    assert job
+    again = job.attempt < _ATTEMPTS
+    if isinstance(why, Gone):
+        fate = "nothing is lost" if not left else "they are run again, each alone" if again else "they are given up"
+        warnings.warn(f"{post.name} {why.how}; {fate}", WorkerWarning, stacklevel=3)
+    if again:
+        offers.add(replace(job, trials=(trial,), attempt=job.attempt + 1) for trial in left)
+    else:
+        error = why.why if isinstance(why, Failed) else f"the worker process {why.how}"
+        yield from (Ended(job, crashed(job.condition, trial, error)) for trial in left)

@@ -1,21 +1,21 @@
 """Shows where long work is, while it goes on: live on a terminal, elsewhere a plain line every ten seconds.
 
 A thread of its own speaks, as a compiler or a kernel keeps the main thread for minutes. It also keeps the note that
-`repro status` reads. The thread takes no signals: Ctrl-C is the main thread's.
+`repro status` reads.
 """
 
-import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from repro import interrupts
 from repro.running.status import Note, Part
 
 if TYPE_CHECKING:  # rich is imported only where there is a terminal
@@ -60,6 +60,7 @@ class Heartbeat:
         self._live: Live | None = None
         self._note: Note | None = None
         self._end = threading.Event()
+        self._last = ExitStack()
         self._thread = threading.Thread(target=self._speak, daemon=True)
         if _is_terminal() if live is None else live:
             from rich.console import Console
@@ -101,29 +102,34 @@ class Heartbeat:
             self.say(self.lines())
 
     def _speak(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         while not self._end.wait(min(_TICK_S, self._every_s)):
             with suppress(OSError, ValueError):  # nobody hears it any more
                 self.beat()
 
-    def __enter__(self) -> Self:
-        if self._results:
-            self._note = Note(self._results, self._command)
-            self._note.write(self.parts())
+    def _close(self) -> None:
+        """Say no more; the note goes, and the terminal is as it was."""
+        self._end.set()
         if self._live:
-            self._live.start()
+            self._live.stop()
+        if self._note:
+            self._note.close()
+
+    def __enter__(self) -> Self:
+        self._last.callback(self._close)
+        self._last.enter_context(interrupts.at_the_end(self._close))
+        with interrupts.undivided():
+            if self._results:
+                self._note = Note(self._results, self._command)
+                self._note.write(self.parts())
+            if self._live:
+                self._live.start()
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        try:
+        with self._last:
             self._end.set()
             self._thread.join()
-        finally:
-            if self._live:
-                self._live.stop()
-            if self._note:
-                self._note.close()
 
 
 def _is_terminal() -> bool:

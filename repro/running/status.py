@@ -68,20 +68,21 @@ class Note:
 
     def write(self, parts: Sequence[Part]) -> None:
         """Say where the work is."""
-        if self._file is None:
+        file = self._file  # which another thread may close
+        if file is None:
             return
         content = {"command": self._command, "process": os.getpid(), "since": self._since, "heard": time.time()}
         text = json.dumps(content | {"parts": [asdict(part) for part in parts]}).encode()
         with suppress(OSError):  # no room: the work itself is more important
-            os.pwrite(self._file, text, 0)
-            os.ftruncate(self._file, len(text))
+            os.pwrite(file, text, 0)
+            os.ftruncate(file, len(text))
 
     def close(self) -> None:
         """Take the note away."""
-        if self._file is not None:
+        file, self._file = self._file, None
+        if file is not None:
             self._path.unlink(missing_ok=True)
-            os.close(self._file)
-            self._file = None
+            os.close(file)
 
     def __enter__(self) -> Self:
         return self
