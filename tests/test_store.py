@@ -47,6 +47,23 @@ def test_what_trials_share_is_written_once_and_by_every_process_that_finds_it_mi
     assert len(Store(tmp_path).read("4")) == 5
 
 
+def test_that_somebody_else_has_written_is_noticed(tmp_path):
+    one, other = Store(tmp_path), Store(tmp_path)
+    assert one.grown("4"), "it was never read"
+    one.read("4")
+    assert not one.grown("4")
+    one.check_writable("4")
+    one.append(record(0))
+    assert not one.grown("4"), "nobody else has"
+    other.append(record(1))
+    one.append(record(2))
+    assert one.grown("4")
+    one.read("4")
+    assert not one.grown("4")
+    one.path("4").unlink()
+    assert one.grown("4")
+
+
 def test_a_record_without_its_machine_counts_and_one_without_its_condition_does_not(tmp_path):
     store = Store(tmp_path)
     store.append(record(0))

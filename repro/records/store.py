@@ -243,6 +243,7 @@ class Store:
         self._marks: dict[Path, Mark] = {}  # of what has been read and written
         self._shared: dict[Path, tuple[int, set[str]]] = {}  # how far a file has been looked through for shared lines
         self._faults: dict[Path, Faults] = {}  # as it was last read
+        self._seen: dict[Path, tuple[int, int]] = {}  # as it was when it was read, and what is added here since
 
     def path(self, experiment: str) -> Path:
         """The file with the records of an experiment."""
@@ -262,6 +263,7 @@ class Store:
 
         """
         path = self.path(experiment)
+        self._seen[path] = _extent(path)
         stored = Stored(path, experiment)
         self._faults[path] = stored.faults
         if stored.mark:
@@ -271,6 +273,11 @@ class Store:
     def faults(self, experiment: str) -> Faults:
         """How much of what was read of an experiment is not counted."""
         return self._faults.get(self.path(experiment), Faults())
+
+    def grown(self, experiment: str) -> bool:
+        """Whether anybody else has written to the file of an experiment since it was last read here."""
+        path = self.path(experiment)
+        return _extent(path) != self._seen.get(path)
 
     def read(self, experiment: str) -> list[Record]:
         """All records of an experiment, condition by condition.
@@ -350,6 +357,7 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
             with appending.opened(path) as file:
                 self._check_kept(path)
+                alone = not self.grown(record.experiment)
                 written = self._shared_keys(path)
                 text = b"".join(line + b"\n" for key, line in parts.items() if key not in written)
                 end = file.seek(0, os.SEEK_END) + len(text)
@@ -359,6 +367,8 @@ class Store:
                 os.fsync(file.fileno())
                 self._marks[path] = Mark.of(os.fstat(file.fileno()), end)
                 self._shared[path] = end, written | parts.keys() - {""}
+                if alone:
+                    self._seen[path] = _extent(path)
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror}; finished trials are kept") from error
         self._check_kept(path)
@@ -369,3 +379,12 @@ class Store:
         with path.open("rb") as file:
             file.seek(end)
             return known | jsonl.shared_keys(file)
+
+
+def _extent(path: Path) -> tuple[int, int]:
+    """Which file is there, and its size; an empty one is as none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return (found.st_ino, found.st_size) if found.st_size else (0, 0)

@@ -8,7 +8,7 @@ from repro import interrupts
 from repro.records.planning import Plan
 from repro.records.store import Store
 from repro.records.trial import Record
-from repro.running import engine
+from repro.running import engine, together
 
 Engine = Callable[[Iterable[engine.Offer]], Iterator[engine.Event]]
 
@@ -34,12 +34,15 @@ def execute(
 ) -> Iterator[engine.Event]:
     """Run jobs and pass on what happens; when a trial's end is passed on, its record is safe on disk.
 
-    It is then among ``ended``, too.
+    It is then among ``ended``, too. Trials that another run in the folder is at are left to that.
     """
-    for event in run(jobs):
-        if isinstance(event, engine.Ended):
-            record = structs.replace(event.record, screened=True) if plan.screened else event.record
-            with interrupts.undivided():
-                store.append(record)
-                ended.append(record)
-        yield event
+    if not jobs:
+        return
+    with together.Reserved(store.folder) as reserved:
+        for event in run(together.divided(jobs, plan, store, reserved)):
+            if isinstance(event, engine.Ended):
+                record = structs.replace(event.record, screened=True) if plan.screened else event.record
+                with interrupts.undivided():
+                    store.append(record)
+                    ended.append(record)
+            yield event
