@@ -35,7 +35,8 @@ class Estimate:
     """What a plan will cost."""
 
     costs: tuple[Cost, ...]  # by item
-    n_workers: int
+    n_workers: int  # that have something to do
+    n_asked: int
     wall_s: float  # of what is known
     most_wall_s: float
 
@@ -80,7 +81,7 @@ def estimate(
         took[job.condition.key][jobs[job.condition.key].index(job)] for job in campaign.jobs(plan, n_workers, lanes)
     ]
     wall_s, most_wall_s = (_wall([times[k] for times in order], n_workers) for k in (0, 1))
-    return Estimate(tuple(costs), n_workers, wall_s, most_wall_s)
+    return Estimate(tuple(costs), min(n_workers, max(1, len(order))), n_workers, wall_s, most_wall_s)
 
 
 def measure(items: Iterable[Item], show: Callable[[str], object] = lambda _: None) -> list[Record]:
@@ -177,6 +178,8 @@ def said(found: Estimate) -> str:
     if len(unknown) == sum(cost.n_missing > 0 for cost in found.costs):
         return f"{trials} to run; how long they take is not known."
     workers = f"{found.n_workers} workers" if found.n_workers > 1 else "1 worker"
+    if found.n_workers < found.n_asked:
+        workers += ", as more would end no sooner,"
     beside = f" Not known, and not in it: {', '.join(item.label for item in unknown)}." if unknown else ""
     return (
         f"{trials} to run: about {duration(found.cpu_s)} of CPU time, {duration(found.most_cpu_s)} at most; with "

@@ -91,6 +91,21 @@ def _column_names(ctx: click.Context, param: click.Parameter, names: str | None)
     return tuple(name.strip() for name in names.split(",")) if names else ()
 
 
+def _with_room(ctx: click.Context, param: click.Parameter, asked: int) -> int:
+    """As many workers as are asked for, or as the memory has room for; that is said."""
+    from repro.running import room
+
+    free = room.free_bytes()
+    n = room.n_workers(asked, free)
+    if free is not None and n < asked:
+        click.echo(
+            f"-j {asked:,}: no more than {n:,} workers, as {free / 1e9:.1f} GB of memory are free, and each takes "
+            f"{room.WORKER_BYTES / 1e9:.2f} GB.",
+            err=True,
+        )
+    return n
+
+
 results_option = option(
     "--results", type=click.Path(path_type=Path, file_okay=False), default="results", show_default=True,
     envvar="REPRO_RESULTS", help="Folder with the records.",
@@ -135,7 +150,8 @@ seed_option = option("--seed", type=click.IntRange(0), default=0, show_default=T
 set_option = option("--set", "overrides", multiple=True, metavar="KEY=VALUE", shell_complete=completion.settings,
                     help="Replace a setting; repeatable.")  # fmt: skip
 jobs_option = option(
-    "-j", "--jobs", type=click.IntRange(1), default=n_cores, show_default="all cores", help="Worker processes.",
+    "-j", "--jobs", type=click.IntRange(1), default=n_cores, show_default="all cores", callback=_with_room,
+    help="Worker processes, at most.",
 )  # fmt: skip
 max_sequences_option = option(
     "--max-sequences", type=click.IntRange(1), help="Training sequences after which a trial has failed.",

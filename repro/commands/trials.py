@@ -8,7 +8,7 @@ import click
 from repro.commands import completion
 from repro.commands.options import (
     format_option,
-    n_cores,
+    jobs_option,
     option,
     reading_option,
     results_option,
@@ -98,7 +98,7 @@ class _Whole(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has no typ
 @click.command()
 @click.argument("select", nargs=-1, shell_complete=completion.runs)
 @option("--whole", type=_Whole(), default=0, show_default=True, help="So many trials of each condition to their end.")
-@option("-j", "--jobs", type=click.IntRange(1), default=n_cores, show_default="all cores", help="Worker processes.")
+@jobs_option
 @option("--check", is_flag=True, help="Run everything cut short again, compare with what is written, write nothing.")
 @option("--sample", type=click.IntRange(1), metavar="N", help="With --check, N conditions that nobody chooses.")
 @results_option

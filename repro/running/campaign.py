@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import structs
 
-from repro import interrupts
+from repro import interrupts, registry
+from repro.experiments.wanted import Item
 from repro.records.planning import Plan
 from repro.records.store import Store
 from repro.records.trial import Record
 from repro.running import engine, together
+
+_FREE_LANES = 4  # that cost as much as one, of a learner with trials side by side in vectors (`repro bench --lanes`)
 
 Engine = Callable[[Iterable[engine.Offer]], Iterator[engine.Event]]
 
@@ -24,9 +27,15 @@ def jobs(plan: Plan, n_workers: int, lanes: int | None = None) -> list[engine.Jo
     parts = n_workers if len(waiting) < 2 * n_workers else 1
     for item in sorted(waiting, key=lambda item: item.condition.settings["stop"]["max_sequences"]):
         trials = plan.missing[item.condition.key]
-        n = min(parts, len(trials))
+        n = min(parts, -(-len(trials) // _in_one_time(item, lanes)))
         found += [engine.Job(item.condition, trials[k::n], lanes, plan.trace) for k in range(n)]
     return found
+
+
+def _in_one_time(item: Item, lanes: int | None) -> int:
+    """How many trials of an item a crew runs in the time of one, so that more workers would end no sooner."""
+    learner = registry.learner(item.condition.settings["learner"]["name"])
+    return 1 if hasattr(learner, "WIDEST") else min(lanes or _FREE_LANES, _FREE_LANES)
 
 
 def execute(
