@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,8 +12,9 @@ import time
 import pytest
 from conftest import small_condition
 from invented import record
+from rich.console import Console
 
-from repro.commands import progress
+from repro.commands import live, progress
 from repro.experiments import config
 from repro.experiments.wanted import Item
 from repro.records.planning import Plan
@@ -70,8 +72,6 @@ def test_no_escape_codes_outside_a_terminal(clock, capsys):
 
 
 def test_a_live_table_on_a_terminal(clock):
-    from rich.console import Console
-
     shown = display(live=True)
     feed(shown, clock)
     out = io.StringIO()
@@ -79,6 +79,92 @@ def test_a_live_table_on_a_terminal(clock):
     heads, line = out.getvalue().splitlines()
     assert heads.split("  ") and "time left" in heads
     assert line.split() == ["6a/lstm", "4/4", "3", "15", "0.0", "M", "done"]
+
+
+ROWS = live.Rows(
+    [
+        ["6a/lstm (stop.window=50, task.length=[100, 104])", "12/20", "9", "19,690", "12.0 M", "about 2 min"],
+        ["3a/lstm/T=1000,N=3", "0/10", "0", "-", "-", "compiling kernels of lstm on experiment 3a, 18 s so far"],
+        ["2a/rtrl/p=4,lr=1", "3/18", "1", "1,234,567", "1.3 M", "up to 3.5 h, 2 crashed"],
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out"), [(140, 0), (100, 0), (80, 0), (71, 0), (70, 1), (60, 1), (50, 2), (40, 3)], ids=str
+)
+def test_in_a_narrow_terminal_names_are_folded_and_no_number_is_shortened(width, left_out):
+    out = io.StringIO()
+    Console(file=out, width=width).print(ROWS)
+    text = out.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    shown = {0, 1, 2, 3, 4, 5} - set(live._LEFT_OUT[:left_out])
+    for row in (live._HEADS, *ROWS.rows):
+        whole = [row[k] for k in sorted(shown - {0, 5})]
+        assert any(re.search(r"\s+".join(map(re.escape, whole)), line) for line in text.splitlines()), whole
+    names = "".join(line[: text.index("trials") - live._GAP] for line in text.splitlines())
+    assert re.sub(r"\s", "", names) == re.sub(r"\s", "", "row" + "".join(row[0] for row in ROWS.rows))
+
+
+class Terminal(io.StringIO):
+    """Stands for a terminal on stderr."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_live"),
+    [
+        ({"TERM": "xterm-256color", "COLUMNS": "100"}, True),
+        ({"TERM": "screen", "COLUMNS": "60"}, True),  # tmux
+        ({"TERM": "xterm", "COLUMNS": "40"}, True),
+        ({"TERM": "xterm", "COLUMNS": "39"}, False),
+        ({"TERM": "dumb", "COLUMNS": "100"}, False),
+        ({"TERM": "xterm", "COLUMNS": "100", "NO_COLOR": "1"}, True),
+    ],
+    ids=str,
+)
+def test_what_a_terminal_is_told(clock, monkeypatch, environment, is_live):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with display(live=None) as shown:
+        feed(shown, clock)
+    said = terminal.getvalue()
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said)
+    assert re.search(r"6a/lstm\S* +4/4 " if is_live else r"^6a/lstm: 4/4 trials, 3 solved", text, re.MULTILINE)
+    assert ("\x1b[?25l" in said) == is_live
+    assert said.count("\x1b[?25h") == said.count("\x1b[?25l"), "the cursor is there again"
+    assert is_live or "\x1b" not in said
+    if "NO_COLOR" in environment:
+        assert not re.search(r"\x1b\[[0-9;]*3[0-9]", said)
+
+
+def test_into_a_pipe_go_plain_lines(clock, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", pipe := io.StringIO())
+    monkeypatch.setenv("FORCE_COLOR", "1")  # it is no terminal for all that
+    with display(live=None) as shown:
+        feed(shown, clock)
+    assert len(pipe.getvalue().splitlines()) == 3
+    assert "\x1b" not in pipe.getvalue()
+
+
+def test_what_another_run_is_at_and_has_done_is_told_from_ones_own(clock, capsys):
+    shown = display()
+    shown.show(engine.Elsewhere(JOB, (JOB,)))
+    assert shown.lines() == ["6a/lstm: 1/4 trials, another run is at it"]
+    assert shown.parts()[0].now == "another run is at it"
+    shown.show(engine.Found(JOB, record(1, outcome="solved", sequences=50)))
+    assert shown.lines() == ["6a/lstm: 2/4 trials, another run is at it"]
+    shown.show(engine.Given(JOB))
+    assert "kernels" in shown.lines()[0], "what is left is run here"
+    for trial in (2, 3):
+        shown.show(engine.Found(JOB, record(trial, outcome="solved", sequences=50)))
+    assert capsys.readouterr().err == "6a/lstm: 4/4 trials, done\n"
 
 
 def test_a_late_trial_has_an_upper_bound(clock):

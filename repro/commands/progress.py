@@ -14,7 +14,7 @@ from repro.running.heartbeat import Heartbeat, compiling, duration
 from repro.running.status import Part
 
 if TYPE_CHECKING:  # rich is imported only where there is a terminal
-    from rich.table import Table
+    from repro.commands.live import Rows
 
 _QUIET_S = 5.0  # crews report several times a second, but when they have kernels compiled
 
@@ -197,17 +197,11 @@ class Display(Heartbeat):
         """A line for each row that is being run."""
         return [line.text() for line in self._lines.values() if line.working]
 
-    def picture(self) -> "Table":
+    def picture(self) -> "Rows":
         """All rows."""
-        from rich.table import Table
+        from repro.commands.live import Rows
 
-        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-        for name in ("row", "trials", "solved", "sequences/s", "time steps/s", "time left"):
-            words = name in ("row", "time left")
-            table.add_column(name, justify="left" if words else "right", no_wrap=name != "time left")
-        for line in self._lines.values():
-            table.add_row(*line.cells())
-        return table
+        return Rows([line.cells() for line in self._lines.values()])
 
 
 class Steps(Heartbeat):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # rich is imported only where there is a terminal
 
 EVERY_S = 10.0  # between plain lines, at most
 _TICK_S = 1.0  # between notes
-_NARROW = 80  # columns; on a narrower terminal a table would lose its numbers
+_NARROW = 40  # columns; on a narrower terminal there are plain lines
 
 
 def duration(seconds: float) -> str:
