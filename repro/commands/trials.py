@@ -162,7 +162,7 @@ def attest(
 
 @click.command()
 @option("--sample", type=click.IntRange(0), default=3, show_default=True, help="So many trials are run again.")
-@option("-j", "--jobs", type=click.IntRange(1), default=n_cores, show_default="all cores", help="Worker processes.")
+@jobs_option
 @results_option
 @format_option
 def verify(sample: int, jobs: int, results: Path, form: str) -> None:
