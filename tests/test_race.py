@@ -10,6 +10,8 @@ from invented import invented, stage
 from repro.analysis import race
 from repro.experiments import config
 from repro.experiments.config import ConfigError
+from repro.presentation import race_view
+from repro.presentation.plots import race as figures
 
 LIMIT = 1000
 
@@ -103,6 +105,12 @@ def test_what_cannot_be_concluded_is_said_too():
     assert "Neither succeeds within 1,000 training sequences: of their speed nothing can be said." in text
     crossing = [[10.0 + k for k in range(10)] + [inf] * 10, [200.0 + k for k in range(20)]]
     assert "more often" in said(*crossing)
+
+
+def test_the_title_names_the_contestants_in_their_order():
+    result = race.judge(side("hare", [1, 2, 3]), side("tortoise", [4, 5, 6]))
+    assert race_view.render(result, "text").startswith("hare against tortoise\n")
+    assert figures.figure(result).get_suptitle() == "hare against tortoise"
 
 
 def test_contestants_are_rows_with_settings_behind_them():

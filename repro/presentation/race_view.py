@@ -70,7 +70,7 @@ def render(result: Result, form: str, names: Sequence[str] = ()) -> str:
         return json.dumps(data(result) | {"contestants": json.loads(SCHEMA.data(lines, "json", names))}, indent=2)
     if form == "csv":
         return SCHEMA.data(lines, form, names)
-    title = f"{result.second.name} against {result.first.name}"
+    title = f"{result.first.name} against {result.second.name}"
     return grid.render(SCHEMA.block(lines, names, title, words_of(result)), form)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def figure(result: Result) -> "Figure":
     """One panel with a curve for each contestant up to their common limit, in bands of Wilson's 95 % intervals."""
     sides = (result.first, result.second)
-    title = f"{result.second.name} against {result.first.name}"
+    title = f"{result.first.name} against {result.second.name}"
     notes = [*words_of(result), "Bands: Wilson, 95 %. A curve ends (|) at the limit of training sequences."]
     drawn = style.new(title, 2.6, notes)
     axes = drawn.subplots()
