@@ -80,11 +80,31 @@ def test_a_wrong_file_costs_its_own_names_alone(tmp_path, monkeypatch):
     (tmp_path / "4.toml").write_text("experiment = ")
     (tmp_path / "5.toml").write_text("readings = 3")
     monkeypatch.setattr(completion, "configs_folder", lambda: tmp_path)
-    completion._rows.cache_clear()
-    try:
-        assert {row.experiment for row in completion._rows()} == {"6a"}
-    finally:
-        completion._rows.cache_clear()
+    assert {row.experiment for row in completion._rows()} == {"6a"}
+
+
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_rows_of_ones_own_are_completed_beside_the_others(tmp_path, monkeypatch, how):
+    own = """
+        extends = "4"
+        trials = 3
+        learners.mine = { name = "my_rule", hidden = 2 }
+        learners.bptt = { hidden = 2, learning_rate = 0.5 }
+        readings.odd = { note = "an odd one", set = { length = 30 } }
+        rows = [{ name = "4/mine/small" }, { name = "4/bptt/small" }]
+    """
+    (tmp_path / "own.toml").write_text(own)
+    (tmp_path / "wrong.toml").write_text("a = " + "[" * 5000)
+    monkeypatch.setenv("REPRO_CONFIGS", str(tmp_path) if how == "variable" else "")
+    words = ["--configs", str(tmp_path)] if how == "option" else []
+    assert completed(*words, "run", "4/mine") == ["4/mine/small"]
+    assert set(completed(*words, "run", "4/bptt/")) == {"4/bptt/small", "4/bptt/T=100"}
+    assert completed(*words, "replay", "4/mine/small:") == [f"4/mine/small:{number}" for number in range(3)]
+    assert completed(*words, "run", "4/mine/small", "--reading", "") == ["printed", "odd"]
+    assert "stop.window=" in completed(*words, "run", "4/mine/small", "--set", "")
+    assert completed(*words, "run", "4/bptt/small", "--set", "hid") == ["hidden="]
+    monkeypatch.setenv("REPRO_CONFIGS", "")
+    assert completed("run", "4/mine") == []
 
 
 def in_bash(line: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Completion on the command line: rows, trials, readings, settings, tables and learners, by click's own mechanism.
 
-A shell asks at every press of a key, so only names are read, straight from configs/, without validation; where a file
-is wrong, or a name means nothing, there is nothing to complete.
+A shell asks at every press of a key, so only names are read, straight from configs/ and the folders of ``--configs``,
+without validation; where a file is wrong, or a name means nothing, there is nothing to complete.
 
 Bash takes words apart at ``=`` and ``:``, which names of rows, trials and settings have in them. So its script hands
 over the line itself, and gets back only what comes after the last of these signs, as bash replaces no more.
@@ -15,17 +15,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, get_args
 
 import click
 from click.shell_completion import BashComplete, add_completion_class, split_arg_string
 
 from repro import registry
+from repro.errors import ReproError
+from repro.experiments import own
 from repro.files import SHARED, configs_folder
 
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
 _TABLES = [str(number) for number in range(1, 12)]
+_MOST = 1000  # trials of a row
 _BASH = """\
 %(complete_func)s() {
     local type value
@@ -87,34 +91,55 @@ class _Row:
         return fnmatchcase(self.name, pattern) or pattern in (self.experiment, self.name.rpartition("/")[0])
 
 
+def _rows(ctx: click.Context | None = None) -> tuple[_Row, ...]:
+    """The project's rows, and those of ``--configs`` on the line."""
+    return _of_folders(configs_folder(), *(ctx.find_root().params.get("folders") or () if ctx else ()))
+
+
 @lru_cache(maxsize=None)
-def _rows() -> tuple[_Row, ...]:
-    folder, found = configs_folder(), []
-    shared: dict[str, Any] = {}
-    for path in (folder / SHARED, *sorted(folder.glob("*.toml"))):
-        with suppress(OSError, ValueError, LookupError, AttributeError, TypeError):
-            file = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-            if path.name == SHARED:
-                shared = file["readings"]
-                continue
-            taken = {name: shared[name] for name in file.get("shares", {}).get("readings", ()) if name in shared}
-            readings = {"printed": file["readings"]["printed"], **taken, **file["readings"]}.items()
-            for row in file["rows"]:
-                learner = row.get("learner", row["name"].split("/")[1])
-                about = (name for name, r in readings if learner in r.get("learners", [learner]))
-                tables = tuple(str(line["table"]) for line in row.get("published", ()))
-                found.append(
-                    _Row(
-                        row["name"],
-                        file["experiment"],
-                        row.get("trials", file.get("trials")),
-                        str(file["learners"][learner].get("name", learner)),
-                        file["task"]["name"],
-                        tables,
-                        tuple(about),
-                    )
-                )
+def _of_folders(*folders: Path) -> tuple[_Row, ...]:
+    found: list[_Row] = []
+    known: dict[str, dict[str, Any]] = {}
+    for number, folder in enumerate(folders):
+        own_shared = folder / SHARED
+        shared = _content(own_shared if own_shared.is_file() else folders[0] / SHARED).get("readings", {})
+        for path in sorted(path for path in folder.glob("*.toml") if path.name != SHARED):
+            with suppress(LookupError, AttributeError, TypeError):
+                file = _content(path)
+                if number:
+                    file, _ = own.completed(file, known)
+                else:
+                    known[file["experiment"]] = file
+                found += _of_file(file, shared)
     return tuple(found)
+
+
+def _content(path: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError, RecursionError):
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    return {}
+
+
+def _of_file(file: dict[str, Any], shared: dict[str, Any]) -> list[_Row]:
+    found = []
+    taken = {name: shared[name] for name in file.get("shares", {}).get("readings", ()) if name in shared}
+    readings = {"printed": file["readings"]["printed"], **taken, **file["readings"]}.items()
+    for row in file["rows"]:
+        learner = row.get("learner", row["name"].split("/")[1])
+        about = (name for name, r in readings if learner in r.get("learners", [learner]))
+        tables = tuple(str(line["table"]) for line in row.get("published", ()))
+        found.append(
+            _Row(
+                row["name"],
+                file["experiment"],
+                row.get("trials", file.get("trials")),
+                str(file["learners"][learner].get("name", learner)),
+                file["task"]["name"],
+                tables,
+                tuple(about),
+            )
+        )
+    return found
 
 
 def _typed(ctx: click.Context) -> list[_Row]:
@@ -123,7 +148,8 @@ def _typed(ctx: click.Context) -> list[_Row]:
     for name in ("select", "row", "trial"):
         value = ctx.params.get(name) or ()
         words += [value] if isinstance(value, str) else value
-    return [row for row in _rows() if any(map(row.meant, words))] or list(_rows())
+    rows = _rows(ctx)
+    return [row for row in rows if any(map(row.meant, words))] or list(rows)
 
 
 def _fitting(names: Iterable[str], incomplete: str) -> list[str]:
@@ -141,7 +167,7 @@ def _names(incomplete: str, rows: Iterable[_Row]) -> Iterator[str]:
 def runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """What `run` and `attest` take: rows, experiments, tables, @quick, @paper; for `bench`, of its learner."""
     learner = ctx.params.get("learner")
-    rows = [row for row in _rows() if learner in (None, row.learner)]
+    rows = [row for row in _rows(ctx) if learner in (None, row.learner)]
     tables = sorted((table for row in rows for table in row.tables if table.isdecimal()), key=int)
     return _fitting(
         [*_names(incomplete, rows), *(f"table:{table}" for table in tables), "@quick", "@paper"], incomplete
@@ -157,9 +183,9 @@ def trials(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     """Rows, and trials of the one that is typed: as many as the paper has."""
     found = []
     end = ":" if ctx.command.name == "replay" else ""  # to `show`, a row is enough
-    for row in _rows():
+    for row in _rows(ctx):
         if incomplete.startswith(f"{row.name}:"):
-            found += [f"{row.name}:{number}" for number in range(row.trials)]
+            found += [f"{row.name}:{number}" for number in range(min(row.trials, _MOST))]
         else:
             found.append(row.name + end if incomplete.startswith(f"{row.experiment}/") else f"{row.experiment}/")
     return _fitting(found, incomplete)
@@ -167,7 +193,7 @@ def trials(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 def learners(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Learners that have a row."""
-    return _fitting((row.learner for row in _rows()), incomplete)
+    return _fitting((row.learner for row in _rows(ctx)), incomplete)
 
 
 def modules(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -187,8 +213,9 @@ def settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     found: dict[str, list[str]] = {}
     kinds: dict[tuple[str, str], Any] = {("stop", "Stop"): Stop}
     for row in _typed(ctx):
-        kinds["task", row.task] = registry.task(row.task).Settings
-        kinds["learner", row.learner] = registry.learner(row.learner).Settings
+        with suppress(ReproError):  # a module of somebody's own is not loaded
+            kinds["task", row.task] = registry.task(row.task).Settings
+            kinds["learner", row.learner] = registry.learner(row.learner).Settings
     for (group, _), kind in kinds.items():
         for name, field in kind.model_fields.items():
             if name in ("name", "stages"):  # what a group is, and what is no single setting
