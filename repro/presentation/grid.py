@@ -7,10 +7,10 @@ import json
 import sys
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from repro.presentation import terminal
+from repro.presentation import harmless, terminal
 
 _WIDTH = 120  # of paragraphs as text
 FORMATS = ("text", "md", "csv", "latex", "html", "json")
@@ -53,9 +53,11 @@ def render(block: Block, form: str) -> str:
         return "\n".join([*above, inside, *(["<ul>", *notes, "</ul>"] if notes else [])])
     if form == "md":
         above = [paragraphs(block.lead, form), ""] if block.lead else []
-        below = [f"- {note}" for note in block.notes]
-        return "\n".join([f"**{block.title}**", "", *above, inside, "", *below]).rstrip()
-    title = terminal.bold(wrapped(block.title, form, indent="")) if form == "terminal" else block.title
+        below = [f"- {harmless.in_markdown(note)}" for note in block.notes]
+        title = harmless.in_markdown(block.title)
+        return "\n".join([f"**{title}**", "", *above, inside, "", *below]).rstrip()
+    plain = harmless.in_text(block.title)
+    title = terminal.bold(wrapped(plain, form, indent="")) if form == "terminal" else plain
     above = [*(wrapped(said, form) for said in block.lead), ""] if block.lead else []
     return "\n".join([title, "", *above, inside, "", *(wrapped(note, form) for note in block.notes)]).rstrip()
 
@@ -66,7 +68,9 @@ def paragraphs(texts: Sequence[str], form: str) -> str:
         return "\n".join(f"<p>{escape(text, form)}</p>" for text in texts)
     if form == "latex":
         return "\n\n".join(escape(text, form) for text in texts)
-    return "\n\n".join([wrapped(text, form, indent="") for text in texts] if form in TEXT else texts)
+    if form in TEXT:
+        return "\n\n".join(wrapped(text, form, indent="") for text in texts)
+    return "\n\n".join(map(harmless.in_markdown, texts))
 
 
 def wrapped(text: str, form: str, indent: str = "  ") -> str:
@@ -75,6 +79,7 @@ def wrapped(text: str, form: str, indent: str = "  ") -> str:
     Names are never broken.
     """
     width = terminal.width() if form == "terminal" else _WIDTH
+    text = harmless.in_text(text)
     return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
@@ -84,7 +89,7 @@ def listing(headers: Sequence[str], body: Sequence[Sequence[Any]], form: str) ->
         return json.dumps([dict(zip(headers, row, strict=True)) for row in body], indent=2, allow_nan=False)
     if form == "csv":
         out = io.StringIO()
-        cells = [[str(cell).lower() if isinstance(cell, bool) else cell for cell in row] for row in body]
+        cells = [[_csv_cell(cell) for cell in row] for row in body]
         csv.writer(out, lineterminator="\n").writerows([headers, *cells])
         return out.getvalue().rstrip("\n")
     shown = [
@@ -94,8 +99,16 @@ def listing(headers: Sequence[str], body: Sequence[Sequence[Any]], form: str) ->
     return bare(Block("", headers, shown, (), ["right" if is_number else "left" for is_number in numeric]), form)
 
 
+def _csv_cell(cell: Any) -> Any:
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    return harmless.in_csv(cell) if isinstance(cell, str) else cell
+
+
 def bare(block: Block, form: str) -> str:
     """A block without its title and its notes, in these formats."""
+    clean = harmless.in_markdown_cell if form == "md" else harmless.in_text
+    block = replace(block, body=[[clean(cell) for cell in line] for line in block.body])
     groups = block.groups or [""] * len(block.heads)
     if form == "terminal":
         cells = zip(*block.body, strict=True) if block.body else [()] * len(block.heads)
@@ -118,5 +131,10 @@ def bare(block: Block, form: str) -> str:
 def escape(text: str, form: str) -> str:
     """Plain text as a part of a LaTeX or HTML document."""
     if form == "html":
-        return html.escape(text)
-    return "".join(f"\\{char}" if char in "#$%&_{}" else char for char in text)
+        return html.escape(harmless.in_text(text))
+    return "".join(_LATEX.get(char, char) for char in harmless.in_text(text))
+
+
+_LATEX = {char: f"\\{char}" for char in "#$%&_{}"} | {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+}  # fmt: skip

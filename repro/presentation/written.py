@@ -8,7 +8,10 @@ from typing import Any
 
 import msgspec
 
+from repro.presentation.harmless import in_csv
+
 _CHUNK = 1000  # lines that are written at once
+_SIGNS = (b"\\", b'"=', b'"+', b'"-', b'"@')  # of lines that take care
 
 Line = tuple[Any, ...]
 
@@ -16,7 +19,8 @@ Line = tuple[Any, ...]
 def csv(names: Sequence[str], lines: Iterable[Line]) -> Iterator[str]:
     """A head and lines as CSV, in pieces; texts are quoted, what is missing is empty.
 
-    A line of JSON without its brackets is that already, but for what is missing, and for texts with escapes in them.
+    A line of JSON without its brackets is that already, but for what is missing, and for texts with escapes in them or
+    signs of a formula.
     """
     yield ",".join(names) + "\n"
     encode = msgspec.json.Encoder().encode
@@ -24,16 +28,19 @@ def csv(names: Sequence[str], lines: Iterable[Line]) -> Iterator[str]:
     for chunk in _chunks(lines):
         texts = [encode([empty if value is None else value for value in line]) for line in chunk]
         yield "".join(
-            f"{text[1:-1].decode()}\n" if b"\\" not in text else _carefully(line)
+            f"{text[1:-1].decode()}\n" if not any(sign in text for sign in _SIGNS) else _carefully(line)
             for text, line in zip(texts, chunk, strict=True)
         )
 
 
 def _carefully(line: Line) -> str:
-    """A line with quotes, backslashes or line breaks in its texts."""
+    """A line with quotes, backslashes or line breaks in its texts, or with one that would be a formula."""
     out = io.StringIO()
     words = {True: "true", False: "false"}
-    values = [words[value] if isinstance(value, bool) else value for value in line]
+    values = [
+        words[value] if isinstance(value, bool) else in_csv(value) if isinstance(value, str) else value
+        for value in line
+    ]
     standard.writer(out, lineterminator="\n").writerow(values)
     return out.getvalue()
 

@@ -185,10 +185,24 @@ def svg(figure: "Figure", name: str) -> str:
     return re.sub(r'(href="|url\()#', rf"\g<1>#{name}-", text)
 
 
+def _take_literally(figure: "Figure") -> None:
+    """In names and notes a dollar is a dollar: Matplotlib would set what is between two as mathematics, or fail to."""
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter
+
+    for text in figure.findobj(lambda artist: isinstance(artist, Text) and "$" in artist.get_text()):
+        if isinstance(text, Text) and not text.get_text().startswith("$\\mathdefault"):  # of logarithmic axes
+            text.set_parse_math(False)
+    for formatter in (axis.get_major_formatter() for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        if isinstance(formatter, FixedFormatter):
+            formatter.seq = [name.replace("$", r"\$") for name in formatter.seq]
+
+
 def _rendered(figure: "Figure", form: str, metadata: dict[str, Any]) -> bytes:
     import matplotlib as mpl
 
     out, title = io.BytesIO(), figure.get_suptitle()
+    _take_literally(figure)
     with applied(), mpl.rc_context({"svg.hashsalt": title}):  # ids are random without a salt
         figure.draw_without_rendering()  # the layout of the first time; every further one would move things a little
         figure.set_layout_engine("none")
