@@ -8,6 +8,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from repro.analysis import contrasts
+from repro.experiments.schema import Published
 
 
 @pytest.mark.parametrize(
@@ -15,12 +16,7 @@ from repro.analysis import contrasts
     [(97, 30, 29), (100, 18, 18), (78, 18, 14), (56, 18, 10), (22, 18, 4), (33, 18, 6), (0, 18, 0), (50, 8, 4)],
 )
 def test_what_a_percentage_counts(percent, n, count):
-    assert contrasts.count_of(percent, n) == count
-
-
-def test_a_percentage_that_no_count_gives_is_an_error():
-    with pytest.raises(ValueError, match="no number of 10 trials is 97 %"):
-        contrasts.count_of(97, 10)
+    assert Published(table=1, line=1, trials=n, success=percent).solved == count
 
 
 def test_difference_of_rates_is_newcombes():

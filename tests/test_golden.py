@@ -8,7 +8,8 @@ import pytest
 from lessons import without_jit
 
 from repro import registry
-from repro.experiments import config
+from repro.experiments import setups
+from repro.experiments.stop import Stop
 
 LEARNERS, TASKS = registry.names("learners"), registry.names("tasks")
 GROUPS = [golden.condition_of(case).settings for case in golden.CASES.values()]
@@ -32,8 +33,8 @@ def takes(learner, task, stop):
     """Whether a learner takes a task and a stop rule, all as settings."""
     net = import_module(f"repro.learners.{learner['name']}").Settings(**learner)
     sequences = import_module(f"repro.tasks.{task['name']}").Settings(**task)
-    rule = config.Stop(**stop)
-    return not (config.learner_refuses(net, sequences) or config.learner_disagrees(net, sequences, rule))
+    rule = Stop(**stop)
+    return not (setups.learner_refuses(net, sequences) or setups.learner_disagrees(net, sequences, rule))
 
 
 def test_every_learner_is_there_with_every_task_that_it_takes():

@@ -29,7 +29,7 @@ from twins import guessing as twin
 from twins import tasks as twin_tasks
 from twins.random import Stream
 
-from repro.experiments.config import Stop
+from repro.experiments.stop import Stop
 from repro.kernels.contract import Interface
 from repro.learners import guessing
 from repro.records.trial import Record

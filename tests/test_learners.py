@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from repro import registry
-from repro.experiments import config
+from repro.experiments import config, setups
 from repro.running import check
 from repro.running.examples import LEARNERS
 
@@ -47,12 +47,12 @@ def test_what_it_does_not_take_is_refused_before_a_run(name):
     rows = config.load()
     seen = 0
     for row in rows.values():
-        reason = config.learner_refuses(settings, row.setup().task)
+        reason = setups.learner_refuses(settings, row.setup().task)
         if reason:
             seen += 1
             base = {**row.base, "learner": settings.model_dump(mode="json", exclude_none=True)}
-            _, problems = config._setup(base, {}, {})
-            assert f"learner: {name} cannot take this task: {reason}" in problems
+            _, faults = setups.validated(base)
+            assert f"{name} cannot take this task: {reason}" in [fault.text for fault in faults]
     assert seen > 0 or name == "elman" or name == "rtrl" or name == "bptt"
 
 

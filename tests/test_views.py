@@ -81,6 +81,26 @@ def test_rows_without_such_a_setting_are_left_out_and_it_is_an_error_if_all_are(
         lines(store, View({"learning_rat": 0.1}))
 
 
+def test_that_nothing_is_stored_is_said(tmp_path):
+    with pytest.warns(UserWarning, match="nothing is stored of these rows under such settings"):
+        assert lines(Store(tmp_path), View(by=("seed",))) == []
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        View({"learning_rate": 0.1}, by=("learner.learning_rate",)),
+        View({"learner.learning_rate": 0.1}, by=("seed", "learning_rate")),
+        View(seed=1, by=("seed",)),
+    ],
+)
+def test_what_is_given_is_not_asked_about_too(tmp_path, view):
+    with pytest.raises(
+        ConfigError, match=r"(learner.learning_rate|seed) is given, and --by asks for every value of it"
+    ):
+        lines(Store(tmp_path), view)
+
+
 def test_screened_trials_are_in_no_line(tmp_path):
     from msgspec.structs import replace
 

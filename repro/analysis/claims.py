@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from repro.analysis.tables import order
-from repro.analysis.verdicts import AGREE, TEST_SEQUENCES, VERDICTS, Comparison, Verdict, implied, published_solved
+from repro.analysis.verdicts import AGREE, VERDICTS, Comparison, Verdict, implied
 from repro.experiments.config import PRINTED
+from repro.experiments.schema import TEST_SEQUENCES
 
 Status = Literal[
     "reproduced as printed", "no difference proven", "differs in part", "not reproduced as printed", "not comparable",
@@ -257,7 +258,7 @@ def _rates(values: Sequence[Comparison]) -> str:
     if not all(comparison.contrast for comparison in values):
         return f"{ours} against {_and([*dict.fromkeys(comparison.published for comparison in values)])}"
     published = [comparison.line.published for comparison in values]
-    papers = _counted([(published_solved(line), line.trials or 0) for line in published])
+    papers = _counted([(line.solved or 0, line.trials or 0) for line in published])
     return f"{ours} against {papers}" + (", implied" if any(map(implied, published)) else "")
 
 

@@ -28,21 +28,6 @@ class Contrast:
     detectable: tuple[float | None, float | None]  # what would have been found with 80 % probability, down and up
 
 
-def count_of(percent: float, n: int) -> int:
-    """The successes among ``n`` trials that a published percentage tells: 97 % of 30 are 29.
-
-    Raises
-    ------
-    ValueError
-        If no number of successes is that percentage, rounded.
-
-    """
-    count = round(percent * n / 100)
-    if round(100 * count / n) != round(percent):
-        raise ValueError(f"no number of {n} trials is {percent:g} %")
-    return count
-
-
 def rates(k_paper: int, n_paper: int, k: int, n: int) -> Contrast:
     """Difference of success rates: Newcombe's interval from two of Wilson's, and Boschloo's exact test.
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from repro import files, registry
 from repro.experiments.condition import Condition, canonical
-from repro.experiments.config import interface_of
+from repro.experiments.setups import interface_of
 from repro.experiments.wanted import Item
 from repro.records.store import Store, Stored, StoreError
 from repro.records.trial import Record

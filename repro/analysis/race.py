@@ -14,10 +14,12 @@ import numpy as np
 from repro.analysis import contrasts
 from repro.analysis.contrasts import Contrast
 from repro.analysis.stats import LEVEL, Estimate
+from repro.errors import shown
 from repro.experiments import selection, views
 from repro.experiments.condition import Condition
-from repro.experiments.config import PRINTED, ConfigError, Row, full_key
+from repro.experiments.config import PRINTED, ConfigError, Row
 from repro.experiments.selection import parse_value, words
+from repro.experiments.setups import full_key
 from repro.records.trial import Record
 
 _RESAMPLES = 9_999
@@ -63,11 +65,15 @@ def contestant(text: str, rows: Mapping[str, Row]) -> Contestant:
     for part in parts:
         key, equals, value = part.partition("=")
         if not (key and equals and value):
-            raise ConfigError(f"a contestant is ROW KEY=VALUE ..., such as '6a/lstm learning_rate=0.1'; not '{part}'")
+            raise ConfigError(
+                f"a contestant is ROW KEY=VALUE ..., such as '6a/lstm learning_rate=0.1'; not {shown(part)}"
+            )
+        if key in changes:
+            raise ConfigError(f"'{text}' has {key} twice: give it once")
         changes[key] = parse_value(value)
     reading, seed = str(changes.pop("reading", PRINTED)), changes.pop("seed", 0)
-    if not isinstance(seed, int) or seed < 0:
-        raise ConfigError(f"a seed is a whole number from 0, not '{seed}'")
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise ConfigError(f"a seed is a whole number from 0, not {shown(seed)}")
     return Contestant(row, reading, changes, seed)
 
 

@@ -12,6 +12,7 @@ from repro.experiments.config import PRINTED, ConfigError, Row
 from repro.experiments.schema import Published
 from repro.experiments.selection import select, words
 from repro.experiments.views import USUAL, View
+from repro.limits import whole
 from repro.records import attestation
 from repro.records.attestation import Ledger
 from repro.records.store import Store
@@ -164,10 +165,13 @@ def meant(patterns: Iterable[str], rows: Mapping[str, Row]) -> Sequence[tuple[li
     numbers = sorted({published.table for row in rows.values() for published in row.published}, key=order)
     result = []
     for pattern in patterns:
-        number = int(pattern) if pattern.isdecimal() else pattern if pattern in numbers else None
+        number = pattern if pattern in numbers else whole(pattern)
         if number is not None and number not in numbers:
             known = ", ".join(map(str, numbers))
-            raise ConfigError(f"no row is in Table {number}; there are {known}. Experiment 4 is '4/*'.")
+            raise ConfigError(
+                f"no row is in Table {number}; there are {known}, and in `repro table` 10 and 11, the experimental "
+                "conditions. Experiment 4 is '4/*'."
+            )
         chosen = select([pattern if number is None else f"table:{number}"], rows)
         result.append(([row for row, _ in chosen], number))
     return result
@@ -214,4 +218,6 @@ def selected(
         more = beside(number, rows, store, view) if with_ours and number not in (None, OURS) else []
         for line in lines(chosen, store, number, view) + more:
             unique[line.condition.key, line.published.table, line.published.line, line.published.stage] = line
+    if not unique and view.by:
+        warnings.warn("nothing is stored of these rows under such settings", stacklevel=2)
     return list(unique.values())

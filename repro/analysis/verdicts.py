@@ -16,7 +16,7 @@ from repro.analysis.contrasts import Contrast
 from repro.analysis.tables import Line, meant, order, selected
 from repro.errors import similar
 from repro.experiments.config import PRINTED, ConfigError, Row
-from repro.experiments.schema import Published
+from repro.experiments.schema import TEST_SEQUENCES, Published
 from repro.experiments.views import USUAL, View
 from repro.records.store import Store
 from repro.records.trial import StageRecord
@@ -25,8 +25,6 @@ Unit = Literal["ratio", "points", "share"]
 Verdict = Literal["EQUIVALENT", "CONSISTENT", "DIFFERS", "NOT COMPARABLE", "NOT RUN"]
 VERDICTS: tuple[Verdict, ...] = ("EQUIVALENT", "CONSISTENT", "DIFFERS", "NOT COMPARABLE", "NOT RUN")
 AGREE = ("EQUIVALENT", "CONSISTENT")
-
-TEST_SEQUENCES = 2560  # of which the paper's tables count the wrong ones
 
 
 @dataclass(frozen=True)
@@ -181,10 +179,9 @@ def _values(line: Line, is_last: bool) -> list[Comparison]:
 def _success(line: Line) -> Comparison | None:
     p, m = line.published, line.measured
     ours = f"{m.n_solved} of {m.n}"
-    if p.trials and (p.success is not None or implied(p)):
-        solved = published_solved(p)
-        printed = f"{solved} of {p.trials}{', implied' if implied(p) else ''}"
-        contrast = contrasts.rates(solved, p.trials, m.n_solved, m.n) if m.n else None
+    if p.trials and p.solved is not None and (p.success is not None or implied(p)):
+        printed = f"{p.solved} of {p.trials}{', implied' if implied(p) else ''}"
+        contrast = contrasts.rates(p.solved, p.trials, m.n_solved, m.n) if m.n else None
         return _entry(line, "success rate", "points", printed, ours, contrast)
     if p.success is not None:
         printed = p.success if p.success == "some" else f"{p.success:g} %"
@@ -241,21 +238,15 @@ def _passed(line: Line) -> list[StageRecord]:
     return [stage for record in line.records for stage in record.stages if stage.name == line.published.stage]
 
 
-def published_solved(p: Published) -> int:
-    """How many of the paper's trials succeeded, if it prints how many there were: all, if it says nothing else."""
-    assert p.trials is not None
-    return contrasts.count_of(100.0 if p.success in (None, "some") else float(p.success or 0), p.trials)
-
-
 def _mean_contrast(p: Published, published: float, values: list[float], half_unit: float) -> Contrast | None:
-    return contrasts.means(published, published_solved(p), values, half_unit) if p.trials and values else None
+    return contrasts.means(published, p.solved, values, half_unit) if p.solved and values else None
 
 
 def _share_contrast(p: Published, published: float, passed: list[StageRecord], half_unit: float) -> Contrast | None:
-    if not (p.trials and passed):
+    if not (p.solved and passed):
         return None
     wrong = [stage.test_wrong for stage in passed]
-    return contrasts.shares(published, published_solved(p), wrong, passed[0].test_sequences, half_unit)
+    return contrasts.shares(published, p.solved, wrong, passed[0].test_sequences, half_unit)
 
 
 _UNCOUNTED = _Reason("the paper says neither how many trials it ran nor how much they varied")

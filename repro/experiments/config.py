@@ -7,7 +7,6 @@ reading, and so does ``--set`` on the command line. What results is validated as
 task's own settings classes. All errors of all files are reported together, each with its file and key.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,35 +15,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from repro import registry
-from repro.errors import ReproError, similar
-from repro.experiments import own
+from repro.errors import similar
+from repro.experiments import own, toml
 from repro.experiments.condition import Condition
-from repro.experiments.schema import File, Published, Reading, Shared
+from repro.experiments.messages import Problem, problems
+from repro.experiments.schema import TEST_SEQUENCES, File, Published, Reading, RowEntry, Shared
+from repro.experiments.setups import ConfigError as ConfigError
+from repro.experiments.setups import Groups, Names, Setup, changed, validated, with_full_keys
 from repro.experiments.sharing import complete, with_shared
-from repro.experiments.stop import Stop
 from repro.files import OWN_CONFIGS, SHARED, configs_folder
-from repro.settings import Settings
 
 PRINTED = "printed"
-
-
-class ConfigError(ReproError):
-    """A configuration that cannot be used, or a name that is in none."""
-
-
-@dataclass(frozen=True)
-class Setup:
-    """Complete, validated settings of a row under a reading."""
-
-    task: Any  # the Settings of its module in repro.tasks
-    learner: Any  # likewise, of repro.learners
-    stop: Stop
-
-    @property
-    def n_weights(self) -> int:
-        """The number of weights of the net."""
-        return int(registry.learner(self.learner.name).n_weights(self.learner, interface_of(self.task)))
 
 
 @dataclass(frozen=True)
@@ -80,9 +61,9 @@ class Row:
         """
         if reading not in self.readings:
             raise ConfigError(f"{self.name} has no reading '{reading}'{similar(reading, self.readings)}")
-        setup, problems = _setup(self.base, self.readings[reading].set, overrides or {})
+        setup, faults = validated(self.base, self.readings[reading].set, overrides or {})
         if setup is None:
-            raise ConfigError("\n".join(f"{self.name}: {problem}" for problem in problems))
+            raise ConfigError("\n".join(f"{self.name}: {Names().line(fault)}" for fault in faults))
         return setup
 
     def condition(self, reading: str = PRINTED, overrides: Mapping[str, Any] | None = None, seed: int = 0) -> Condition:
@@ -108,78 +89,45 @@ def load(folder: Path | None = None) -> dict[str, Row]:
 def _load(folders: tuple[Path, ...]) -> dict[str, Row]:
     """The rows in the project's folder, and in those of one's own."""
     rows: dict[str, Row] = {}
-    problems: list[str] = []
+    wrong: list[str] = []
     known: dict[str, Mapping[str, Any]] = {}
     for number, place in enumerate(folders):
         if number and not any(place.glob("*.toml")):
-            problems.append(f"{place}: {'no TOML files there' if place.is_dir() else 'there is no such folder'}")
-        shared, wrong = _shared(place)
-        problems += [f"{place.name}/{SHARED}: {problem}" for problem in wrong]
+            wrong.append(f"{place}: {'no TOML files there' if place.is_dir() else 'there is no such folder'}")
+        shared, problems_there = _shared(place)
+        wrong += [f"{place.name}/{SHARED}: {problem}" for problem in problems_there]
+        if problems_there:  # what the other files lack follows from it
+            continue
         for path in sorted(path for path in place.glob("*.toml") if path.name != SHARED):
-            content, wrong = _content(path)
-            owner = ""
-            if number and not wrong:
+            content, problems_there = _content(path)
+            owner, rows_of_file = "", list[Row]()
+            if number and not problems_there:
                 owner = own.owner(place, content)
-                content, wrong = own.completed(content, known)
-            elif not wrong:
+                content, problems_there = own.completed(content, known)
+            elif not problems_there:
                 known[str(content.get("experiment", ""))] = content
-            rows_of_file, wrong = ([], wrong) if wrong else _read(path, content, shared, owner)
+            if not problems_there:
+                rows_of_file, problems_there = _read(path, content, shared, owner)
             where = f"{place.name}/{path.name}" if number else path.name
-            problems += [f"{where}: {problem}" for problem in dict.fromkeys(wrong)]
+            wrong += [f"{where}: {problem}" for problem in dict.fromkeys(problems_there)]
             for row in rows_of_file:
                 if row.name in rows:
-                    problems.append(f"{where}: rows: '{row.name}' is also in {rows[row.name].file.name}")
+                    wrong.append(f"{where}: rows: '{row.name}' is also in {rows[row.name].file.name}")
                 rows[row.name] = row
-    if problems:
+    if wrong:
         places = " and ".join(str(place) for place in folders)
-        raise ConfigError(f"{len(problems)} error(s) in {places}:\n" + "\n".join(f"  {p}" for p in problems))
+        raise ConfigError(f"{len(wrong)} error(s) in {places}:\n" + "\n".join(f"  {problem}" for problem in wrong))
     if not rows:
         raise ConfigError(f"no experiments in {folders[0]}")
     return rows
 
 
-def interface_of(task: Any) -> Any:
-    """What a task of these settings looks like to a learner."""
-    return registry.task(task.name).interface(task)
-
-
-def learner_refuses(learner: Any, task: Any) -> str:
-    """Why a learner of these settings cannot take a task; nothing if it can."""
-    return str(registry.learner(learner.name).refuses(learner, interface_of(task)))
-
-
-def learner_disagrees(learner: Any, task: Any, stop: Any) -> str:
-    """What of task and stop rule does not go with a learner that could take the task; nothing if all does."""
-    module: Any = registry.learner(learner.name)
-    return str(module.disagrees(learner, task, stop)) if hasattr(module, "disagrees") else ""
-
-
-def messages(error: ValidationError, prefix: str, kind: type[Settings], *, missing: bool = True) -> list[str]:
-    """One line for each error, with the key it is about; what is ``missing`` may be left out."""
-    lines = []
-    for detail in error.errors():
-        if detail["type"] == "missing" and not missing:
-            continue
-        key = ".".join(str(part) for part in (prefix, *detail["loc"]) if part != "")
-        message = detail["msg"].removeprefix("Value error, ")
-        if detail["type"] == "extra_forbidden":
-            message = "there is no such setting" + similar(str(detail["loc"][-1]), kind.model_fields)
-        elif detail["type"] == "missing":
-            message = "is missing"
-        elif not isinstance(detail["input"], dict | list | tuple):
-            message += f", not {detail['input']!r}"
-        lines.append(f"{key}: {message}")
-    return lines
-
-
 def _content(path: Path) -> tuple[dict[str, Any], list[str]]:
     """What a file says, and what is wrong with it as TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig")), []
-    except OSError as error:
-        return {}, [f"cannot be read: {error.strerror}"]
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        return {}, [f"not valid TOML: {error}"]
+        return toml.read(path), []
+    except toml.TomlError as error:
+        return {}, [str(error)]
 
 
 def _shared(folder: Path) -> tuple[Shared, list[str]]:
@@ -189,25 +137,25 @@ def _shared(folder: Path) -> tuple[Shared, list[str]]:
     try:
         return Shared.model_validate(content), wrong
     except ValidationError as error:
-        return Shared(), messages(error, "", Shared)
+        return Shared(), [problem.line for problem in problems(error, content, Shared)]
 
 
 def _read(path: Path, content: dict[str, Any], shared: Shared, owner: str) -> tuple[list[Row], list[str]]:
     """The rows of a file, and what is wrong with it."""
     try:
-        file, problems = complete(File.model_validate(content), shared)
+        file, wrong = complete(File.model_validate(content), shared)
     except ValidationError as error:
-        return [], messages(error, "", File) + _wrong_parts(content, shared)
+        found = [_of_row(problem, content).line for problem in problems(error, content, File)]
+        return [], found + _wrong_learners(content, content.get("learners"), shared)
+    shares_are_there = not any(problem.startswith("shares.") for problem in wrong)
     if PRINTED not in file.readings:
-        problems.append(f"readings: there is no reading '{PRINTED}'")
-    unused = {
-        name: learner for name, learner in file.learners.items() if name not in {row.learner for row in file.rows}
-    }
-    problems += _wrong_parts({"task": file.task, "learners": unused, "stop": file.stop}, shared)
+        wrong.append(f"readings: there is no reading '{PRINTED}'")
+    used = {row.learner for row in file.rows}
+    wrong += _wrong_learners(content, {name: s for name, s in content["learners"].items() if name not in used}, shared)
     about = {f"readings.{name}": reading.learners for name, reading in file.readings.items()}
     own = file.choices[len(file.shares.choices) :]
     about |= {f"choices.{n}": choices.learners for n, choices in enumerate(own)}
-    problems += [
+    wrong += [
         f"{where}.learners: there is no learners.{name}{similar(name, file.learners)}"
         for where, names in about.items()
         for name in names
@@ -217,32 +165,21 @@ def _read(path: Path, content: dict[str, Any], shared: Shared, owner: str) -> tu
     for n, raw in enumerate(file.rows):
         where = f"rows.{n} ({raw.name})"
         if raw.name.split("/")[0] != file.experiment:
-            problems.append(f"{where}: a name starts with its experiment, '{file.experiment}/'")
+            wrong.append(f"{where}: a name starts with its experiment, '{file.experiment}/'")
         if raw.learner not in file.learners:
-            problems.append(f"{where}.learner: there is no learners.{raw.learner}{similar(raw.learner, file.learners)}")
+            wrong.append(f"{where}.learner: there is no learners.{raw.learner}{similar(raw.learner, file.learners)}")
             continue
-        base: dict[str, dict[str, Any]] = {"task": file.task, "learner": file.learners[raw.learner], "stop": file.stop}
-        kinds, _ = _kinds(base)
-        changes, wrong = _with_full_keys(raw.set, kinds)
-        base, unknown = _override(base, changes)
-        problems += [f"{where}.set: {problem}" for problem in wrong + unknown]
-        _, common = _setup(base, {}, {})
-        problems += common
-        readings = _readings(file, raw.learner, kinds)
-        for name, reading in readings.items():
-            _, wrong = _setup(base, reading.set, {})
-            problems += [f"readings.{name}: {problem}" for problem in wrong if problem not in common]
-        stages = [stage.get("name") for stage in base["stop"].get("stages", ()) if isinstance(stage, dict)]
-        problems += [
-            f"{where}.published.{k}.stage: there is no stage '{line.stage}'{similar(line.stage, map(str, stages))}"
-            for k, line in enumerate(raw.published)
-            if line.stage not in stages
-        ]
-        problems += [f"{where}.quick: there is no reading '{q}'" for q in raw.quick if q not in readings]
+        base = {"task": file.task, "learner": file.learners[raw.learner], "stop": file.stop}
+        setup, wrong_there = _checked(where, raw, base, file, content["learners"][raw.learner])
+        readings = _readings(file, raw.learner, base)
+        if shares_are_there:  # else a reading may be missing because of that
+            wrong_there += [f"{where}.quick: there is no reading '{q}'" for q in raw.quick if q not in readings]
         published = raw.published
-        if owner and not published:
-            published = (Published(table="ours", line=n + 1, stage=str(stages[-1]) if stages else ""),)
-        trials = raw.trials or 1  # where it is missing, that is said
+        if setup:
+            wrong_there += _wrong_lines(where, raw, setup)
+            if owner and not published:
+                published = (Published(table="ours", line=n + 1, stage=setup.stop.stages[-1].name),)
+        wrong += wrong_there
         rows.append(
             Row(
                 name=raw.name,
@@ -250,22 +187,72 @@ def _read(path: Path, content: dict[str, Any], shared: Shared, owner: str) -> tu
                 title=file.title,
                 section=file.section,
                 learner=raw.learner,
-                trials=trials,
+                trials=raw.trials or 1,  # where it is missing, that is said
                 quick=raw.quick,
                 published=published,
                 readings=readings,
-                base=base,
+                base=changed(base, raw.set),
                 file=path,
                 owner=owner,
             )
         )
-    return rows, problems
+    return rows, wrong
 
 
-def _readings(file: File, learner: str, kinds: Mapping[str, type[Settings]]) -> dict[str, Reading]:
+def _checked(
+    where: str, row: RowEntry, base: Groups, file: File, own: Mapping[str, Any]
+) -> tuple[Setup | None, list[str]]:
+    """The settings of a row, and what is wrong with them and its readings; ``own`` are those of the file's learner."""
+    names = _names(row.learner, own, base["learner"], f"{where}.set.")
+    setup, common = validated(base, row.set)
+    here = {key.partition(".")[0] for key in with_full_keys(base, row.set)}
+    of_row = [fault.layer == 0 and not fault.path and fault.key in here for fault in common]
+    wrong = [f"{where}: " * is_its + names.line(fault) for fault, is_its in zip(common, of_row, strict=True)]
+    for name, reading in file.readings.items():
+        if not reading.learners or row.learner in reading.learners:
+            names = _names(row.learner, own, base["learner"], f"{where}.set.", f"readings.{name}.set.")
+            _, faults = validated(base, row.set, reading.set)
+            lines = [(fault, names.line(fault)) for fault in faults if fault not in common]
+            wrong += [line if fault.layer == 2 else f"readings.{name}: {line}" for fault, line in lines]
+    return setup, wrong
+
+
+def _names(learner: str, own: Mapping[str, Any], settings: Mapping[str, Any], *layers: str) -> Names:
+    """How places are called in a file; those of a learner's settings that are not its ``own`` are in shared.toml."""
+    shared = f"{SHARED}: learners.{settings.get('name')}"
+    return Names({"learner": f"learners.{learner}"}, layers, {f"learner.{k}": shared for k in settings if k not in own})
+
+
+def _wrong_lines(where: str, row: RowEntry, setup: Setup) -> list[str]:
+    """What of a row's published lines does not go with its stop rule."""
+    tests = {
+        stage.name: setup.stop.test_sequences if stage.test_sequences is None else stage.test_sequences
+        for stage in setup.stop.stages
+    }
+    wrong = []
+    for n, line in enumerate(row.published):
+        if line.stage not in tests:
+            wrong.append(f"{where}.published.{n}.stage: there is no stage '{line.stage}'{similar(line.stage, tests)}")
+        elif line.test_wrong is not None and tests[line.stage] != TEST_SEQUENCES:
+            wrong.append(
+                f"{where}.published.{n}.test_wrong: is of {TEST_SEQUENCES:,} test sequences, and stage '{line.stage}' "
+                f"is tested on {tests[line.stage]:,}"
+            )
+    return wrong
+
+
+def _of_row(problem: Problem, content: Mapping[str, Any]) -> Problem:
+    """A problem of a file, with the name of the row that it is about, if it has one."""
+    match problem.path:
+        case ("rows", int(n), *rest) if isinstance(name := content["rows"][n].get("name"), str):
+            return problem._replace(path=(f"rows.{n} ({name})", *rest))
+    return problem
+
+
+def _readings(file: File, learner: str, base: Groups) -> dict[str, Reading]:
     """The readings that are about a learner, the printed one with all choices about it; full keys in all."""
     readings = {
-        name: r.model_copy(update={"set": {_full_key(key, kinds)[0]: value for key, value in r.set.items()}})
+        name: r.model_copy(update={"set": with_full_keys(base, r.set)})
         for name, r in file.readings.items()
         if not r.learners or learner in r.learners
     }
@@ -279,107 +266,15 @@ def _readings(file: File, learner: str, kinds: Mapping[str, type[Settings]]) -> 
     return readings
 
 
-def _wrong_parts(content: Mapping[str, Any], shared: Shared) -> list[str]:
-    """What is wrong with the settings in a file that is not right as a whole: as much as can be said."""
-    task, learners, stop = (content.get(name) for name in ("task", "learners", "stop"))
+def _wrong_learners(content: Mapping[str, Any], learners: Any, shared: Shared) -> list[str]:
+    """What is wrong with the settings of learners that no row is read of, and of task and stop rule beside them."""
+    task, stop = content.get("task"), content.get("stop")
     if not (isinstance(task, dict) and isinstance(learners, dict) and isinstance(stop, dict)):
         return []
     wrong = []
     for name, learner in learners.items():
         if isinstance(learner, dict):
             parts = {"task": task, "learner": with_shared(name, learner, shared), "stop": stop}
-            wrong += _setup(parts, {}, {}, missing=False)[1]  # rows may give it
+            names = _names(name, learner, parts["learner"])
+            wrong += [names.line(fault) for fault in validated(parts, missing=False)[1]]  # rows may give it
     return wrong
-
-
-def _override(
-    base: Mapping[str, Mapping[str, Any]], changes: Mapping[str, Any]
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """``base`` with single settings replaced, and what is wrong with the keys."""
-    result = {group: dict(settings) for group, settings in base.items()}
-    problems = []
-    for key, value in changes.items():
-        group, dot, name = key.partition(".")
-        if not dot or group not in result:
-            problems.append(f"{key}: a key is {', '.join(f'{g}.NAME' for g in result)}")
-        else:
-            result[group][name] = value
-    return result, problems
-
-
-def _full_key(key: str, kinds: Mapping[str, type[Settings]]) -> tuple[str, str]:
-    """``learning_rate`` as ``learner.learning_rate``, and what is wrong if not exactly one group has such a setting."""
-    if "." in key:
-        return key, ""
-    full = [f"{group}.{key}" for group, kind in kinds.items() if key in kind.model_fields]
-    if len(full) == 1:
-        return full[0], ""
-    if full:
-        return key, f"{key}: say which, {' or '.join(full)}"
-    names = [name for kind in kinds.values() for name in kind.model_fields]
-    return key, f"{key}: task, learner and stop rule have no such setting{similar(key, names)}"
-
-
-def _with_full_keys(
-    changes: Mapping[str, Any], kinds: Mapping[str, type[Settings]]
-) -> tuple[dict[str, Any], list[str]]:
-    """Changes with the full keys of settings, and what is wrong with those that are left out."""
-    full = {key: _full_key(key, kinds) for key in changes}
-    problems = [wrong for _, wrong in full.values() if wrong]
-    return {full[key][0]: value for key, value in changes.items() if not full[key][1]}, problems
-
-
-def _kinds(base: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, type[Settings]], list[str]]:
-    """The classes of the settings of each group, and which there are not."""
-    kinds: dict[str, type[Settings]] = {"stop": Stop}
-    problems = []
-    for group, module in (("task", registry.task), ("learner", registry.learner)):
-        try:
-            kinds[group] = module(str(base[group].get("name"))).Settings
-        except registry.NoModuleError as error:
-            problems.append(f"{group}.name: {error}")
-    return kinds, problems
-
-
-def full_key(key: str, setup: Setup) -> str:
-    """``learning_rate`` as ``learner.learning_rate``, for settings that have it.
-
-    Raises
-    ------
-    ConfigError
-        If they have no such setting, or two.
-
-    """
-    kinds = {name: type(getattr(setup, name)) for name in ("task", "learner", "stop")}
-    full, wrong = _full_key(key, kinds)
-    group, _, name = full.partition(".")
-    if not wrong and (group not in kinds or name not in kinds[group].model_fields):
-        known = [f"{group}.{field}" for group, kind in kinds.items() for field in kind.model_fields]
-        wrong = f"{key}: there is no such setting{similar(full, known)}"
-    if wrong:
-        raise ConfigError(wrong)
-    return full
-
-
-def _setup(
-    base: Mapping[str, Mapping[str, Any]], reading: Mapping[str, Any], overrides: Mapping[str, Any],
-    *, missing: bool = True,
-) -> tuple[Setup | None, list[str]]:  # fmt: skip
-    """Validated settings, or None, and what is wrong with them; is it wrong that some are ``missing``."""
-    kinds, problems = _kinds(base)
-    changes, wrong = _with_full_keys({**reading, **overrides}, kinds)
-    merged, unknown = _override(base, changes)
-    problems += wrong + unknown
-    groups: dict[str, Any] = {}
-    for group, kind in kinds.items():
-        try:
-            groups[group] = kind.model_validate(merged[group])
-        except ValidationError as error:
-            problems += messages(error, group, kind, missing=missing)
-    if not problems and len(groups) == len(kinds):
-        name = groups["learner"].name
-        if reason := learner_refuses(groups["learner"], groups["task"]):
-            problems.append(f"learner: {name} cannot take this task: {reason}")
-        elif reason := learner_disagrees(**groups):
-            problems.append(f"learner: {name} does not go with task and stop rule: {reason}")
-    return (None, problems) if problems or len(groups) < len(kinds) else (Setup(**groups), [])

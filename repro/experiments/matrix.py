@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from repro.experiments.config import Row, learner_disagrees, learner_refuses
+from repro.experiments.config import Row
+from repro.experiments.setups import learner_disagrees, learner_refuses
 
 
 def matrix(rows: Iterable[Row]) -> tuple[list[str], list[list[str]], dict[str, list[str]]]:

@@ -1,12 +1,12 @@
 """What a user types, as rows and settings: ``6a/lstm``, ``'4/*'``, ``table:9``, ``@quick``; ``learning_rate=0.1``."""
 
 import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from repro.errors import similar
+from repro.errors import shown, similar
+from repro.experiments import toml
 from repro.experiments.config import ConfigError, Row
 
 LIMIT = "stop.max_sequences"
@@ -31,7 +31,7 @@ def select(patterns: Iterable[str], rows: Mapping[str, Row]) -> list[tuple[Row, 
         }
         if not matching:
             names = [*rows, *{row.experiment for row in rows.values()}, "@quick", "@paper"]
-            raise ConfigError(f"no row is called '{pattern}'{similar(pattern, names)} See `repro list`.")
+            raise ConfigError(f"no row is called {shown(pattern)}{similar(pattern, names)} See `repro list`.")
         chosen |= {name: quick for name, quick in matching.items() if name not in chosen or quick is None}
     return [(rows[name], quick) for name, quick in chosen.items()]
 
@@ -69,12 +69,12 @@ def parse_override(text: str) -> tuple[str, Any]:
     Raises
     ------
     ConfigError
-        If there is no ``=``.
+        If there is no ``=``, or more than a value behind it.
 
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"--set takes KEY=VALUE, such as learning_rate=0.1; not '{text}'")
+        raise ConfigError(f"--set takes KEY=VALUE, such as learning_rate=0.1; not {shown(text)}")
     return key.strip(), parse_value(value)
 
 
@@ -84,19 +84,44 @@ def changes(overrides: Iterable[str], max_sequences: int | None = None) -> dict[
     Raises
     ------
     ConfigError
-        If one of the former has no ``=``.
+        If one of the former is no ``KEY=VALUE``, or a key is given twice.
 
     """
-    limit = {LIMIT: max_sequences} if max_sequences else {}
-    return {**dict(map(parse_override, overrides)), **limit}
+    found: dict[str, Any] = {}
+    for key, value in map(parse_override, overrides):
+        if key in found:
+            raise ConfigError(f"--set has {key} twice: give it once")
+        found[key] = value
+    if max_sequences is None:
+        return found
+    for key in (LIMIT, LIMIT.partition(".")[2]):
+        if key in found:
+            raise ConfigError(f"--max-sequences and --set {key} are the same setting: give it once")
+    return {**found, LIMIT: max_sequences}
 
 
 def parse_value(text: str) -> Any:
-    """A TOML value, or a bare word as text."""
+    """A TOML value, or a bare word as text.
+
+    What is a value by itself, and in a list, is one: nothing stands behind it in another line or a comment.
+
+    Raises
+    ------
+    ConfigError
+        If it has lines and is no value, or has a whole number beyond 64 bits.
+
+    """
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return text.strip()
+        alone, listed = toml.parsed(f"value = {text}"), toml.parsed(f"value = [{text}]")
+        if len(alone) == len(listed["value"]) == 1:
+            return alone["value"]
+    except toml.NumberError:
+        raise ConfigError(f"{shown(text)} has a whole number beyond 64 bits") from None
+    except toml.TomlError:
+        pass
+    if len(text.strip().splitlines()) > 1:
+        raise ConfigError(f"{shown(text)} is more than a value: there are lines behind it")
+    return text.strip()
 
 
 def text(value: Any) -> str:

@@ -26,9 +26,8 @@ def complete(file: File, shared: Shared) -> tuple[File, list[str]]:
     learners = {name: with_shared(name, settings, shared) for name, settings in file.learners.items()}
     stages = _stages(file.stop)
     rows = [_row(row, file.trials, stages) for row in file.rows]
-    problems += [
-        f"rows.{n}.trials: is missing, and so is trials of all rows" for n, row in enumerate(rows) if row.trials is None
-    ]
+    if lacking := [row.name for row in rows if row.trials is None]:
+        problems.append(f"trials: is missing, and {', '.join(lacking)} do not say themselves how many")
     changes = {"learners": learners, "readings": readings, "choices": tuple(parts), "rows": tuple(rows)}
     return file.model_copy(update=changes), problems
 
@@ -45,6 +44,7 @@ def _taken(
         about = tuple(learner for learner in offered[name].learners if learner in learners)
         if offered[name].learners and not about:
             problems.append(f"shares.{what}: {name} is about {', '.join(offered[name].learners)}, which are not here")
+            continue
         taken[name] = offered[name].model_copy(update={"learners": about})
     return taken, problems
 

@@ -12,7 +12,6 @@
 A variant is nothing but settings: its trials are those that `--reading` and `--set` would run, whatever it is called.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -21,8 +20,10 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from repro.experiments.config import ConfigError, messages
+from repro.experiments import toml
+from repro.experiments.messages import problems
 from repro.experiments.selection import parse_value, words
+from repro.experiments.setups import ConfigError
 from repro.settings import Settings
 
 MOST = 100_000  # variants of a sweep; more are a slip of the keyboard
@@ -62,15 +63,13 @@ def read(path: Path) -> list[Variant]:
 
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        content = toml.read(path)
         file = _File.model_validate(content)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except toml.TomlError as error:
+        raise ConfigError(f"{path}: {error}") from None
     except ValidationError as error:
-        problems = "\n".join(f"  {problem}" for problem in messages(error, "", _File))
-        raise ConfigError(f"{path}: not a sweep:\n{problems}") from None
+        lines = "\n".join(f"  {problem.line}" for problem in problems(error, content, _File))
+        raise ConfigError(f"{path}: not a sweep:\n{lines}") from None
     return [Variant(name, entry.note, entry.reading, entry.set) for name, entry in file.variants.items()]
 
 
@@ -140,7 +139,17 @@ def _is_open(text: str) -> bool:
 
 
 def together(variants: Sequence[Variant], points: Sequence[Variant]) -> list[Variant]:
-    """Each of the named variants at each point of a grid."""
+    """Each of the named variants at each point of a grid.
+
+    Raises
+    ------
+    ConfigError
+        If both set the same.
+
+    """
+    for variant in variants:
+        if twice := sorted(variant.changes.keys() & points[0].changes.keys()):
+            raise ConfigError(f"--grid and variant '{variant.name}' both set {twice[0]}: one of them is enough")
     return [
         Variant(_name(variant, point), variant.note, variant.reading, {**variant.changes, **point.changes})
         for variant in variants

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from repro.experiments.condition import Condition
-from repro.experiments.config import PRINTED, Row, full_key
+from repro.experiments.config import PRINTED, ConfigError, Row
 from repro.experiments.selection import text
+from repro.experiments.setups import full_key
 
 READING, SEED = "reading", "seed"  # what a view may be split by beside settings
 
@@ -30,11 +31,14 @@ class View:
         Raises
         ------
         ConfigError
-            If the row has no such reading, or a setting is not one of it.
+            If the row has no such reading, or a setting is not one of it or both given and asked about.
 
         """
         base = row.condition(reading, self.changes, self.seed)
         keys = self._keys(row, reading)
+        given = [full_key(key, row.setup(reading)) for key in self.changes] + ([SEED] if self.seed else [])
+        if twice := {*given} & {*keys, *self.by}:
+            raise ConfigError(f"{min(twice)} is given, and --by asks for every value of it: leave one out")
         if not keys and SEED not in self.by:
             return [base]
         wanted = _without(base, keys)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from repro.experiments.condition import Condition
-from repro.experiments.config import PRINTED, Row
+from repro.experiments.config import PRINTED, ConfigError, Row
 from repro.experiments.sweep import Variant
+from repro.limits import MOST_TRIALS
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,16 @@ def items(
     Raises
     ------
     repro.experiments.config.ConfigError
-        If no row has such a reading, or a setting does not fit.
+        If no row has such a reading, a setting does not fit or is given twice, or there are too many trials.
 
     """
     by_condition: dict[str, Item] = {}
     without: dict[str, list[str]] = {}
+    overrides = overrides or {}
     for variant in variants:
-        changes = {**(overrides or {}), **variant.changes}
+        if twice := sorted(overrides.keys() & variant.changes.keys()):
+            raise ConfigError(f"{twice[0]} is set for all variants, and by the sweep: give it once")
+        changes = {**overrides, **variant.changes}
         wanted = variant.reading or reading
         for row, quick in selected:
             if wanted and wanted not in row.readings:
@@ -66,4 +70,7 @@ def items(
         if len(names) == len(selected):
             selected[0][0].setup(name)  # says that there is no such reading, and which there are
         warnings.warn(f"reading '{name}' is not about {', '.join(names)}: left out", stacklevel=2)
+    n_trials = sum(item.n_trials for item in by_condition.values())
+    if n_trials > MOST_TRIALS:
+        raise ConfigError(f"these are {n_trials:,} trials, and {MOST_TRIALS:,} are the most at once: choose fewer rows")
     return tuple(by_condition.values())

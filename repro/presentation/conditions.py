@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count, groupby, product
 from typing import Any, NamedTuple
 
-from repro.experiments.config import PRINTED, ConfigError, Row, Setup, interface_of
+from repro.experiments.config import PRINTED, ConfigError, Row
+from repro.experiments.setups import Setup, interface_of
 from repro.experiments.stop import Stage, Stop
 from repro.learners import layered_lstm, lstm
 from repro.presentation import grid

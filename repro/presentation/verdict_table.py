@@ -7,9 +7,9 @@ from typing import Any
 from repro.analysis.claims import STATUSES, Claim
 from repro.analysis.contrasts import Contrast
 from repro.analysis.tables import order
-from repro.analysis.verdicts import TEST_SEQUENCES, VERDICTS, Comparison, Margins, Verdict, counts, published_solved
+from repro.analysis.verdicts import VERDICTS, Comparison, Margins, Verdict, counts
 from repro.experiments.config import PRINTED
-from repro.experiments.schema import Published
+from repro.experiments.schema import TEST_SEQUENCES, Published
 from repro.experiments.selection import words
 from repro.presentation import grid
 from repro.presentation.columns import Column, Schema, View
@@ -196,7 +196,7 @@ SCHEMA = Schema[Comparison](
         ),
         Column(
             "published_solved", int, "trials", "how many of the paper's succeed; of success rates alone",
-            _of(_RATE, lambda p: published_solved(p) if p.trials else None),
+            _of(_RATE, lambda p: p.solved),
         ),
         Column(
             "published_trials", int, "trials", "how many the paper ran; empty: it does not say",

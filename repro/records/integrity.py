@@ -6,22 +6,20 @@ no rule can show is an edit to another value that a trial could have left; that 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NoReturn
 
-from pydantic import ValidationError
-
 from repro import registry
 from repro.errors import ReproError
 from repro.experiments.condition import Condition
-from repro.experiments.stop import Stop
+from repro.experiments.setups import Names, validated
 from repro.records.jsonl import ConditionLine, OldLine
 from repro.records.trial import LastLook, Record, StageRecord
 
-_MODULES: dict[str, Callable[[str], Any]] = {"task": registry.task, "learner": registry.learner}
+_MODULES = ("task", "learner")
 _GROUPS = {*_MODULES, "stop"}
 
 
@@ -65,24 +63,17 @@ def _condition_of_text(experiment: str, row: str, reading: str, seed: int, setti
 
 def _condition(experiment: str, row: str, reading: str, seed: int, given: dict[str, dict[str, Any]]) -> Condition:
     """The condition that settings make."""
-    groups: dict[str, Any] = {}
     named = ", ".join(given) or "nothing"
     _require(given.keys() == _GROUPS, f"it has settings of {named}, not of task, learner and stop")
-    for group, values in given.items():
-        kind: Any = Stop
-        if group in _MODULES:
-            name = values.get("name")
-            _require(isinstance(name, str), f"its {group} has no name")
-            if name not in registry.names(f"{group}s"):
-                raise ForeignError(f"there is no {group} '{name}' here: `--with` its file")
-            kind = _MODULES[group](str(name)).Settings
-        try:
-            groups[group] = kind.model_validate(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, (group, *first["loc"])))
-            raise RecordError(f"{key} is not valid today: {first['msg']}") from None
-    return Condition.of(experiment, row, reading, groups, seed)
+    for group in _MODULES:
+        name = given[group].get("name")
+        _require(isinstance(name, str), f"its {group} has no name")
+        if name not in registry.names(f"{group}s"):
+            raise ForeignError(f"there is no {group} '{name}' here: `--with` its file")
+    setup, faults = validated(given)
+    if setup is None:
+        raise RecordError(f"its settings are not valid today: {Names().line(faults[0])}")
+    return Condition.of(experiment, row, reading, {group: getattr(setup, group) for group in given}, seed)
 
 
 @dataclass(frozen=True)

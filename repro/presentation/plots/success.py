@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from repro.analysis.contrasts import count_of
 from repro.analysis.stats import Estimate, success_rate
 from repro.analysis.tables import Line
 from repro.analysis.verdicts import implied
@@ -56,10 +55,10 @@ def figure(lines: Sequence[Line]) -> "Figure":
 
 def published_rate(line: Line) -> Estimate | None:
     """The rate that the paper prints or implies, with an interval if it says how many trials it is of."""
-    success, trials = 100 if implied(line.published) else line.published.success, line.published.trials
-    if not isinstance(success, int | float):
-        return None
-    return success_rate(count_of(success, trials), trials) if trials else Estimate(success / 100, None, None)
+    p = line.published
+    if p.trials and p.solved is not None and (p.success is not None or implied(p)):
+        return success_rate(p.solved, p.trials)
+    return Estimate(p.success / 100, None, None) if isinstance(p.success, float) else None
 
 
 def _bar(axes: "Axes", y: float, rate: Estimate | None, look: dict[str, Any]) -> None:
