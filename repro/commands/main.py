@@ -13,6 +13,7 @@ from repro.commands.merge import merge
 from repro.commands.new import new
 from repro.commands.options import (
     Group,
+    Real,
     columns_option,
     format_option,
     option,
@@ -184,9 +185,9 @@ def table(
 @click.argument("select", nargs=-1, shell_complete=completion.lines)
 @option("--reading", flag_value="all", is_flag=False, default="", metavar="[NAME]", shell_complete=completion.readings,
          help="A line for this reading too; without NAME, for each that has records.")  # fmt: skip
-@option("--margin", type=click.FloatRange(1, min_open=True), default=1.5, show_default=True,
+@option("--margin", type=Real(1, min_open=True), default=1.5, show_default=True,
          help="Factor within which training times and errors are equivalent.")  # fmt: skip
-@option("--points", type=click.FloatRange(0, 100, min_open=True), default=20, show_default=True,
+@option("--points", type=Real(0, 100, min_open=True), default=20, show_default=True,
          help="Percentage points within which success rates are.")  # fmt: skip
 @option("--brief", is_flag=True, help="The sentences alone, without the numbers behind them.")
 @option("--check", is_flag=True, help="Exit with 3 if a value is not recorded, or as reproducing and no longer does.")

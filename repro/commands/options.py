@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,13 +14,15 @@ import click
 from click.core import ParameterSource
 
 from repro.commands import completion
-from repro.errors import ReproError
+from repro.errors import ReproError, shown
+from repro.limits import MOST_SEED
 
 if TYPE_CHECKING:
     from repro.records.store import Store
 
 PIPE_CLOSED = 141  # exit code
 _STREAM_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}  # of writing to what is open
+_DIGITS = 19  # of what 64 bits hold
 
 
 class Group(click.Group):
@@ -63,6 +66,25 @@ class Group(click.Group):
 def _drop_stdout() -> None:
     """Nothing more goes to stdout: else the interpreter would try again at its end, and complain."""
     sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+
+
+class Whole(click.IntRange):
+    """A whole number that 64 bits hold, in a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; the message of one that is none has not all of a long text."""
+        if len(str(value)) > _DIGITS:
+            self.fail(f"{shown(value)} has too many digits.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Real(click.FloatRange):
+    """A finite number in a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        number = super().convert(value, param, ctx)
+        return number if isfinite(number) else self.fail(f"{number} is not a finite number.", param, ctx)
 
 
 def n_cores() -> int:
@@ -146,7 +168,7 @@ reading_option = option(
     shell_complete=completion.readings,
     help="A reading of what the paper leaves open; see `repro show`.",
 )
-seed_option = option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Root of all streams.")
+seed_option = option("--seed", type=Whole(0, MOST_SEED), default=0, show_default=True, help="Root of all streams.")
 set_option = option("--set", "overrides", multiple=True, metavar="KEY=VALUE", shell_complete=completion.settings,
                     help="Replace a setting; repeatable.")  # fmt: skip
 jobs_option = option(
@@ -154,7 +176,7 @@ jobs_option = option(
     help="Worker processes, at most.",
 )  # fmt: skip
 max_sequences_option = option(
-    "--max-sequences", type=click.IntRange(1), help="Training sequences after which a trial has failed.",
+    "--max-sequences", type=Whole(1), help="Training sequences after which a trial has failed.",
 )  # fmt: skip
 by_option = option(
     "--by", metavar="KEY[,KEY]", default="", help="A line for each stored value of these settings, or of the seed.",

@@ -13,6 +13,7 @@ from repro import interrupts
 from repro.commands import completion
 from repro.commands.options import (
     FORMATS,
+    Whole,
     jobs_option,
     max_sequences_option,
     option,
@@ -22,6 +23,7 @@ from repro.commands.options import (
     set_option,
     sweep_options,
 )
+from repro.limits import MOST_TRIALS
 
 if TYPE_CHECKING:
     from repro.records.planning import Plan
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("select", nargs=-1, shell_complete=completion.runs, required=True)
 @jobs_option
-@option("--trials", type=click.IntRange(1), help="Trials of each row, instead of the paper's number.")
+@option("--trials", type=Whole(1, MOST_TRIALS), help="Trials of each row, instead of the paper's number.")
 @seed_option
 @reading_option
 @set_option
@@ -83,7 +85,9 @@ def run(
 def say_cost(plan: "Plan", store: "Store", n_workers: int, lanes: int | None, *, measure: bool, form: str) -> None:
     """Print what would run, and what it would cost."""
     from repro.commands import cost, progress
+    from repro.running import campaign, memory
 
+    memory.check(campaign.jobs(plan, n_workers, lanes), n_workers)
     expected = cost.estimate(plan, store, n_workers, lanes)
     if measure and expected.unknown:
         with progress.Steps("run") as shown:
@@ -97,15 +101,16 @@ def carry_out(plan: "Plan", store: "Store", jobs: int, *, inline: bool = False, 
     Returns the number of trials that crashed.
     """
     from repro.commands import cost
-    from repro.running import campaign, engine
+    from repro.running import campaign, engine, memory
 
+    n_workers = 1 if inline else jobs
+    memory.check(campaign.jobs(plan, n_workers, lanes), n_workers)
     if plan.n_stale:
         click.echo(
             f"{plan.n_stale} trials are stored and do not count, as today's source is not attested to give their bits. "
             "They are run again; `repro attest` finds out in less time whether they need to.",
             err=True,
         )
-    n_workers = 1 if inline else jobs
     if plan.n_missing:
         click.echo(cost.said(cost.estimate(plan, store, n_workers, lanes)), err=True)
     for experiment in {item.condition.experiment for item in plan.items if plan.missing[item.condition.key]}:

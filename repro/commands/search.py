@@ -8,6 +8,7 @@ import click
 
 from repro.commands import completion
 from repro.commands.options import (
+    Whole,
     columns_option,
     format_option,
     jobs_option,
@@ -20,6 +21,7 @@ from repro.commands.options import (
 )
 from repro.commands.run import carry_out, say_cost
 from repro.files import is_stdout
+from repro.limits import MOST_SEED, MOST_TRIALS
 
 if TYPE_CHECKING:
     from repro.analysis.screen import Rule, Standing
@@ -32,12 +34,12 @@ if TYPE_CHECKING:
 @sweep_options
 @reading_option
 @set_option
-@option("--trials", type=click.IntRange(1), default=3, show_default=True, help="Trials of each variant at first.")
-@option("--keep", type=click.IntRange(1), default=3, show_default=True, help="Variants that are few enough.")
+@option("--trials", type=Whole(1, MOST_TRIALS), default=3, show_default=True, help="Trials of each variant at first.")
+@option("--keep", type=Whole(1), default=3, show_default=True, help="Variants that are few enough.")
 @max_sequences_option
-@option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Root of the screening's streams.")
+@option("--seed", type=Whole(0, MOST_SEED), default=1, show_default=True, help="Root of the screening's streams.")
 @option("--confirm", is_flag=True, help="Run the survivors again, with fresh seeds and all trials.")
-@option("--confirm-seed", type=click.IntRange(0), default=0, show_default=True, help="Root of these streams.")
+@option("--confirm-seed", type=Whole(0, MOST_SEED), default=0, show_default=True, help="Root of these streams.")
 @option("--dry-run", is_flag=True, help="Say what the first round would run, and how long it would take.")
 @jobs_option
 @columns_option
@@ -117,7 +119,7 @@ def _screened(standings: list["Standing"], rule: "Rule", store: "Store", jobs: i
 @click.command()
 @click.argument("first", shell_complete=completion.runs)
 @click.argument("second", shell_complete=completion.runs)
-@option("--trials", type=click.IntRange(1), help="Trials of each, instead of the rows' number.")
+@option("--trials", type=Whole(1, MOST_TRIALS), help="Trials of each, instead of the rows' number.")
 @option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Draw them: .svg, .png or .pdf; -: stdout."
 )

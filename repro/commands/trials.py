@@ -7,6 +7,7 @@ import click
 
 from repro.commands import completion
 from repro.commands.options import (
+    Whole,
     format_option,
     jobs_option,
     option,
@@ -16,6 +17,8 @@ from repro.commands.options import (
     set_option,
     stored_in,
 )
+from repro.errors import shown
+from repro.limits import MOST_WATCHED, whole
 
 
 @click.command()
@@ -24,7 +27,7 @@ from repro.commands.options import (
 @set_option
 @seed_option
 @option("--watch", is_flag=True, help="Show what the net does on a test sequence.")
-@option("--sequence", type=click.IntRange(0), default=0, show_default=True, help="Which one to watch.")
+@option("--sequence", type=Whole(0, MOST_WATCHED), default=0, show_default=True, help="Which one to watch.")
 @option("--wrong", is_flag=True, help="Watch the first one from there on that the net gets wrong.")
 @option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False),
         help="A figure of it: .svg, .png, .pdf; -: stdout.")  # fmt: skip
@@ -47,6 +50,7 @@ def replay(
     from repro.presentation import grid
     from repro.presentation.plots import style
     from repro.presentation.plots import watch as figures
+    from repro.running import engine, memory
 
     if output and not watch:
         raise click.UsageError("-o is the file for the figure of --watch")
@@ -55,6 +59,7 @@ def replay(
     if output:
         style.check_writable(output)
     record = again.stored(trial, reading, overrides, seed, stored_in(results))
+    memory.check([engine.Job(record.condition, (record.trial,))], 1)
     click.echo(again.circumstances(record), err=True)
     search = None
     with progress.Steps("replay", results) as shown:
@@ -81,7 +86,7 @@ def replay(
     sys.exit(3 if different else 0)
 
 
-class _Whole(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has no types of parameters
+class _NumberOrAll(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has no types of parameters
     """A number of trials, or all."""
 
     name = "N|all"
@@ -90,17 +95,18 @@ class _Whole(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has no typ
         """-1 for all."""
         if value == "all":
             return -1
-        if isinstance(value, str) and value.isdecimal():
-            return int(value)
-        return value if isinstance(value, int) else self.fail(f"{value!r} is neither a number nor 'all'.", param, ctx)
+        number = whole(value) if isinstance(value, str) else value
+        return number if isinstance(number, int) else self.fail(f"{shown(value)} is no number, nor 'all'.", param, ctx)
 
 
 @click.command()
 @click.argument("select", nargs=-1, shell_complete=completion.runs)
-@option("--whole", type=_Whole(), default=0, show_default=True, help="So many trials of each condition to their end.")
+@option(
+    "--whole", type=_NumberOrAll(), default=0, show_default=True, help="So many trials of each condition to their end."
+)
 @jobs_option
 @option("--check", is_flag=True, help="Run everything cut short again, compare with what is written, write nothing.")
-@option("--sample", type=click.IntRange(1), metavar="N", help="With --check, N conditions that nobody chooses.")
+@option("--sample", type=Whole(1), metavar="N", help="With --check, N conditions that nobody chooses.")
 @results_option
 @format_option
 def attest(
@@ -125,7 +131,7 @@ def attest(
     from repro.presentation import grid
     from repro.records import attestation
     from repro.running import attest as attesting
-    from repro.running import engine
+    from repro.running import engine, memory
 
     rows = [row.name for row, _ in selection.select(select, config.load())] if select else None
     store = stored_in(results)
@@ -136,6 +142,7 @@ def attest(
     if sample:
         conditions = attesting.sample(conditions, sample)
     tasks = [attesting.task(one, ledger, None if whole < 0 else whole, check=check) for one in conditions]
+    memory.check([job for task in tasks for job in task.jobs()], jobs)
     findings = []
     with progress.Steps("attest", results) as shown:
         shown.step("running stored trials again", len(tasks), "conditions")
@@ -161,7 +168,7 @@ def attest(
 
 
 @click.command()
-@option("--sample", type=click.IntRange(0), default=3, show_default=True, help="So many trials are run again.")
+@option("--sample", type=Whole(0), default=3, show_default=True, help="So many trials are run again.")
 @jobs_option
 @results_option
 @format_option

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-from repro.errors import ReproError
+from repro.errors import ReproError, shown
 from repro.experiments import views
 from repro.experiments.condition import Condition
 from repro.experiments.config import PRINTED, Row, load
 from repro.experiments.selection import changes, one
+from repro.limits import whole
 from repro.records.attestation import ranges
 from repro.records.store import Store
 from repro.records.trial import Record
@@ -30,12 +31,13 @@ def stored(trial: str, reading: str | None, overrides: Iterable[str], seed: int,
         If the results file cannot be read.
 
     """
-    name, _, number = trial.rpartition(":")
-    if not name or not number.isdecimal():
-        raise ReplayError(f"a trial is ROW:NUMBER, such as 6a/lstm:3; not '{trial}'")
+    name, _, text = trial.rpartition(":")
+    number = whole(text)
+    if not name or number is None:
+        raise ReplayError(f"a trial is ROW:NUMBER, such as 6a/lstm:3; not {shown(trial)}")
     row = one(name, load())
     condition = row.condition(reading or PRINTED, changes(overrides), seed)
-    return _find(row, condition, int(number), store)
+    return _find(row, condition, number, store)
 
 
 def _find(row: Row, condition: Condition, trial: int, store: Store) -> Record:

@@ -6,7 +6,8 @@ from typing import Any
 
 from repro.experiments import config
 from repro.kernels.jit import entry
-from repro.running import crew
+from repro.running import crew, memory
+from repro.running.engine import Job
 
 Line = tuple[str, int, float, float]  # what, lanes, million time steps a second, nanoseconds a trial and step
 
@@ -27,6 +28,7 @@ def measure(rows: Sequence[config.Row], lanes: int | None, show: Callable[[str],
 
     16 trials go side by side, or fewer if that does as well.
     """
+    memory.check([Job(row.condition(), (0,), lanes or _LANES) for row in rows], 1)
     for row in rows:
         show(f"compiling or loading kernels of {row.name}")
         team = _Team(row.condition(), lanes)

@@ -12,6 +12,7 @@ from repro.analysis.stats import summarise
 from repro.analysis.tables import Line, selected
 from repro.experiments.config import PRINTED, Row
 from repro.experiments.views import USUAL, View
+from repro.limits import whole
 from repro.presentation.plots import captions, forest, style
 from repro.presentation.plots import readings as matrix
 from repro.presentation.plots.style import PlotError
@@ -41,6 +42,7 @@ OF_OWN_NETS = {
     "alwayson": "always_on",
     "outputcurve": "output_curve",
 }  # modules, in repro and in plots
+_LONGEST_NAME = 200  # bytes: file systems take 255
 
 
 def write(
@@ -58,7 +60,10 @@ def write(
 
     """
     words = [re.sub(r"[^\w.,=@]+", "-", pattern).strip("-") for pattern in select]
-    path = path or Path("-".join([kind, *filter(None, words)]) + ".svg")
+    name = "-".join([kind, *filter(None, words)]) + ".svg"
+    if not path and len(name.encode()) > _LONGEST_NAME:
+        raise PlotError("with so much to draw the name of the file would be too long: name one with -o")
+    path = path or Path(name)
     style.check_writable(path)
     style.save(draw(kind, select, rows, store, reading, show, view), path)
     return path
@@ -132,15 +137,16 @@ def _of_trials(patterns: Iterable[str], rows: Mapping[str, Row], store: Store, v
     """
     lines = []
     for pattern in patterns:
-        row, _, number = pattern.rpartition(":")
-        if row in ("", "table") or not number.isdecimal():  # "9" is Table 9
+        row, _, text = pattern.rpartition(":")
+        number = whole(text)
+        if row in ("", "table") or number is None:  # "9" is Table 9
             lines += selected([pattern], rows, store, view)
             continue
         every = selected([row], rows, store, view)
         found = [
             replace(line, records=mine)
             for line in every
-            if (mine := tuple(record for record in line.records if record.trial == int(number)))
+            if (mine := tuple(record for record in line.records if record.trial == number))
         ]
         if not found:
             hint = "trials are numbered from 0, and `repro run` runs them"
