@@ -2,11 +2,14 @@
 
 from math import inf
 
+import pytest
 from invented import invented, stage
 
 from repro.analysis import screen
 from repro.analysis.screen import Rule, Standing
 from repro.experiments import config, sweep, wanted
+from repro.presentation import screen_view
+from repro.records.store import Store
 
 ROW = config.load()["6a/lstm"]
 
@@ -90,3 +93,11 @@ def test_survivors_are_run_to_the_rows_limit_or_that_of_their_variant():
     ]  # fmt: skip
     assert {(one.item.condition.seed, one.again.condition.seed) for one in table} == {(1, 0)}
     assert [one.again.condition.settings["learner"]["learning_rate"] for one in table] == [0.5, 0.1, 0.5]
+
+
+@pytest.mark.parametrize(("name", "compared"), [("6a/lstm", True), ("6a/rtrl", False)])
+def test_what_the_paper_prints_stands_there_only_where_it_prints_something(tmp_path, name, compared):
+    row, point = config.load()[name], sweep.grid(["learning_rate=0.1"])
+    table = screen.begin(row, point, None, ({}, 1), ({}, 0))
+    shown = screen_view.render([(row, Rule(1, 1, 1), table)], [], Store(tmp_path), "text")
+    assert ("ours/paper" in shown) == compared

@@ -28,6 +28,10 @@ def _fate(line: _Line) -> str:
     return f"dropped out in round {line.one.n_rounds}" if line.one.out else "survived"
 
 
+def _published(lines: Sequence[_Line]) -> bool:
+    return any(line.one.published for line in lines)
+
+
 SCHEMA = Schema[_Line](
     "repro screen",
     (
@@ -70,8 +74,10 @@ SCHEMA = Schema[_Line](
         "solved": View("solved"),
         "sequences": View("success after"),
         "restricted_mean_sequences": View("mean of all\nto limit"),
-        "sequences_published": View("paper"),
-        "ratio": View("ours/paper", lambda line: "-" if line.one.ratio is None else f"x {line.one.ratio:.2f}"),
+        "sequences_published": View("paper", needed=_published),
+        "ratio": View(
+            "ours/paper", lambda line: "-" if line.one.ratio is None else f"x {line.one.ratio:.2f}", needed=_published
+        ),
         "fate": View(""),
     },
 )  # fmt: skip
