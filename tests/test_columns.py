@@ -111,6 +111,14 @@ def test_whole_numbers_have_no_point_and_words_are_lower_case(folder):
     assert "1/elman/hidden=15,435,true,\n" in said
 
 
+def test_cpu_time_of_a_sequence_is_that_of_all_trials_over_all_their_sequences(folder):
+    """Those of failures too, which end at the limit."""
+    line = json.loads(repro(folder, "table", "6a/lstm", "--format", "json").stdout)[0]
+    assert line["solved"] < line["trials"]
+    assert line["cpu_us_a_sequence"] == pytest.approx(1e6 * line["cpu_s"] / line["restricted_mean_sequences"])
+    assert "a sequence" not in repro(folder, "table", "6a/lstm").stdout.splitlines()[4]
+
+
 # ------------------------------------------------------------------------------------------------------- chosen by name
 
 

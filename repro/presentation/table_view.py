@@ -57,6 +57,11 @@ def _outcome(name: str, about: str) -> Column[Line]:
     return Column(f"outcome_{name}", int, "trials", about, lambda line: line.measured.outcomes.get(name, 0))
 
 
+def _speed(line: Line) -> float | None:
+    n_sequences = sum(record.sequences for record in line.records)
+    return 1e6 * sum(record.cpu_s for record in line.records) / n_sequences if n_sequences else None
+
+
 _FEW = "; empty: fewer than three trials, or all are equal"
 
 _COLUMNS: tuple[Column[Line], ...] = (
@@ -139,6 +144,10 @@ _COLUMNS: tuple[Column[Line], ...] = (
         lambda near: near.mean_absolute_error,
     ),
     _measured("cpu_s", float, "seconds", "CPU time of a trial, mean, failures included"),
+    Column(
+        "cpu_us_a_sequence", float, "µs",
+        "CPU time of a training sequence, with its share of exams and tests, mean of all trials", _speed,
+    ),
     _outcome("solved", "how many passed all stages"),
     _outcome("limit", "how many failed at the limit"),
     _outcome("diverged", "how many failed as numbers were no longer finite"),
@@ -255,6 +264,9 @@ _VIEWS: dict[str, View[Line]] = {
     ),
     "success_rate": View("success rate\n[95 %]", lambda line: _solved(line.measured)),
     "cpu_s": View("CPU s\na trial", lambda line: _one_decimal(line.measured.cpu_s)),
+    "cpu_us_a_sequence": View(
+        "CPU µs\na sequence", lambda line: _one_decimal(_speed(line)), needed=lambda lines: False
+    ),
 }
 
 SCHEMA = Schema("Tables 1 to 9, text and ours", _COLUMNS, _VIEWS)
