@@ -7,7 +7,6 @@ import sys
 import xml.etree.ElementTree as ET
 from importlib import import_module
 from math import isnan
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -495,12 +494,11 @@ def test_a_file_is_written_whole_or_not_at_all(store, tmp_path, monkeypatch):
     path.write_text("before")
     figure = strips.figure(lines(store, "9"))
 
-    def full(self, content):
-        self.write_text("half")
+    def full(number):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
+        patch.setattr(os, "fsync", full)
         with pytest.raises(ReproError, match=r"figure\.svg: cannot be written: No space left on device"):
             style.save(figure, path)
     assert path.read_text() == "before"

@@ -8,6 +8,7 @@ from invented import invented, stage
 from repro.analysis import screen
 from repro.analysis.screen import Rule, Standing
 from repro.experiments import config, sweep, wanted
+from repro.experiments.setups import ConfigError
 from repro.presentation import screen_view
 from repro.records.store import Store
 
@@ -85,14 +86,18 @@ def test_the_rule_is_said_with_how_many_are_tried():
 
 
 def test_survivors_are_run_to_the_rows_limit_or_that_of_their_variant():
-    variants = [sweep.Variant(changes=changes) for changes in ({"stop.max_sequences": 123}, {"learning_rate": 0.1}, {})]
-    table = screen.begin(ROW, [*variants, variants[-1]], None, ({"stop.max_sequences": 400}, 1), ({}, 0))
+    limited, faster, same = (
+        sweep.Variant(changes=changes) for changes in ({"stop.max_sequences": 123}, {"learning_rate": 0.1}, {})
+    )
+    table = screen.begin(ROW, [faster, same, same], None, ({"stop.max_sequences": 400}, 1), ({}, 0))
     limit = ROW.setup().stop.max_sequences
-    assert [(one.limit, one.again.condition.settings["stop"]["max_sequences"]) for one in table] == [
-        (123, 123), (400, limit), (400, limit),
-    ]  # fmt: skip
+    assert [(one.limit, one.again.condition.settings["stop"]["max_sequences"]) for one in table] == [(400, limit)] * 2
     assert {(one.item.condition.seed, one.again.condition.seed) for one in table} == {(1, 0)}
-    assert [one.again.condition.settings["learner"]["learning_rate"] for one in table] == [0.5, 0.1, 0.5]
+    assert [one.again.condition.settings["learner"]["learning_rate"] for one in table] == [0.1, 0.5]
+    (one,) = screen.begin(ROW, [limited], None, ({}, 1), ({}, 0))
+    assert (one.limit, one.again.condition.settings["stop"]["max_sequences"]) == (123, 123)
+    with pytest.raises(ConfigError, match=r"stop.max_sequences is set for all variants, and by the"):
+        screen.begin(ROW, [limited], None, ({"stop.max_sequences": 400}, 1), ({}, 0))
 
 
 @pytest.mark.parametrize(("name", "compared"), [("6a/lstm", True), ("6a/rtrl", False)])

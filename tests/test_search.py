@@ -126,7 +126,7 @@ def test_a_race_runs_what_is_missing_and_says_what_can_be_concluded(folder, tmp_
     drawn = tmp_path / "race.svg"
     done = repro("race", first, second, "--trials", "3", "-j", "1", "-o", str(drawn), folder=folder)
     assert "6 trials done (6 run now, 6 of them solved)" in done.stderr
-    assert "learning_rate=2.0 against learning_rate=1.0" in done.stdout
+    assert "learning_rate=1.0 against learning_rate=2.0" in done.stdout
     assert "cannot be said" in done.stdout
     assert "Both: 3a/lstm/T=100,N=3, stages=" in done.stdout
     assert drawn.stat().st_size > 1000
