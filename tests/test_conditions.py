@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -29,8 +30,11 @@ def paper(table: int) -> list[list[str]]:
 
 
 def changed(tmp_path: Path, file: str, *edits: tuple[str, str]) -> dict[str, config.Row]:
-    """All rows, when the first occurrence of each text in a configuration is another one."""
-    text = (CONFIGS / file).read_text(encoding="utf-8")
+    """All rows, when the first occurrence of each text in a configuration is another one.
+
+    Published wrong test sequences, which no table of conditions shows, are left out: they go with 2,560 tests alone.
+    """
+    text = re.sub(r", test_wrong = \d+", "", (CONFIGS / file).read_text(encoding="utf-8"))
     for old, new in edits:
         assert old in text
         text = text.replace(old, new, 1)

@@ -95,6 +95,7 @@ def with_looks(tmp_path, looks) -> Store:
     fill(store, "1/lstm/4x1,lr=0.5", [*solved, *([] for _ in looks)])
     records = store.read("1")
     store.path("1").unlink()
+    store = Store(tmp_path)  # which has not seen the file that is gone
     for record, found in zip(records, [None, None, None, *looks], strict=True):
         store.append(replace(record, last_look=found))
     return store
