@@ -25,9 +25,11 @@ from rich.console import Console
 from rich.file_proxy import FileProxy
 
 from repro.commands import main as cli
+from repro.commands import run as running
 from repro.commands.main import main
 from repro.experiments import config
 from repro.presentation.trials import frame
+from repro.records import planning
 from repro.records.store import Store, StoreError
 from repro.records.trial import Record
 from repro.running import engine, status
@@ -281,6 +283,15 @@ def test_a_folder_that_is_removed_while_a_run_goes_on_ends_it_with_an_error(tmp_
     assert not folder.exists()
     monkeypatch.setattr(Store, "append", append)
     assert "4 trials done (4 run now" in repro(*run).stderr
+
+
+def test_an_interrupted_run_does_not_say_that_is_done_what_was_removed(tmp_path):
+    store, plan = Store(tmp_path), planning.plan([], Store(tmp_path))
+    fill(store, "6a/lstm", times(31_000))
+    outcome = running._Outcome(plan, store.read("6a"), store)
+    assert outcome.interrupted().startswith("Interrupted: 1 trials done, ")
+    store.path("6a").unlink()
+    assert re.match(r"Interrupted\.\nError: \S+6a\.jsonl: was removed", outcome.interrupted())
 
 
 def test_a_warning_is_shown_above_a_live_table(monkeypatch):

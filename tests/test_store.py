@@ -295,6 +295,16 @@ def test_what_was_reported_is_there_or_the_run_stops(tmp_path, happens, known):
     assert store.folder.exists() == (happens is not removed)
 
 
+def test_reading_a_file_again_that_was_replaced_does_not_make_up_for_what_it_lacks(tmp_path):
+    """As a run does when another one has written."""
+    store = Store(tmp_path)
+    store.append(record(0))
+    replaced(store.path("4"))
+    store.read("4")
+    with pytest.raises(StoreError, match="was removed, replaced or shortened"):
+        store.check_kept()
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_file_that_is_replaced_at_the_very_moment_is_not_written_or_it_is_said(tmp_path, monkeypatch, when):
     store, sync = Store(tmp_path), os.fsync

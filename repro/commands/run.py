@@ -126,13 +126,13 @@ def _show(plan: "Plan", events: Any, ended: "list[Record]", store: "Store") -> i
     from repro.commands.progress import Display
     from repro.running import engine
 
-    came = _Outcome(plan, ended)
+    came = _Outcome(plan, ended, store)
     with interrupts.at_the_end(came.interrupted), closing(events), Display(plan, store.folder) as display:
         for event in events:
             came.n_found += isinstance(event, engine.Found)
             display.show(event)
     store.check_kept()  # before it is said how much is done
-    click.echo(came.whole(store.folder), err=True)
+    click.echo(came.whole(), err=True)
     return came.n_crashed
 
 
@@ -142,6 +142,7 @@ class _Outcome:
 
     plan: "Plan"
     ended: "list[Record]"  # trials that were run
+    store: "Store"
     n_found: int = 0  # trials that another run has finished meanwhile
 
     @property
@@ -165,14 +166,20 @@ class _Outcome:
 
     def interrupted(self) -> str:
         """What is said when it was ended in the midst of it."""
+        from repro.records.store import StoreError
+
+        try:
+            self.store.check_kept()
+        except StoreError as error:
+            return f"Interrupted.\nError: {error}"
         left = self.plan.n_missing - self.n_found - self.n_new
         said = f"Interrupted: {self.n_done} trials done, {left} left; the same command goes on from here."
         return "\n".join([*self._crashes(), said])
 
-    def whole(self, results: Path) -> str:
+    def whole(self) -> str:
         """What is said at its end."""
         solved = sum(record.outcome == "solved" for record in self.ended)
         parts = [f"{self.n_new} run now, {solved} of them solved"] if self.ended else []
         parts += [f"{self.n_found} by another run meanwhile"] if self.n_found else []
-        said = f"{self.n_done} trials done ({'; '.join(parts) or 'nothing was missing'}); records in {results}{os.sep}"
-        return "\n".join([*self._crashes(), said])
+        said = f"{self.n_done} trials done ({'; '.join(parts) or 'nothing was missing'})"
+        return "\n".join([*self._crashes(), f"{said}; records in {self.store.folder}{os.sep}"])

@@ -266,7 +266,7 @@ class Store:
         self._seen[path] = _extent(path)
         stored = Stored(path, experiment)
         self._faults[path] = stored.faults
-        if stored.mark:
+        if stored.mark and self._marks.get(path, stored.mark).holds(path):  # else what was there is still missed
             self._marks[path] = stored.mark
         return stored
 
