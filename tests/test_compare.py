@@ -7,9 +7,9 @@ import json
 import pytest
 from invented import AS_PUBLISHED, PASSED, fill, stage, times
 
-from repro.analysis import recorded, verdicts
+from repro.analysis import recorded, tables, verdicts
 from repro.experiments import config
-from repro.presentation import verdict_table
+from repro.presentation import table_view, verdict_table
 from repro.records.store import Store
 
 
@@ -120,6 +120,19 @@ def test_the_error_of_table_8_is_not_known_to_be_one(tmp_path):
     one = of(store, "test error", "5/lstm", passed="n_seq=13")
     assert one.verdict == "NOT COMPARABLE"
     assert "mean squared error, which it cannot be" in one.why
+
+
+@pytest.mark.parametrize("errors", [(0.0, 0.01, 0.02), (1e308, 1e308, 0.02), (5e-324, 1e308, 0.0)])
+def test_an_error_without_a_ratio_is_not_comparable(tmp_path, errors):
+    """One that is 0, as of a net whose outputs are exact, or one of a net that has run away."""
+    row, store = "3c/lstm/T=100,N=3", Store(tmp_path)
+    name = config.load()[row].published[0].stage
+    fill(store, row, [[stage(name, 9000 + k) | {"mean_absolute_error": errors[k % 3]}] for k in range(10)])
+    one = of(store, "test error", row, passed=name)
+    assert one.verdict == "NOT COMPARABLE"
+    assert one.why.startswith("the error of one of our trials is 0, or beyond all bounds")
+    assert verdict_table.render(found(store, row), verdicts.Margins(), "json")
+    assert table_view.render(tables.selected([row], config.load(), store), "text")
 
 
 def test_missing_trials_are_not_judged(tmp_path):

@@ -334,6 +334,8 @@ MISTAKES = [
     ('name = "5/lstm"', 'name = "5/../../x"', "rows.0 (5/../../x).name: a row is called EXPERIMENT/LEARNER or "
      "EXPERIMENT/LEARNER/MORE, of a-z, 0-9, and _ but in the first part; MORE may have A-Z . , = - too. Not "
      "'5/../../x'"),
+    ("[[rows]]\nname = ", "[[rows2]]\nname = ", "rows2: there is no such setting. Did you mean rows?"),
+    ("[[rows]]", "[[row]]", "row: there is no such setting. Did you mean rows?"),
     ('name = "5/lstm"', "name = 5", "rows.0.name: has to be text, not 5"),
     ('experiment = "5"', 'experiment = "5/x"', "experiment: an experiment is called by letters a-z and digits, not "
      "'5/x'"),
@@ -420,6 +422,13 @@ def test_wrong_test_sequences_are_counted_among_as_many_as_are_tested(tmp_path):
         "tested on 100"
         for n, stage in enumerate(("n_seq=140", "n_seq=13"))
     ]
+
+
+def test_a_row_that_is_no_table_is_named_too(tmp_path):
+    said = problems(tmp_path, "rows = [0, {}]\n" + GOOD.partition("[[rows]]")[0])
+    assert said.splitlines()[1:] == [
+        "  5.toml: rows.0: has to be a table, not 0", "  5.toml: rows.1.name: is missing",
+    ]  # fmt: skip
 
 
 def test_nothing_is_told_that_follows_from_an_empty_file(tmp_path):

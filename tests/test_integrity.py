@@ -126,6 +126,8 @@ def changed(record: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("stages", PASSED[::-1], "in this order, and it passed n_seq=13, n_seq=140"),
         ("stages.0.name", "n_seq=14", "in this order, and it passed n_seq=14, n_seq=13"),
         ("stages.0.sequences", 900_001, "do not grow"),
+        ("stages.0.sequences", 0, "n_seq=140 is passed after 0 sequences, and asked every 1"),
+        ("cpu_s", 1e308, "cpu_s: Expected `float` <= 1000000000.0"),
         ("stages.0.sequences", -1, "stages[0].sequences: Expected `int` >= 0"),
         ("stages.0.steps", 90_000_001, "do not grow"),
         ("stages.0.test_wrong", -1, "stages[0].test_wrong: Expected `int` >= 0"),

@@ -168,10 +168,13 @@ def nearness(records: Sequence[Record]) -> Nearness | None:
 
 
 def _mean_of(values: Iterable[float | None]) -> float | None:
-    """Their mean, if all are known."""
+    """Their mean, if all are known, and no error of a net that has run away is beyond all sums."""
     numbers = list(values)
     known = [number for number in numbers if number is not None]
-    return fmean(known) if known and len(known) == len(numbers) else None
+    try:
+        return fmean(known) if known and len(known) == len(numbers) else None
+    except OverflowError:
+        return None
 
 
 @dataclass(frozen=True)

@@ -228,9 +228,12 @@ def _error(line: Line) -> Comparison | None:
     if p.test_error is None:
         return None
     errors = [s.mean_absolute_error for s in _passed(line) if s.mean_absolute_error is not None]
-    contrast = _mean_contrast(p, p.test_error, errors, contrasts.half_unit(p.test_error))
+    has_ratio = all(0 < error < _RUN_AWAY for error in errors)
+    contrast = _mean_contrast(p, p.test_error, errors, contrasts.half_unit(p.test_error)) if has_ratio else None
     ours = "-" if m.mean_absolute_error is None else f"{m.mean_absolute_error:.4f}"
-    reason = _Reason(p.test_error_unclear, "unclear in the paper") if p.test_error_unclear else _lack(line)
+    reason = _lack(line) or (None if has_ratio else _NO_RATIO)
+    if p.test_error_unclear:
+        reason = _Reason(p.test_error_unclear, "unclear in the paper")
     return _entry(line, "test error", "ratio", f"{p.test_error:g}", ours, contrast, reason)
 
 
@@ -250,6 +253,8 @@ def _share_contrast(p: Published, published: float, passed: list[StageRecord], h
 
 
 _UNCOUNTED = _Reason("the paper says neither how many trials it ran nor how much they varied")
+_RUN_AWAY = 1e100  # an error of a net that is lost
+_NO_RATIO = _Reason("the error of one of our trials is 0, or beyond all bounds, and has no ratio to another")
 _ALIKE = _Reason("all our trials give the same value, so there is no interval", "ours are all alike")
 
 

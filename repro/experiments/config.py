@@ -244,8 +244,10 @@ def _wrong_lines(where: str, row: RowEntry, setup: Setup) -> list[str]:
 def _of_row(problem: Problem, content: Mapping[str, Any]) -> Problem:
     """A problem of a file, with the name of the row that it is about, if it has one."""
     match problem.path:
-        case ("rows", int(n), *rest) if isinstance(name := content["rows"][n].get("name"), str):
-            return problem._replace(path=(f"rows.{n} ({name})", *rest))
+        case ("rows", int(n), *rest):
+            row = content["rows"][n]
+            name = row.get("name") if isinstance(row, dict) else None
+            return problem._replace(path=(f"rows.{n} ({name})", *rest)) if isinstance(name, str) else problem
     return problem
 
 

@@ -129,7 +129,7 @@ def check(record: Record, rule: Rule) -> None:
         if not 0 <= stage.sequences - before <= stage.steps - before_steps:
             raise RecordError(_SHRINKS)
         before, before_steps = stage.sequences, stage.steps
-        if before % rule.asked_every:
+        if not before or before % rule.asked_every:
             raise RecordError(f"{name} is passed after {before:,} sequences, and asked every {rule.asked_every:,}")
         if stage.test_sequences != asked or stage.test_wrong > asked or not asked:
             _check_test(stage, asked)

@@ -16,9 +16,12 @@ from msgspec import Struct
 
 from repro.experiments.condition import Condition
 from repro.records.provenance import NOWHERE, Machine
-from repro.records.trial import Amount, Count, LastLook, Number, Outcome, Record, StageRecord
+from repro.records.trial import Amount, Count, LastLook, Number, Outcome, Record, Seconds, StageRecord
 
 Settings = dict[str, dict[str, Any]]
+
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # of bytes that are no JSON, or not as typed
 
 
 class LineError(ValueError):
@@ -59,7 +62,7 @@ class OldLine(Struct, frozen=True, forbid_unknown_fields=True):
     sequences: Count
     steps: Count
     stages: tuple[StageRecord, ...]
-    cpu_s: Amount
+    cpu_s: Seconds
     weights: Count
     weights_digest: str | None
     source: str
@@ -99,7 +102,7 @@ def condition_of(line: bytes) -> bytes | None:
     """
     try:
         fields = msgspec.json.decode(line, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise LineError(str(error)) from None
     if isinstance(fields.get("cell"), str):
         return str(fields["cell"]).encode()
@@ -153,7 +156,7 @@ _OLD = msgspec.json.Decoder(OldLine)
 
 
 def reader(condition: Condition, machines: Mapping[str, Machine]) -> Callable[[bytes], Record]:
-    """What makes a record of a trial's line of one condition, or raises `msgspec.DecodeError`."""
+    """What makes a record of a trial's line of one condition, or raises one of `UNREADABLE`."""
 
     def shared_by_trials(kind: type, key: str) -> Any:
         return condition if kind is Condition else machines.get(key, NOWHERE)
@@ -164,7 +167,7 @@ def reader(condition: Condition, machines: Mapping[str, Machine]) -> Callable[[b
 def _decoded(line: bytes, decoder: Any) -> Any:
     try:
         return decoder.decode(line)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise LineError(problem(error)) from None
 
 

@@ -15,8 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from msgspec import DecodeError
-
 from repro.experiments.condition import Condition
 from repro.records import appending, jsonl
 from repro.records.appending import Mark
@@ -202,7 +200,7 @@ class Stored:
                 else:
                     raise RecordError(self._wrong.get(key, "the file has no line of its condition"))
                 check(record, rule or Rule.of(record.condition))
-            except (DecodeError, LineError, RecordError) as error:
+            except (*jsonl.UNREADABLE, LineError, RecordError) as error:
                 self._leave_out(text, condition, error)
                 continue
             run = (record.trial, record.source, record.screened)

@@ -13,6 +13,7 @@ Outcome = Literal["solved", "limit", "diverged", "crashed"]
 Number = Annotated[int, Meta(ge=0, lt=2**32)]  # of a trial: a word of the seed
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]  # as kernels count
 Amount = Annotated[float, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]  # of a processor: 30 years
 
 
 class StageRecord(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -51,7 +52,7 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     sequences: Count  # training sequences used
     steps: Count  # training time steps used
     stages: tuple[StageRecord, ...]
-    cpu_s: Amount  # CPU seconds; a crew's time is shared out among its running trials
+    cpu_s: Seconds  # CPU seconds; a crew's time is shared out among its running trials
     weights: Count  # number of weights
     weights_digest: str | None  # of the final weights, in their order, little-endian
     source: str  # digest of the numerical source
