@@ -8,7 +8,7 @@ MOST_STEPS = 2_000_000  # of a sequence: twice what most tasks allow. Of 10**12 
 # count them
 MOST_SEED = 2**63 - 1  # as records have it
 MOST_WATCHED = 1_000_000  # the number of a test sequence: the net is shown all before it, which takes minutes
-MOST_PUBLISHED = 10_000  # trials that a published line is of: with more the exact test of two rates takes minutes
+MOST_PUBLISHED = 1000  # trials that a published line is of: with more the exact test of two rates takes minutes
 
 
 def whole(text: str) -> int | None:

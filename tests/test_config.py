@@ -382,7 +382,7 @@ PUBLISHED = [  # numbers that no table has: a comparison with them would be one 
     ('success = "some"', 'success = "some" is of trials that nobody counted: leave trials out, or say how many %'),
     ("success = 0", "success = 0, so there is no mean of those that succeed: sequences, test_wrong, test_error"),
     ("trials = 0", "trials: has to be at least 1, not 0"),
-    (f"trials = {10**9}", "trials: has to be at most 10,000, not 1000000000"),
+    (f"trials = {10**9}", "trials: has to be at most 1,000, not 1000000000"),
     ("sequences = 0", "sequences: has to be at least 1, not 0"),
     ("sequences = -7", "sequences: has to be at least 1, not -7"),
     ("sequences = 1.5", "sequences: has to be a whole number, not 1.5"),

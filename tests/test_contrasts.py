@@ -44,6 +44,21 @@ def test_p_of_rates_is_exact():
     assert p[2, 3] == 1
 
 
+def test_the_exact_test_is_made_from_the_published_rate_on_no_further_than_it_has_to(monkeypatch):
+    """It takes long: of a hundred counts most would be asked about for nothing."""
+    asked = []
+
+    def quick(k_paper, n_paper, k, n):
+        asked.append(k)
+        return 0.01 if abs(k / n - k_paper / n_paper) > 0.1 else 0.5
+
+    monkeypatch.setattr(contrasts, "_boschloo", quick)
+    down, up = contrasts._detectable_rates.__wrapped__(15, 20, 100)
+    assert sorted(asked) == [*range(64, 75), *range(76, 87)]
+    assert down < 0.64
+    assert up > 0.86
+
+
 def test_detectable_rates_are_found_with_four_chances_of_five():
     contrast = contrasts.rates(15, 20, 14, 20)
     for rate in contrast.detectable:

@@ -5,7 +5,7 @@ the mean of that many trials that scatter as ours do, relative to their mean. If
 there is one, it is an assumption about the width of the interval. Pure functions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -63,10 +63,12 @@ def _detectable_rates(k_paper: int, n_paper: int, n: int) -> tuple[float | None,
     """
     from scipy import optimize, stats
 
-    differs = [_boschloo(k_paper, n_paper, k, n) < 1 - LEVEL for k in range(n + 1)]
-    middle = k_paper / n_paper
-    most = max((k for k in range(n + 1) if differs[k] and k < middle * n), default=None)
-    least = min((k for k in range(n + 1) if differs[k] and k > middle * n), default=None)
+    def first_that_differs(counts: Iterable[int]) -> int | None:
+        return next((k for k in counts if _boschloo(k_paper, n_paper, k, n) < 1 - LEVEL), None)
+
+    middle = k_paper / n_paper * n  # from there on, as the test takes long, and longer with more trials
+    most = first_that_differs(k for k in range(n, -1, -1) if k < middle)
+    least = first_that_differs(k for k in range(n + 1) if k > middle)
     down = up = None
     if most is not None:
         down = optimize.brentq(lambda rate: stats.binom.cdf(most, n, rate) - _POWER, 0, 1)
