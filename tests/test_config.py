@@ -335,7 +335,7 @@ MISTAKES = [
      "EXPERIMENT/LEARNER/MORE, of a-z, 0-9, and _ but in the first part; MORE may have A-Z . , = - too. Not "
      "'5/../../x'"),
     ("[[rows]]\nname = ", "[[rows2]]\nname = ", "rows2: there is no such setting. Did you mean rows?"),
-    ("[[rows]]", "[[row]]", "row: there is no such setting. Did you mean rows?"),
+    ("[[rows]]", "[[row]]", "row: there is no such setting. Did you mean rows or owner?"),
     ('name = "5/lstm"', "name = 5", "rows.0.name: has to be text, not 5"),
     ('experiment = "5"', 'experiment = "5/x"', "experiment: an experiment is called by letters a-z and digits, not "
      "'5/x'"),
