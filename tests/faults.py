@@ -11,8 +11,10 @@ import warnings
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+from unittest import mock
 
 from msgspec.structs import replace
+from numba.core.errors import TypingError
 
 from repro.running import engine
 
@@ -102,6 +104,16 @@ def raises(job: engine.Job) -> Iterator[engine.Event]:
         if trial == 3:
             raise ZeroDivisionError("trial three")
         yield fake(job, trial)
+
+
+def uncompiled(job: engine.Job) -> Iterator[engine.Event]:
+    """Kernels name an array that the net has not."""
+
+    def run(*_: object) -> Iterator[engine.Event]:
+        raise TypingError("Unknown attribute 'vel' of type Net(array(float32, 1d, C))")
+
+    with mock.patch("repro.running.crew.run", run):
+        yield from engine.run_job(job)
 
 
 def warns(job: engine.Job) -> Iterator[engine.Event]:

@@ -172,3 +172,13 @@ def test_leaving_early_stops_the_workers_at_once():
 
 def test_no_jobs_no_workers():
     assert list(engine.local([], 2, faults.good)) == []
+
+
+@pytest.mark.parametrize(
+    "how", [lambda run: engine.local(jobs((0, 1), (2, 3)), 2, run), lambda run: engine.inline(jobs((0, 1)), run)]
+)
+def test_kernels_that_cannot_be_compiled_end_the_run_at_once(how):
+    with pytest.raises(
+        engine.EngineError, match=r"^the kernels of lstm cannot be compiled: the net has no array 'vel'; "
+    ):
+        list(how(faults.uncompiled))

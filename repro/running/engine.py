@@ -3,7 +3,8 @@
 A job is a condition and some of its trials. The inline engine runs jobs one after the other in this process. The local
 engine starts worker processes, each with a pipe of its own (`worker`): no lock is shared, so a worker that is killed
 takes nothing with it but its own job. What is missing of that job is then run again, each trial alone; a trial that is
-lost three times becomes a record of outcome ``crashed``, and all others are unharmed. A worker that gives no sign of
+lost three times becomes a record of outcome ``crashed``, and all others are unharmed. Kernels that cannot be compiled
+end the run. A worker that gives no sign of
 life is taken for dead after two minutes.
 
 What workers warn of, the parent says, and says it once; it also says when one has died, or is silent.
@@ -20,6 +21,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from repro import interrupts
+from repro.errors import ReproError
 from repro.experiments.condition import Condition
 from repro.records.attestation import ranges
 from repro.records.provenance import NOWHERE
@@ -31,6 +33,10 @@ _SIGN_S = 1.0  # between signs of life of a worker
 _SILENT_S, _DEAD_S = 20.0, 120.0  # without one: then it is said, and then the worker is replaced
 _ASK_S = 0.5  # until what is run elsewhere is asked for again
 _TICK_S = 1.0  # the most that workers are waited for at a time
+
+
+class EngineError(ReproError):
+    """Trials that cannot be run, here or by another worker."""
 
 
 class WorkerWarning(UserWarning):
@@ -101,13 +107,28 @@ Run = Callable[[Job], Iterator[Event]]
 
 
 def run_job(job: Job) -> Iterator[Event]:
-    """Run a job in this process."""
+    """Run a job in this process.
+
+    Raises
+    ------
+    EngineError
+        If its kernels cannot be compiled, whoever tries.
+
+    """
     from repro.running import crew
 
-    for number, event in enumerate(crew.run(job.condition, job.trials, job.lanes, job.trace)):
-        if number == 0:
-            yield Began(job)
-        yield Ended(job, event) if isinstance(event, Record) else Did(job, event.sequences, event.steps)
+    try:
+        for number, event in enumerate(crew.run(job.condition, job.trials, job.lanes, job.trace)):
+            if number == 0:
+                yield Began(job)
+            yield Ended(job, event) if isinstance(event, Record) else Did(job, event.sequences, event.steps)
+    except Exception as error:
+        from repro.running.uncompiled import explained
+
+        if not (told := explained(error)):
+            raise
+        name = job.condition.settings["learner"]["name"]
+        raise EngineError(f"the kernels of {name} cannot be compiled: {told.problem}; {told.advice}") from None
 
 
 def inline(jobs: Iterable[Offer], run: Run = run_job) -> Iterator[Event]:
@@ -124,6 +145,8 @@ def inline(jobs: Iterable[Offer], run: Run = run_job) -> Iterator[Event]:
                 if isinstance(event, Ended):
                     left.discard(event.record.trial)
                 yield event
+        except ReproError:
+            raise
         except Exception:
             yield from (Ended(job, crashed(job.condition, trial, traceback.format_exc())) for trial in sorted(left))
 
@@ -148,6 +171,8 @@ def local(jobs: Iterable[Offer], n_workers: int, run: Run = run_job) -> Iterator
                         if event not in said:
                             said.add(event)
                             warnings.warn(event.text, stacklevel=2)
+                    elif isinstance(event, Failed) and event.is_final:
+                        raise EngineError(event.why)
                     elif isinstance(event, Failed | Gone):
                         posts.remove(post)
                         post.worker.stop()

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from repro import interrupts, registry
+from repro.errors import ReproError
 
 _LAST_S = 1.0  # that the end of a process is waited for
 _BEGIN = "from repro.running import worker; worker.work({pipe}, {parent}, {sign_s})"
@@ -52,6 +53,7 @@ class Failed:
     """A worker could not go on with its task."""
 
     why: str
+    is_final: bool = False  # it is the user's to solve: another try would come to the same
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,8 @@ class _Side:
                     self._send(event)
                 self._busy.clear()
                 self._send(Done())
+        except ReproError as error:
+            self._send(Failed(str(error), is_final=True))
         except Exception:
             self._send(Failed(traceback.format_exc()))
 
