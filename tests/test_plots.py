@@ -427,6 +427,25 @@ def test_two_processes_write_the_same_bytes_whatever_the_users_settings(store, t
     assert [name for name in found[0] if found[0][name] != found[1][name]] == []
 
 
+def test_rounding_errors_of_the_layout_have_no_part_in_the_bytes():
+    """Its solver orders its variables by their addresses in memory, so they are others from one time to the next."""
+
+    def drawn(error: float) -> str:
+        figure = style.new("title", 2)
+        figure.subplots(1, 2, sharey=True, width_ratios=[1, 1.4])
+        laid_out = figure.draw_without_rendering
+
+        def laid_out_otherwise() -> None:
+            laid_out()
+            for axes in figure.axes:
+                axes.set_position([edge + error for edge in axes.get_position().bounds])
+
+        figure.draw_without_rendering = laid_out_otherwise
+        return style.svg(figure, "a")
+
+    assert drawn(0) == drawn(2e-16) == drawn(-2e-15)
+
+
 @pytest.mark.parametrize(
     ("kind", "select"),
     [

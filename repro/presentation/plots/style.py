@@ -27,6 +27,7 @@ PALE_BLUE, PALE_VERMILION = "#BFD9EA", "#F3D3BF"  # of squares with a sign in th
 BAND, QUIET = "#F1F1F1", "#555555"  # behind every other row; words that are not what matters
 WIDTH = 7.2  # inches: the text of an A4 page
 _NOTE_SIZE = 6.5
+_DIGITS = 6  # of places, in parts of the figure: less than can be seen, far more than rounding errors
 
 _SETTINGS: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -206,5 +207,18 @@ def _rendered(figure: "Figure", form: str, metadata: dict[str, Any]) -> bytes:
     with applied(), mpl.rc_context({"svg.hashsalt": title}):  # ids are random without a salt
         figure.draw_without_rendering()  # the layout of the first time; every further one would move things a little
         figure.set_layout_engine("none")
+        _settle(figure)
         figure.savefig(out, format=form, metadata={"Title": title, **metadata})
     return out.getvalue()
+
+
+def _settle(figure: "Figure") -> None:
+    """Round the places of all axes.
+
+    The solver behind the layout takes its variables in the order of their addresses in memory: sums are rounded
+    otherwise from one time to the next, and ids in SVG are digests of coordinates with all their digits.
+    """
+    for axes in figure.axes:
+        left, bottom, width, height = (round(edge, _DIGITS) for edge in axes.get_position(original=True).bounds)
+        axes.set_position((left, bottom, width, height))
+        axes.set_in_layout(True)  # as before: it is part of the figure's box
