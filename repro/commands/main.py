@@ -9,6 +9,7 @@ import click
 
 from repro import registry
 from repro.commands import completion
+from repro.commands.doctor import doctor
 from repro.commands.merge import merge
 from repro.commands.new import new
 from repro.commands.options import (
@@ -252,6 +253,7 @@ main.add_command(check)
 main.add_command(new)
 main.add_command(merge)
 main.add_command(status)
+main.add_command(doctor)
 
 
 @main.command()

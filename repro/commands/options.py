@@ -16,6 +16,7 @@ from click.core import ParameterSource
 from repro.commands import completion
 from repro.errors import ReproError, shown
 from repro.limits import MOST_SEED
+from repro.running import room
 
 if TYPE_CHECKING:
     from repro.records.store import Store
@@ -87,11 +88,6 @@ class Real(click.FloatRange):
         return number if isfinite(number) else self.fail(f"{number} is not a finite number.", param, ctx)
 
 
-def n_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
     """An option of a command."""
     return click.option(*names, **attributes)
@@ -115,8 +111,6 @@ def _column_names(ctx: click.Context, param: click.Parameter, names: str | None)
 
 def _with_room(ctx: click.Context, param: click.Parameter, asked: int) -> int:
     """As many workers as are asked for, or as the memory has room for; that is said."""
-    from repro.running import room
-
     free = room.free_bytes()
     n = room.n_workers(asked, free)
     if free is not None and n < asked:
@@ -172,7 +166,7 @@ seed_option = option("--seed", type=Whole(0, MOST_SEED), default=0, show_default
 set_option = option("--set", "overrides", multiple=True, metavar="KEY=VALUE", shell_complete=completion.settings,
                     help="Replace a setting; repeatable.")  # fmt: skip
 jobs_option = option(
-    "-j", "--jobs", type=click.IntRange(1), default=n_cores, show_default="all cores", callback=_with_room,
+    "-j", "--jobs", type=click.IntRange(1), default=room.n_cores, show_default="all cores", callback=_with_room,
     help="Worker processes, at most.",
 )  # fmt: skip
 max_sequences_option = option(

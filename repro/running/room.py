@@ -1,10 +1,16 @@
-"""How many worker processes the memory has room for."""
+"""How many worker processes the processor and the memory have room for."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
 WORKER_BYTES = 180e6  # what a worker process takes, compiler and kernels included
 _MEMORY, _GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")  # of the machine, and of a container on it
+
+
+def n_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def free_bytes(memory: Path = _MEMORY, group: Path = _GROUP) -> int | None:
