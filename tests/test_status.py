@@ -1,6 +1,7 @@
 """What runs in a results folder is told to other terminals; what was killed is told from what runs."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from repro.commands.main import main
+from repro.presentation import grid
 from repro.running import status
 from repro.running.status import Note, Part
 
@@ -69,6 +71,18 @@ def test_where_the_work_is(tmp_path):
         "1",
         "crashed",
     ]
+
+
+def test_a_terminal_is_told_in_words_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    with Note(tmp_path, "run") as note:
+        note.write(PARTS)
+        piped = said(tmp_path)
+        monkeypatch.setattr(grid, "form_here", lambda form: "terminal" if form == "text" else form)
+        shown = said(tmp_path)
+    assert shown.startswith("repro run, for 0 s (process ")
+    assert {word for word in piped.split() if set(word) != {"-"}} <= set(re.sub(r"\x1b\[\d*m", "", shown).split())
+    assert said(tmp_path) == f"Nothing runs in {tmp_path}.\n"
 
 
 def test_a_note_gets_shorter_and_goes(tmp_path):

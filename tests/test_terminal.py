@@ -1,6 +1,7 @@
 """Tables on a terminal: they fit, nothing is lost, nothing is broken; in a pipe nothing of it happens."""
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -8,13 +9,17 @@ import struct
 import subprocess
 import sys
 import termios
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from invented import AS_PUBLISHED, fill, lines, times
 
+from repro import files
 from repro.analysis import verdicts
+from repro.commands.main import main
 from repro.experiments import config
-from repro.presentation import grid, row_list, table_view, terminal, verdict_table
+from repro.presentation import grid, row_list, table_view, terminal, verdict_table, written
 from repro.presentation.terminal import Column
 from repro.records.store import Store
 
@@ -253,3 +258,79 @@ def test_other_formats_are_the_same_on_a_terminal(store):
         command = [sys.executable, "-m", "repro", "table", "9", "--results", str(store.folder), "--format", form]
         piped = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         assert on_terminal(80, *command[3:], TERM="xterm") == piped
+
+
+# ------------------------------------------------------------------------------------------- what a terminal may lack
+
+OWN = """
+extends = "6a"
+owner = "Größer × …"
+
+[learners.lstm]
+blocks = 1
+size = 2
+biased = "all"
+input_gate_bias = [-2.0]
+output_gate_bias = "random"
+learning_rate = 0.5
+
+[[rows]]
+name = "6a/lstm/mine"
+set = { max_sequences = 300 }
+
+[readings.other]
+note = "é … ≤ ●"
+set = { learning_rate = 0.25 }
+"""
+READING = (
+    ["list"], ["list", "--matrix"], ["list", "--stored"], ["show", "6a/lstm"], ["show", "6a/lstm:3"], ["table", "9"],
+    ["table", "10"], ["table", "ours"], ["table", "9", "--with-ours"], ["table", "6a/lstm", "--by", "learning_rate"],
+    ["compare", "9"], ["compare", "9", "--brief"], ["readings", "9"], ["trials"],
+    ["run", "6a/lstm", "--trials", "25", "--dry-run"],
+)  # fmt: skip
+
+
+def said(store: Store, *command: str, charset: str = "utf-8") -> str:
+    """What a command prints in this process."""
+    results = [] if command[0] == "show" and ":" not in command[1] else ["--results", str(store.folder)]
+    done = CliRunner(charset=charset).invoke(main, [*command, *results])
+    assert done.exit_code == 0, (done.stderr, done.exception)
+    return done.stdout_bytes.decode(charset if charset != "ascii" else "utf-8")
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_a_dumb_terminal_of_40_columns_has_all_words(store, monkeypatch, command):
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "40")
+    piped = said(store, *command)
+    monkeypatch.setattr(grid, "form_here", lambda form: "terminal" if form == "text" else form)
+    shown = said(store, *command)
+    assert "\x1b" not in shown
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) < max(41, *map(len, piped.splitlines()))
+    assert set(words(piped)) <= set(words(shown))
+
+
+@pytest.mark.parametrize("charset", ["ascii", "latin-1", "cp1252", "utf-8"])
+@pytest.mark.parametrize("form", ["text", "html", "csv", "json"])
+def test_letters_that_an_encoding_lacks_stop_nothing(store, tmp_path, monkeypatch, charset, form):
+    (tmp_path / "mine.toml").write_text(OWN, encoding="utf-8")
+    monkeypatch.setattr(files, "OWN_CONFIGS", [])
+    own = ["--configs", str(tmp_path)]
+    for command in (["show", "6a/lstm/mine", "--reading", "other"], ["table", "ours"], ["list", "6a/lstm/mine"]):
+        assert "6a/lstm/mine" in said(store, *own, *command, "--format", form, charset=charset)
+
+
+def test_a_name_that_is_no_text_is_printed_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = os.fsdecode(b"caf\xe9")
+    Path(name).mkdir()
+    done = CliRunner().invoke(main, ["status", "--results", name])
+    assert (done.exit_code, done.stdout) == (0, "Nothing runs in caf\\udce9.\n")
+
+
+@pytest.mark.parametrize("text", ["é", 'a "…" b\n\\', "\U0001f600 é", "plain"])
+def test_json_of_trials_has_ascii_alone(text):
+    printed = "".join(written.json(["a", "b"], [(text, 1), ("", None)]))
+    assert printed.isascii()
+    assert json.loads(printed) == [{"a": text, "b": 1}, {"a": "", "b": None}]

@@ -153,7 +153,7 @@ def render(plan: Plan, found: Estimate, form: str) -> str:
     ]  # fmt: skip
     if form != "json":
         lines = grid.listing(heads, body, form)
-        return f"{lines}\n\n{said(found)}" if form == "text" else lines
+        return f"{lines}\n\n{grid.wrapped(said(found), form, indent='')}" if form in grid.TEXT else lines
     keys = ("row", "trials", "done", "to_run", "crashed_before", "sequences", "cpu_s", "most_cpu_s", "source")
     sums = {name: _number(getattr(found, name)) for name in ("cpu_s", "most_cpu_s", "wall_s", "most_wall_s")}
     content = {

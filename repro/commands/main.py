@@ -1,5 +1,6 @@
 """The command line: parse, call one function, print. Data on stdout, progress on stderr."""
 
+import io
 import sys
 import warnings
 from pathlib import Path
@@ -53,6 +54,8 @@ def main(files: tuple[Path, ...], folders: tuple[Path, ...]) -> None:
     repro report                      everything on one page
     """
     warnings.showwarning = _show_warning
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a letter that the terminal lacks is no reason to stop
     registry.use(files)
     OWN_CONFIGS[:] = folders
 

@@ -150,8 +150,14 @@ def stored_in(results: Path) -> "Store":
 
 
 FORMATS = click.Choice(["text", "md", "csv", "latex", "html", "json"])
-format_option = option("--format", "form", type=FORMATS, default="text", show_default=True,
-                       help="How to print.", callback=_form_here)  # fmt: skip
+
+
+def format_of(what: str) -> Callable[[Any], Any]:
+    """The option of the format in which ``what`` is printed; on a terminal text is laid out for it."""
+    return option("--format", "form", type=FORMATS, default="text", show_default=True, help=what, callback=_form_here)
+
+
+format_option = format_of("How to print.")
 columns_option = option(
     "--columns", metavar="NAME,...", is_eager=True, callback=_column_names,
     help="Columns to print, in this order, in any format; `--columns help` lists them.",

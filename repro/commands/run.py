@@ -12,8 +12,8 @@ import click
 from repro import interrupts
 from repro.commands import completion
 from repro.commands.options import (
-    FORMATS,
     Whole,
+    format_of,
     jobs_option,
     max_sequences_option,
     option,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 @option("--trace", is_flag=True, help="Keep the learning trace of each trial: its error against training sequences.")
 @option("--dry-run", is_flag=True, help="Say what would run, and how long it would take.")
 @option("--measure", is_flag=True, help="With --dry-run, run a second of each row that nothing stored tells of.")
-@option("--format", "form", type=FORMATS, default="text", show_default=True, help="How --dry-run prints.")
+@format_of("How --dry-run prints.")
 def run(
     select: tuple[str, ...], jobs: int, trials: int | None, seed: int, reading: str | None, overrides: tuple[str, ...],
     variants: Any, max_sequences: int | None, results: Path, engine_name: str, lanes: int | None, trace: bool,

@@ -29,17 +29,17 @@ def status(results: Path, form: str) -> None:
     from repro.running import status
 
     works = status.read(stored_in(results).folder)
-    if form != "text":
+    if form not in grid.TEXT:
         heads, body = status.table(works, time.time())
         click.echo(grid.listing(heads, list(body), form))
         return
     if not any(work.alive for work in works):
         click.echo(f"Nothing runs in {results}.")
     for work in works:
-        click.echo(_said(work))
+        click.echo(_said(work, form))
 
 
-def _said(work: "Work") -> str:
+def _said(work: "Work", form: str) -> str:
     """A work, in words and a table."""
     from repro.presentation import grid
     from repro.running.heartbeat import duration
@@ -63,4 +63,4 @@ def _said(work: "Work") -> str:
     ]  # fmt: skip
     if not counted:
         heads, body = ["step", *heads[1:3], *heads[5:]], [[*line[:3], *line[5:]] for line in body]
-    return f"{title}\n\n{grid.listing(heads, body, 'text')}\n"
+    return f"{title}\n\n{grid.listing(heads, body, form)}\n"

@@ -2,8 +2,10 @@
 
 import csv as standard
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from json import dumps
 from typing import Any
 
 import msgspec
@@ -46,15 +48,20 @@ def _carefully(line: Line) -> str:
 
 
 def json(names: Sequence[str], lines: Iterable[Line]) -> Iterator[str]:
-    """Lines as a JSON array of objects, in pieces."""
+    """Lines as a JSON array of objects, in pieces; in ASCII, as no encoding then changes them."""
     fields = [(f"f{k}", Any, msgspec.field(name=name)) for k, name in enumerate(names)]
     line_of: Any = msgspec.defstruct("Line", fields, gc=False)
     encode = msgspec.json.Encoder().encode
     before = "["
     for chunk in _chunks(lines):
-        yield before + ",\n".join([encode(line_of(*line)).decode() for line in chunk])
+        yield before + _in_ascii(",\n".join([encode(line_of(*line)).decode() for line in chunk]))
         before = ",\n"
     yield "]\n" if before != "[" else "[]\n"
+
+
+def _in_ascii(text: str) -> str:
+    """JSON with other letters, which stand in its texts alone, as escapes."""
+    return text if text.isascii() else re.sub(r"[^\x00-\x7f]", lambda letter: dumps(letter[0])[1:-1], text)
 
 
 def _chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
