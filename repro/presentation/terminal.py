@@ -12,7 +12,7 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,7 +35,7 @@ def _glued(text: str) -> str:
     return re.sub(r"\[[^][ ]+ [^][ ]+\]|\S+ %", lambda found: found[0].replace(" ", _GLUE), text)
 
 
-@cache
+@lru_cache(maxsize=10_000)
 def _fold(text: str, width: int) -> list[str]:
     """The lines of a text, folded at spaces; a word that is longer than ``width`` stays whole."""
     return [
@@ -73,6 +73,16 @@ class Column:
     def wanted(self) -> int:
         """The width in which headings do not fold either."""
         return max(self.whole, len(self.group), *map(len, self.head.split("\n")))
+
+    @cached_property
+    def _depths(self) -> dict[int, list[int]]:
+        return {}
+
+    def depths(self, wide: int) -> list[int]:
+        """The lines that each cell takes in so many columns."""
+        if wide not in self._depths:
+            self._depths[wide] = [1 if len(cell) <= wide else len(_fold(cell, wide)) for cell in self.cells]
+        return self._depths[wide]
 
 
 class _Layout(NamedTuple):
@@ -159,19 +169,13 @@ def _total(widths: Sequence[int]) -> int:
 
 def _n_lines(band: Sequence[Column], widths: Sequence[int]) -> int:
     """The lines below the headings."""
-    return sum(map(max, zip(*map(_depths, band, widths), strict=True)))
+    return sum(map(max, zip(*map(Column.depths, band, widths), strict=True)))
 
 
 def _folds(band: Sequence[Column], widths: Sequence[int]) -> tuple[int, int, int]:
     """How much folds: lines, then cells; and how uneven the widths are."""
-    cells = sum(map(sum, map(_depths, band, widths)))
+    cells = sum(map(sum, map(Column.depths, band, widths)))
     return _n_lines(band, widths), cells, sum(wide * wide for wide in widths)
-
-
-@cache
-def _depths(column: Column, wide: int) -> list[int]:
-    """The lines that each cell of a column takes."""
-    return [1 if len(cell) <= wide else len(_fold(cell, wide)) for cell in column.cells]
 
 
 def headings(heads: Sequence[str], groups: Sequence[str]) -> list[str]:
