@@ -29,6 +29,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from repro.files import PACKAGE
 from repro.presentation import grid
 from repro.records.store import Store
 
@@ -184,7 +185,7 @@ def interrupts(campaign: Campaign, whole_s: float, draw: random.Random) -> None:
     code = process.returncode
     if code == 0 and n_before == TOTAL:
         figures.note("late")
-    elif code in (-number, 1) and "Interrupted" not in said and "repro/" not in said.replace("bin/repro", ""):
+    elif code in (-number, 1) and "Interrupted" not in said and str(PACKAGE) not in said:
         figures.note("early")
     else:
         figures.longest_s = max(figures.longest_s, took)

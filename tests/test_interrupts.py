@@ -44,7 +44,7 @@ BUSY = {
     "waiting": "time.sleep(60)",
     "swallowing": "while True:\n    try: time.sleep(0.001)\n    except BaseException: pass",
     "in a destructor": "class A:\n    def __del__(self): time.sleep(0.01)\nwhile True: A()",
-    "in C": "sorted(range(10**7), key=lambda k: -k); time.sleep(60)",
+    "in C": "while True: sorted(range(10**5), key=lambda k: -k)",
     "importing": "import importlib, json\nwhile True: importlib.reload(json)",
     "starting a process": "import subprocess\nwhile True: subprocess.run([sys.executable, '-c', ''])",
 }

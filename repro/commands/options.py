@@ -113,7 +113,7 @@ def _with_room(ctx: click.Context, param: click.Parameter, asked: int) -> int:
     """As many workers as are asked for, or as the memory has room for; that is said."""
     free = room.free_bytes()
     n = room.n_workers(asked, free)
-    if free is not None and n < asked:
+    if free is not None and n < asked and not ctx.resilient_parsing:
         click.echo(
             f"-j {asked:,}: no more than {n:,} workers, as {free / 1e9:.1f} GB of memory are free, and each takes "
             f"{room.WORKER_BYTES / 1e9:.2f} GB.",
