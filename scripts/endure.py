@@ -26,6 +26,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +41,7 @@ RUN = [
 ]  # fmt: skip
 TOTAL = 40  # trials
 WAYS = (("-j", "2"), ("-j", "4"), ("--engine", "inline"))
+_ENDING_S = 0.1  # that a run takes to end by itself
 _TOLD = 600  # characters of what went wrong
 PATIENCE_S = 1.0  # that whatever is left of a run has to go away
 PROMPT_S = 2.0  # that an interrupted run has to end
@@ -111,6 +113,16 @@ class Campaign:
         self.seen |= trials.keys()
         return trials
 
+    def moment(self, process: subprocess.Popen[str], whole_s: float, draw: random.Random) -> None:
+        """Wait for a random moment of a run: any, or one at which some more trials have just come to their end."""
+        if draw.random() < 0.5:
+            time.sleep(draw.uniform(0, whole_s))
+            return
+        n_wanted = len(stored(self.folder)) + draw.randint(1, 12)
+        while process.poll() is None and len(stored(self.folder)) < n_wanted:
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0, 0.05))
+
     def gone(self, process: subprocess.Popen[str]) -> None:
         """Nothing of a run is there any more."""
         left = processes(process.pid)
@@ -148,11 +160,9 @@ def processes(group: int) -> list[int]:
 def kills(campaign: Campaign, whole_s: float, draw: random.Random) -> None:
     """Kill a run; the next round goes on with it."""
     process = campaign.start(*draw.choice(WAYS))
-    time.sleep(draw.uniform(0, whole_s))
-    if draw.random() < 0.5:
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
+    campaign.moment(process, whole_s, draw)
+    with suppress(ProcessLookupError):  # it has come to its end
+        (os.killpg if draw.random() < 0.5 else os.kill)(process.pid, signal.SIGKILL)
     said = process.communicate()[1]
     campaign.gone(process)
     found = Counter(key for key, _ in campaign.look())
@@ -171,7 +181,7 @@ def interrupts(campaign: Campaign, whole_s: float, draw: random.Random) -> None:
     campaign.anew()
     process = campaign.start(*draw.choice(WAYS))
     number = draw.choice((signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
-    time.sleep(draw.uniform(0, whole_s))
+    campaign.moment(process, whole_s, draw)
     n_before = len(stored(campaign.folder))
     began = time.perf_counter()
     for _ in range(draw.choice((1, 1, 2, 10))):
@@ -183,7 +193,7 @@ def interrupts(campaign: Campaign, whole_s: float, draw: random.Random) -> None:
     campaign.gone(process)
     n_there = len(campaign.look())
     code = process.returncode
-    if code == 0 and n_before == TOTAL:
+    if code == 0 and (n_before == TOTAL or took < _ENDING_S):
         figures.note("late")
     elif code in (-number, 1) and "Interrupted" not in said and str(PACKAGE) not in said:
         figures.note("early")
@@ -204,11 +214,9 @@ def workers(campaign: Campaign, whole_s: float, draw: random.Random) -> None:
     for _ in range(draw.choice((1, 2))):  # a trial that is lost three times is given up
         time.sleep(draw.uniform(0, whole_s / 2))
         if its := [number for number in processes(process.pid) if number != process.pid]:
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(draw.choice(its), draw.choice((signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV)))
                 campaign.figures.note("workers")
-            except ProcessLookupError:
-                pass
     said = process.communicate()[1]
     campaign.gone(process)
     n_there = len(campaign.look())

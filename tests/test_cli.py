@@ -385,12 +385,28 @@ def test_interruption_is_quick_and_says_how_to_go_on(tmp_path, number, code, how
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("delay", [0.15, 0.4, 0.7, 1.0])
+WATCHED = (
+    "import sys; from repro import interrupts; from repro.__main__ import main\n"
+    "watch = interrupts.watch; interrupts.watch = lambda: (watch(), print('there', flush=True)); main()\n"
+)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.3, 0.6])
 def test_interruption_while_it_starts(tmp_path, delay):
-    returned, said, elapsed = interrupt(signal.SIGINT, [*LONG, str(tmp_path), "-j", "2"], delay)
-    assert returned in (130, -signal.SIGINT), said  # the latter before there is any code of ours
-    assert elapsed < 2
-    assert returned != 130 or "Traceback" not in said
+    """From the first line of ours on: before that it is Python's."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", WATCHED, *LONG, str(tmp_path), "-j", "2"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    child.stdout.readline()
+    time.sleep(delay)
+    start = time.perf_counter()
+    os.killpg(child.pid, signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    assert time.perf_counter() - start < 2
+    assert child.returncode == 130
+    assert re.fullmatch(r"(.*\n)?Interrupted(\.|: 0 trials done, 5 left; .*)\n", said)
+    assert not processes.left(child.pid)
 
 
 @pytest.mark.parametrize("later", [0.0, 1.0])
