@@ -63,7 +63,8 @@ def withheld() -> Iterator[None]:
 def _end(code: int) -> None:
     limit = threading.Timer(_END_S, os._exit, [code])  # a disk or a terminal that does not answer holds nobody up
     limit.daemon = True
-    limit.start()
+    with suppress(RuntimeError):  # the interpreter is about to end by itself
+        limit.start()
     _ending.set()
     _undivided.acquire(timeout=_UNDIVIDED_S)
     said: str | None = None
