@@ -65,7 +65,7 @@ class Figures:
         """Count something; what must not be is told at once."""
         self.counts[what] += n
         if n and what in BAD:
-            print(f"{self.kind}, round {self.counts['rounds']}: {what}: {str(about)[-_TOLD:]}", flush=True)
+            print(f"{self.kind}, round {self.counts['rounds'] + 1}: {what}: {str(about)[-_TOLD:]}", flush=True)
 
 
 BAD = ("lost", "doubled", "other bits", "swallowed", "wrong exit code", "traceback", "too slow", "left over", "failed")
@@ -93,13 +93,23 @@ class Campaign:
     def __init__(self, folder: Path, reference: Trials, figures: Figures) -> None:
         self.folder, self.reference, self.figures = folder, reference, figures
         self.seen: set[tuple[str, int]] = set()
+        self.latest: list[subprocess.Popen[str]] = []  # runs
 
     def start(self, *how: str, program: tuple[str, ...] = (str(REPRO),)) -> subprocess.Popen[str]:
         """Begin with a run, or go on with it, in a process group of its own."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*program, *RUN, str(self.folder), *how],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
+        self.latest = [*self.latest[-2:], process]
+        return process
+
+    def stop(self) -> None:
+        """End what still runs."""
+        for process in self.latest:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
 
     def look(self) -> Trials:
         """What is on disk, which must not be less than it was, nor other than it should be."""
@@ -226,7 +236,7 @@ def workers(campaign: Campaign, whole_s: float, draw: random.Random) -> None:
 def together(campaign: Campaign, whole_s: float, draw: random.Random) -> None:
     """Have several runs do the same."""
     campaign.anew()
-    runs = [campaign.start("-j", draw.choice("12")) for _ in range(3)]
+    runs = [campaign.start(*draw.choice(WAYS)) for _ in range(3)]
     if campaign.figures.counts["rounds"] % 2:
         time.sleep(draw.uniform(0, 1.5 * whole_s))
         runs[0].kill()
@@ -274,18 +284,20 @@ def main() -> None:
         parser.error(f"no kind is called {', '.join(sorted(unknown))}: they are {', '.join(KINDS)}")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # in the background a shell has them ignored
         if signal.getsignal(number) == signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
-    came = []
+            signal.signal(number, signal.default_int_handler)
+    came: list[Figures] = []
     with tempfile.TemporaryDirectory() as name:
         reference, whole_s = undisturbed(Path(name) / "undisturbed")
         print(f"A run that nobody disturbs takes {whole_s:.1f} s.", flush=True)
-        for kind in given.kinds or KINDS:
-            figures, draw = Figures(kind), random.Random(f"{given.seed} {kind}")
-            campaign = Campaign(Path(name) / kind, reference, figures)
-            for _ in range(given.rounds):
-                figures.note("rounds")
-                KINDS[kind](campaign, whole_s, draw)
-            came.append(figures)
+        try:
+            for kind in given.kinds or KINDS:
+                came.append(figures := Figures(kind))
+                draw, campaign = random.Random(f"{given.seed} {kind}"), Campaign(Path(name) / kind, reference, figures)
+                for _ in range(given.rounds):
+                    KINDS[kind](campaign, whole_s, draw)
+                    figures.note("rounds")
+        except KeyboardInterrupt:  # what came of the rounds before is told
+            campaign.stop()
     body = [[SAID[what], *(figures.counts.get(what, "-") for figures in came)] for what in SAID]
     body.append(["slowest, s", *(f"{figures.longest_s:.2f}" if figures.longest_s else "-" for figures in came)])
     print(grid.listing(["", *(figures.kind for figures in came)], body, "text"))

@@ -59,7 +59,7 @@ def test_it_notices_what_is_wrong(campaign, edit, what, capsys):
     path.write_text("".join(edit(path.read_text().splitlines(keepends=True))))
     campaign.look()
     assert set(counted(campaign)) == {what}
-    assert capsys.readouterr().out.startswith(f"kills, round 0: {what}: ")
+    assert capsys.readouterr().out.startswith(f"kills, round 1: {what}: ")
 
 
 def test_it_notices_what_is_left_of_a_run_and_ends_it(campaign, monkeypatch):
