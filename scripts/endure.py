@@ -46,8 +46,8 @@ _TOLD = 600  # characters of what went wrong
 PATIENCE_S = 1.0  # that whatever is left of a run has to go away
 PROMPT_S = 2.0  # that an interrupted run has to end
 HURRIED = (  # a worker that is silent is replaced after seconds instead of minutes
-    "from repro.running import engine\nengine._SIGN_S = engine._TICK_S = 0.1\nengine._SILENT_S, engine._DEAD_S = 1, 3\n"
-    "from repro.__main__ import main\nmain()\n"
+    "from repro.__main__ import main\nfrom repro.running import engine\n"
+    "engine._SIGN_S = engine._TICK_S = 0.1\nengine._SILENT_S = engine._DEAD_S = {:f}\nmain()\n"
 )
 
 Trials = dict[tuple[str, int], str | None]  # digests of weights
@@ -220,7 +220,7 @@ def interrupts(campaign: Campaign, whole_s: float, draw: random.Random) -> None:
 def workers(campaign: Campaign, whole_s: float, draw: random.Random) -> None:
     """Have workers die or stop."""
     campaign.anew()
-    process = campaign.start("-j", "2", program=(sys.executable, "-c", HURRIED))
+    process = campaign.start("-j", "2", program=(sys.executable, "-c", HURRIED.format(max(3, whole_s))))
     for _ in range(draw.choice((1, 2))):  # a trial that is lost three times is given up
         time.sleep(draw.uniform(0, whole_s / 2))
         if its := [number for number in processes(process.pid) if number != process.pid]:
