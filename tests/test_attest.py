@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from repro.commands.main import main
 from repro.records import attestation, source, validity
-from repro.records.attestation import Attestation, AttestationError, Ledger
+from repro.records.attestation import Attestation, AttestationError, Ledger, NoAttestationWarning
 from repro.records.store import Store
 from repro.records.trial import Record
 from repro.running import attest, crew, engine
@@ -234,17 +234,50 @@ def test_lines_that_no_record_needs_are_dropped(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    ["hello", "a,b,0,c,d,6,0-1,11111111,0,0,", "a,b,0,c,d,x,0,11111111,0,0,", "a,b,0,c,d,6,0-9999999999999,1,0,0,"],
+    [
+        "hello",
+        "",
+        '"',
+        "a,b,0,c,d,6,0-1,11111111,0,0,",
+        "a,b,0,c,d,x,0,11111111,0,0,",
+        "a,b,0,c,d,6,0-9999999999999,1,0,0,",
+        "<<<<<<< one",
+        f"a,b,0,c,d,{'9' * 5000},0,1,0,0,",
+    ],
 )
-def test_a_broken_file_is_an_error_with_its_line(tmp_path, line):
+def test_a_broken_line_blocks_no_view_attests_nothing_and_is_gone_when_attestations_are_written(tmp_path, line):
+    attestation.write(tmp_path, [Attestation("4/x", "printed", 0, "c", "s", 6, {0: "11111111"})])
+    path = tmp_path / attestation.FILE
+    good = path.read_text()
+    path.write_text(f"{good}{line}\n")
+    with pytest.warns(NoAttestationWarning, match=r"attested\.csv:3: not an attestation \(.*`repro attest` makes what"):
+        ledger = attestation.read(tmp_path)
+    assert list(ledger.lines) == [("c", "s")]
+    assert ledger.n_broken == 1
+    with pytest.warns(NoAttestationWarning):
+        attestation.write(tmp_path, [])
+    assert path.read_text() == good
+    assert attestation.read(tmp_path).n_broken == 0
+
+
+def test_many_broken_lines_are_named_in_part(tmp_path):
     attestation.write(tmp_path, [])
     path = tmp_path / attestation.FILE
-    path.write_text(path.read_text() + line + "\n")
-    with pytest.raises(AttestationError, match=r"attested\.csv:2: not an attestation"):
+    path.write_text(path.read_text() + "<<<<<<<\n" * 30)
+    with pytest.warns(NoAttestationWarning) as said:
+        assert attestation.read(tmp_path).n_broken == 30
+    assert [str(one.message).rpartition(": ")[2] for one in said][-1] == "and 20 more lines"
+    assert len(said) == 11
+
+
+@pytest.mark.parametrize("text", ["", "row,reading\n", "\n", "\0"])
+def test_a_file_of_another_kind_is_an_error(tmp_path, text):
+    (tmp_path / attestation.FILE).write_text(text)
+    with pytest.raises(AttestationError, match=r"attested\.csv:1: other columns"):
         attestation.read(tmp_path)
-    path.write_text("row,reading\n")
     with pytest.raises(AttestationError, match="other columns"):
-        attestation.read(tmp_path)
+        attestation.write(tmp_path, [])
+    assert (tmp_path / attestation.FILE).read_text() == text
 
 
 # ------------------------------------------------------------------------------------------- as a user, with edits

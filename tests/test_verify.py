@@ -12,9 +12,10 @@ from invented import invented, record, stage
 from msgspec.structs import replace
 
 from repro.commands.main import main
+from repro.records import attestation
 from repro.records.store import Store
 from repro.records.trial import Record
-from repro.running import engine, verify
+from repro.running import engine, memory, verify
 
 N = 5
 
@@ -68,11 +69,29 @@ def wrong(store: Store) -> dict[str, list[str]]:
 def test_a_sound_folder_is_a_line_for_each_claim(store, ran):
     store.append(record(0))  # the same once more is no harm
     lines = said(store, code=0).stdout.splitlines()
-    assert len(lines) == 2 + 7
+    assert len(lines) == 2 + 8
     assert all(" yes" in line for line in lines[2:])
     assert "6 trials in 1 file " in lines[2]
     assert "3 of 6 trials that took less than 5 s" in lines[-1]
     assert len(set(ran)) == 3
+
+
+def test_nothing_is_run_again_for_which_there_is_no_memory(store, ran, monkeypatch):
+    monkeypatch.setattr(memory, "free_bytes", lambda: 1e3)
+    assert "of memory or more" in said(store, code=2).stderr
+    assert not ran
+    said(store, "--sample", "0", code=0)
+
+
+def test_a_broken_line_of_the_attestations(store, ran):
+    attestation.write(store.folder, [])
+    path = store.folder / attestation.FILE
+    path.write_text(path.read_text() + "<<<<<<< mine\n")
+    assert wrong(store) == {
+        "every line of attested.csv is an attestation": [
+            "1 line", "`repro attest` writes the file without them, and what it lacks"
+        ]
+    }  # fmt: skip
 
 
 def test_the_sample_is_drawn_by_nobody_among_what_is_done_soon(store, ran):

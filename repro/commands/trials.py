@@ -184,13 +184,14 @@ def verify(sample: int, jobs: int, results: Path, form: str) -> None:
     """
     from repro.commands import progress
     from repro.presentation import grid
-    from repro.running import engine
+    from repro.running import engine, memory
     from repro.running import verify as verifying
 
     health = verifying.read(stored_in(results))
     found = list(verifying.findings(health))
     records, n_soon = verifying.drawn(health, sample)
     if records:
+        memory.check([engine.Job(record.condition, (record.trial,)) for record in records], jobs)
         with progress.Steps("verify", results) as shown:
             shown.step("running trials again", len(records), "trials")
             run = lambda work: shown.watching(engine.local(work, jobs))  # noqa: E731

@@ -13,6 +13,7 @@ that came out otherwise. A record counts if its source is today's, or agrees wit
 import csv
 import hashlib
 import io
+import warnings
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +26,16 @@ from repro.records.trial import Record
 PREFIX = 1000  # training sequences after which a trial is cut short
 FILE = "attested.csv"  # in the results folder
 _MOST = 10**6  # trials of a condition
+_MOST_WARNINGS = 10  # of a file
 _SHOWN = 8  # digits of a source that are enough to tell it
 
 
 class AttestationError(ReproError):
     """Attestations that cannot be read."""
+
+
+class NoAttestationWarning(UserWarning):
+    """A line among the attestations is none."""
 
 
 def fingerprint(record: Record) -> str:
@@ -56,7 +62,8 @@ class Attestation:
 class Ledger:
     """The attestations in a results folder, by condition and source."""
 
-    def __init__(self, lines: Iterable[Attestation] = ()) -> None:
+    def __init__(self, lines: Iterable[Attestation] = (), n_broken: int = 0) -> None:
+        self.n_broken = n_broken  # lines of the file that are no attestations
         self.lines: dict[tuple[str, str], Attestation] = {}
         self._differing: dict[tuple[str, str, str], list[int]] = {}  # asked for every record
         self.add(lines)
@@ -131,10 +138,12 @@ _COLUMNS = (
 def read(folder: Path) -> Ledger:
     """The attestations in a results folder; none if there is no file.
 
+    A line that is not an attestation attests nothing, and is warned of: `repro attest` makes what it lacks.
+
     Raises
     ------
     AttestationError
-        If the file cannot be read, or a line of it is not an attestation.
+        If the file cannot be read, or has other columns.
 
     """
     path = folder / FILE
@@ -144,20 +153,21 @@ def read(folder: Path) -> Ledger:
         return Ledger()
     except (OSError, UnicodeDecodeError) as error:
         raise AttestationError(f"{path}: cannot be read: {error}") from error
-    rows = list(csv.reader(content.splitlines()))
-    lines = []
-    for number, row in enumerate(rows, 1):
+    head, *texts = content.splitlines() or [""]
+    if head != ",".join(_COLUMNS):
+        raise AttestationError(f"{path}:1: other columns than those of attestations; `repro attest` writes such a file")
+    lines, n_broken = [], 0
+    for number, text in enumerate(texts, 2):
         try:
-            if number == 1:
-                if tuple(row) != _COLUMNS:
-                    raise ValueError("other columns")
-                continue
-            lines.append(_parsed(dict(zip(_COLUMNS, row, strict=True))))
-        except (ValueError, csv.Error) as error:
-            raise AttestationError(
-                f"{path}:{number}: not an attestation ({error}); `repro attest` writes them"
-            ) from None
-    return Ledger(lines)
+            lines.append(_parsed(next(csv.reader([text], strict=True))))
+        except (ValueError, csv.Error, StopIteration) as error:
+            n_broken += 1
+            if n_broken <= _MOST_WARNINGS:
+                problem = f"{path}:{number}: not an attestation ({error or 'an empty line'}), and does not count"
+                warnings.warn(f"{problem}; `repro attest` makes what is lacking", NoAttestationWarning, stacklevel=2)
+    if n_broken > _MOST_WARNINGS:
+        warnings.warn(f"{path}: and {n_broken - _MOST_WARNINGS:,} more lines", NoAttestationWarning, stacklevel=2)
+    return Ledger(lines, n_broken)
 
 
 def write(folder: Path, fresh: Iterable[Attestation]) -> None:
@@ -214,7 +224,10 @@ def _write(folder: Path, ledger: Ledger) -> None:
     files.write(folder / FILE, out.getvalue().encode())
 
 
-def _parsed(fields: Mapping[str, str]) -> Attestation:
+def _parsed(values: Sequence[str]) -> Attestation:
+    if len(values) != len(_COLUMNS):
+        raise ValueError(f"{len(values)} values in {len(_COLUMNS)} columns")
+    fields = dict(zip(_COLUMNS, values, strict=True))
     trials, prints = _numbers(fields["trials"]), fields["fingerprints"].split()
     if len(trials) != len(prints):
         raise ValueError(f"{len(prints)} fingerprints of {len(trials)} trials")

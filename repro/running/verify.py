@@ -49,6 +49,7 @@ class Health:
     counted: Sequence[Record]
     lacking: Sequence[str]  # the rows of trials that do not count
     conflict: str  # of two records that count, the first that differ; empty: none do
+    n_no_attestations: int  # lines among the attestations that are none
 
 
 def read(store: Store) -> Health:
@@ -76,7 +77,7 @@ def read(store: Store) -> Health:
         counted += mine
         lacking += [one.condition.row] * (len(one.records) - len(mine))
     faults = [store.faults(experiment) for experiment in store.experiments()]
-    return Health(faults, n_trials, counted, lacking, conflict)
+    return Health(faults, n_trials, counted, lacking, conflict, ledger.n_broken)
 
 
 def findings(health: Health) -> Iterator[Finding]:
@@ -89,6 +90,9 @@ def findings(health: Health) -> Iterator[Finding]:
     for kind, (claim, what, advice) in _CLAIMS.items():
         n = sum(getattr(faults, kind) for faults in health.faults)
         yield Finding(claim, of, _count(n, what), advice) if n else Finding(claim, of)
+    claim, problem = f"every line of {attestation.FILE} is an attestation", _count(health.n_no_attestations, "line")
+    advice = "`repro attest` writes the file without them, and what it lacks"
+    yield Finding(claim, of, problem, advice) if health.n_no_attestations else Finding(claim, of)
     problem = _count(len(health.lacking), "trial") + " of " + _some(list(dict.fromkeys(health.lacking)))
     advice = "`repro attest` finds out; `repro run` runs again what does not count"
     yield Finding(_COUNTS, of, problem, advice) if health.lacking else Finding(_COUNTS, of)
