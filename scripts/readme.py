@@ -1,9 +1,10 @@
-"""Put today's output of the commands that README.md shows into README.md.
+"""Put today's output of the commands that pages show into these pages: README.md and examples/README.md.
 
-A block that starts with a line ``$ repro ...`` gets the output of that command. Only commands that read are run; what
-``make reproduce`` prints while it runs is pasted by hand, from a real run.
+A block that starts with a line ``$ repro ...`` gets the output of that command, run with the environment variables that
+the page exports. Only commands that read are run; what others print while they run is pasted by hand, from a real run.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -11,20 +12,30 @@ from pathlib import Path
 
 from repro import files
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+PAGES = (ROOT / "README.md", ROOT / "examples" / "README.md")
+
+
+def exported(text: str) -> dict[str, str]:
+    """The environment variables that a page says to export."""
+    return {name: value for line in re.findall(r"^export (.*)", text, flags=re.MULTILINE)
+            for name, value in re.findall(r"(\w+)=(\S+)", line)}  # fmt: skip
 
 
 def fresh(text: str) -> str:
-    """README text with every ``$ repro`` block brought up to date."""
+    """The text of a page with every ``$ repro`` block brought up to date."""
+    environment = os.environ | exported(text)
 
     def rerun(block: re.Match[str]) -> str:
         command = block[1]
+        words = command.replace("\\\n", "").split()
         done = subprocess.run(
-            [sys.executable, "-m", "repro", *command.split()[1:]],
+            [sys.executable, "-m", "repro", *words[1:]],
             capture_output=True,
             text=True,
             check=True,
-            cwd=README.parent,
+            cwd=ROOT,
+            env=environment,
         )
         return f"```\n$ {command}\n{done.stdout}```"
 
@@ -32,4 +43,5 @@ def fresh(text: str) -> str:
 
 
 if __name__ == "__main__":
-    files.write(README, fresh(README.read_text(encoding="utf-8")).encode())
+    for page in PAGES:
+        files.write(page, fresh(page.read_text(encoding="utf-8")).encode())
