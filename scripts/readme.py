@@ -1,11 +1,12 @@
 """Put today's output of the commands that pages show into these pages: README.md and examples/README.md.
 
 A block that starts with a line ``$ repro ...`` gets the output of that command, run with the environment variables that
-the page exports. Only commands that read are run; what others print while they run is pasted by hand, from a real run.
+the page exports. Only commands that have nothing to run are run; what others print is pasted by hand, from a real run.
 """
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ def fresh(text: str) -> str:
 
     def rerun(block: re.Match[str]) -> str:
         command = block[1]
-        words = command.replace("\\\n", "").split()
+        words = shlex.split(command.replace("\\\n", ""))
         done = subprocess.run(
             [sys.executable, "-m", "repro", *words[1:]],
             capture_output=True,
@@ -39,7 +40,7 @@ def fresh(text: str) -> str:
         )
         return f"```\n$ {command}\n{done.stdout}```"
 
-    return re.sub(r"```\n\$ (repro (?:list|show|table|compare) .*)\n(?s:.*?)```", rerun, text)
+    return re.sub(r"```\n\$ (repro (?:list|show|table|compare|race|plot) (?:.*\\\n)*.*)\n(?s:.*?)```", rerun, text)
 
 
 if __name__ == "__main__":
