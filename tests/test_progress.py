@@ -37,7 +37,7 @@ def clock(monkeypatch):
 def display(live=False):
     done = record(0, outcome="solved", sequences=300)
     return progress.Display(
-        Plan((ITEM,), {CONDITION.key: (done,)}, {CONDITION.key: (1, 2, 3)}, {CONDITION.key: (2,)}), live=live
+        Plan((ITEM,), {CONDITION.key: (done,)}, {CONDITION.key: (1, 2, 3)}, {CONDITION.key: (2,)}, {}), live=live
     )
 
 

@@ -145,20 +145,22 @@ def render(plan: Plan, found: Estimate, form: str) -> str:
     heads = ("row", "trials", "done", "to run", "crashed before", "sequences a trial", "CPU s", "at most", "source")
     body = [
         (
-            cost.item.label, cost.item.n_trials, len(plan.done[cost.item.condition.key]), cost.n_missing,
+            cost.item.label, plan.n_trials(cost.item), len(plan.done[cost.item.condition.key]), cost.n_missing,
             len(plan.lost[cost.item.condition.key]), *map(_number, (cost.sequences, cost.cpu_s, cost.most_cpu_s)),
             cost.source,
         )
         for cost in found.costs
+        if plan.n_trials(cost.item)  # a shard may have none of a row
     ]  # fmt: skip
     if form != "json":
         lines = grid.listing(heads, body, form)
-        return f"{lines}\n\n{grid.wrapped(said(found), form, indent='')}" if form in grid.TEXT else lines
+        shard = f"Shard {plan.shard}: " if plan.shard else ""
+        return f"{lines}\n\n{grid.wrapped(shard + said(found), form, indent='')}" if form in grid.TEXT else lines
     keys = ("row", "trials", "done", "to_run", "crashed_before", "sequences", "cpu_s", "most_cpu_s", "source")
     sums = {name: _number(getattr(found, name)) for name in ("cpu_s", "most_cpu_s", "wall_s", "most_wall_s")}
     content = {
         "rows": [dict(zip(keys, line, strict=True)) for line in body],
-        "to_run": found.n_missing, "workers": found.n_workers, **sums,
+        "shard": plan.shard and str(plan.shard), "to_run": found.n_missing, "workers": found.n_workers, **sums,
         "unknown": [item.label for item in found.unknown],
     }  # fmt: skip
     return json.dumps(content, indent=2, allow_nan=False)

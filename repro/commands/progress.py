@@ -50,6 +50,7 @@ class _Line:
     """How far a row is."""
 
     item: Item
+    n_trials: int
     records: list[Record]  # that were there
     kernels: _Kernels = field(default_factory=_Kernels)
     began: float | None = None
@@ -61,7 +62,7 @@ class _Line:
 
     @property
     def n_left(self) -> int:
-        return self.item.n_trials - len(self.records) - len(self.ended)
+        return self.n_trials - len(self.records) - len(self.ended)
 
     @property
     def n_crashed(self) -> int:
@@ -141,10 +142,10 @@ class _Line:
         return f", {self.n_crashed} crashed" if self.n_crashed else ""
 
     def cells(self) -> list[str]:
-        done = self.item.n_trials - self.n_left - self.n_crashed
+        done = self.n_trials - self.n_left - self.n_crashed
         return [
             self.item.label,
-            f"{done}/{self.item.n_trials}",
+            f"{done}/{self.n_trials}",
             str(self.n_solved),
             f"{self.per_second(self.sequences):,.0f}" if self.moving else "-",
             f"{self.per_second(self.steps) / 1e6:.1f} M" if self.moving else "-",
@@ -162,10 +163,10 @@ class _Line:
 
     def part(self) -> Part:
         seconds, most = self.left_s()
-        done = self.item.n_trials - self.n_left - self.n_crashed
+        done = self.n_trials - self.n_left - self.n_crashed
         rate = self.per_second(self.sequences) if self.moving else None
         return Part(
-            self.item.label, done, self.item.n_trials, self.n_solved, self.n_crashed, rate, seconds, most, self.now()
+            self.item.label, done, self.n_trials, self.n_solved, self.n_crashed, rate, seconds, most, self.now()
         )
 
 
@@ -175,7 +176,11 @@ class Display(Heartbeat):
     transient = False
 
     def __init__(self, plan: Plan, results: Path | None = None, **options: Any) -> None:
-        self._lines = {item.condition.key: _Line(item, list(plan.done[item.condition.key])) for item in plan.items}
+        self._lines = {
+            item.condition.key: _Line(item, n_trials, list(plan.done[item.condition.key]))
+            for item in plan.items
+            if (n_trials := plan.n_trials(item))  # a shard may have none of a row
+        }
         super().__init__("run", results, **options)
 
     def show(self, event: engine.Event) -> None:

@@ -5,7 +5,7 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -23,12 +23,35 @@ from repro.commands.options import (
     set_option,
     sweep_options,
 )
-from repro.limits import MOST_TRIALS
+from repro.errors import shown
+from repro.limits import MOST_TRIALS, whole
 
 if TYPE_CHECKING:
-    from repro.records.planning import Plan
+    from repro.records.planning import Plan, Shard
     from repro.records.store import Store
     from repro.records.trial import Record
+
+
+class _Part(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has no types of parameters
+    """A shard, number I of N."""
+
+    name = "I/N"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> "Shard":
+        """The shard."""
+        from repro.records.planning import Shard
+
+        if not isinstance(value, str):
+            return cast(Shard, value)
+        numbers = [whole(part) for part in value.split("/")]
+        if len(numbers) != 2 or None in numbers:
+            self.fail(f"{shown(value)} is no part of a whole: 2/7 is the second of seven.", param, ctx)
+        number, of = cast(list[int], numbers)
+        if not 1 <= of <= MOST_TRIALS:
+            self.fail(f"{shown(value)}: there can be 1 to {MOST_TRIALS:,} parts.", param, ctx)
+        if not 1 <= number <= of:
+            self.fail(f"{shown(value)}: the parts are 1/{of} to {of}/{of}.", param, ctx)
+        return Shard(number, of)
 
 
 @click.command()
@@ -43,6 +66,7 @@ if TYPE_CHECKING:
 @results_option
 @option("--engine", "engine_name", type=click.Choice(["local", "inline"]), default="local", show_default=True,
          help="Worker processes, or this process alone.")  # fmt: skip
+@option("--shard", type=_Part(), help="Of all these trials the part I of N, for N machines; any N fit together.")
 @option("--lanes", type=click.IntRange(1, 64), help="Trials side by side in a process; no number depends on it.")
 @option("--trace", is_flag=True, help="Keep the learning trace of each trial: its error against training sequences.")
 @option("--dry-run", is_flag=True, help="Say what would run, and how long it would take.")
@@ -51,12 +75,13 @@ if TYPE_CHECKING:
 def run(
     select: tuple[str, ...], jobs: int, trials: int | None, seed: int, reading: str | None, overrides: tuple[str, ...],
     variants: Any, max_sequences: int | None, results: Path, engine_name: str, lanes: int | None, trace: bool,
-    dry_run: bool, measure: bool, form: str,
+    shard: "Shard | None", dry_run: bool, measure: bool, form: str,
 ) -> None:  # fmt: skip
     """Run the trials that are missing. Finished ones are kept, whatever happens.
 
     SELECT is a row, a glob of rows, an experiment, table:N, @quick or @paper. With --trace, trials without a trace are
     missing too: they are run again, to the same bits. What was run with other settings, `repro table --by KEY` shows.
+    With --shard, each machine runs its part, into a folder of its own; `repro merge` puts them together.
 
     \b
     repro run 6a/lstm
@@ -64,6 +89,7 @@ def run(
     repro run 6a/lstm --set learning_rate=0.1 --trials 50
     repro run 6a/lstm --grid learning_rate=0.1,0.5,1 --grid size=1,2
     repro run '2c/*' --sweep variants.toml
+    repro run '2c/*' --shard 1/7 --results shard-1
     """
     from repro.experiments import config, selection, wanted
     from repro.records import planning
@@ -75,6 +101,7 @@ def run(
     )  # fmt: skip
     store = Store(results)
     plan = planning.plan(items, store, trace)
+    plan = plan.part(shard) if shard else plan
     if dry_run:
         say_cost(plan, store, jobs if engine_name == "local" else 1, lanes, measure=measure, form=form)
         return
@@ -181,5 +208,6 @@ class _Outcome:
         solved = sum(record.outcome == "solved" for record in self.ended)
         parts = [f"{self.n_new} run now, {solved} of them solved"] if self.ended else []
         parts += [f"{self.n_found} by another run meanwhile"] if self.n_found else []
-        said = f"{self.n_done} trials done ({'; '.join(parts) or 'nothing was missing'})"
+        shard = f"Shard {self.plan.shard}: " if self.plan.shard else ""
+        said = f"{shard}{self.n_done} trials done ({'; '.join(parts) or 'nothing was missing'})"
         return "\n".join([*self._crashes(), f"{said}; records in {self.store.folder}{os.sep}"])

@@ -27,6 +27,9 @@ class Shard:
     number: int
     of: int
 
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
     def has(self, key: str, trial: int) -> bool:
         """Whether a trial of a condition is one of its."""
         first = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
@@ -42,14 +45,24 @@ class Plan:
     done: Mapping[str, tuple[Record, ...]]  # by the condition's key
     missing: Mapping[str, tuple[int, ...]]
     lost: Mapping[str, tuple[int, ...]]  # of the missing ones those that crashed
+    stale: Mapping[str, tuple[int, ...]]  # and those that are stored, by a source not attested to give today's bits
     trace: bool = False  # is a learning trace kept of those
     screened: bool = False  # are they of a screening
-    n_stale: int = 0  # trials to run although they are stored: by a source that is not attested to give today's bits
+    shard: Shard | None = None  # of whose part it is
+
+    @property
+    def n_stale(self) -> int:
+        """Trials to run although they are stored."""
+        return sum(map(len, self.stale.values()))
 
     @property
     def n_missing(self) -> int:
         """Trials to run."""
         return sum(map(len, self.missing.values()))
+
+    def n_trials(self, item: Item) -> int:
+        """Trials of an item that are stored or to be run: of a whole plan all that it shall have."""
+        return len(self.done[item.condition.key]) + len(self.missing[item.condition.key])
 
     def part(self, shard: Shard) -> "Plan":
         """Of what is missing what a shard has; what is done stays done."""
@@ -57,7 +70,7 @@ class Plan:
         def kept(trials: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
             return {key: tuple(n for n in numbers if shard.has(key, n)) for key, numbers in trials.items()}
 
-        return replace(self, missing=kept(self.missing), lost=kept(self.lost))
+        return replace(self, missing=kept(self.missing), lost=kept(self.lost), stale=kept(self.stale), shard=shard)
 
 
 def plan(items: Sequence[Item], store: Store, trace: bool = False, *, screened: bool = False) -> Plan:
@@ -75,7 +88,7 @@ def plan(items: Sequence[Item], store: Store, trace: bool = False, *, screened: 
     """
     files = {name: store.stored(name) for name in dict.fromkeys(item.condition.experiment for item in items)}
     ledger = attestation.read(store.folder)
-    done, missing, crashed, n_stale = {}, {}, {}, 0
+    done, missing, crashed, aged = {}, {}, {}, {}
     for item in items:
         stored = files[item.condition.experiment].records(item.condition.key)
         counted = current(item.condition, item.n_trials, stored, ledger, screened=screened)
@@ -83,5 +96,5 @@ def plan(items: Sequence[Item], store: Store, trace: bool = False, *, screened: 
         have = {r.trial for r in done[item.condition.key]}
         missing[item.condition.key] = tuple(n for n in range(item.n_trials) if n not in have)
         crashed[item.condition.key] = lost(item.n_trials, stored, counted)
-        n_stale += len(stale(item.n_trials, stored, counted))
-    return Plan(tuple(items), done, missing, crashed, trace, screened, n_stale)
+        aged[item.condition.key] = tuple(sorted(stale(item.n_trials, stored, counted)))
+    return Plan(tuple(items), done, missing, crashed, aged, trace, screened)
