@@ -1,17 +1,26 @@
 """What runs in a results folder is told to other terminals; what was killed is told from what runs."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 from click.testing import CliRunner
+from invented import fill, times
+from msgspec.structs import replace
 
 from repro.commands.main import main
+from repro.experiments import config
 from repro.presentation import grid
+from repro.records.headway import Count, Speed
+from repro.records.store import Store
 from repro.running import status
+from repro.running.engine import crashed
 from repro.running.status import Note, Part
 
 PARTS = (
@@ -144,3 +153,90 @@ def test_a_run_keeps_a_note_while_it_runs(tmp_path):
         ("run", process.pid, ["6a/lstm (stop.max_sequences=300)"])
     ]
     assert [path.name for path in tmp_path.iterdir()] == ["6a.jsonl"]
+
+
+def of_rows(*folders, watch=()):
+    named = [word for folder in folders for word in ("--results", str(folder))]
+    return CliRunner().invoke(main, ["status", "6a/lstm", "--trials", "6", *named, *watch])
+
+
+def two_folders(tmp_path, n=3):
+    """Trials 0 to n - 1, one of them in both folders, and one that crashed in one of them, and in none ended."""
+    fill(Store(tmp_path / "a"), "6a/lstm", times(*[30_000] * n))
+    fill(Store(tmp_path / "b"), "6a/lstm", [[]])
+    lost = crashed(config.load()["6a/lstm"].condition(), 5, "killed")
+    Store(tmp_path / "b").append(lost)
+    Store(tmp_path / "b").append(replace(lost, trial=1))
+    return tmp_path / "a", tmp_path / "b"
+
+
+def test_how_far_rows_are_is_told_by_what_is_stored_in_all_folders(tmp_path):
+    folders = two_folders(tmp_path)
+    heads, _, line = of_rows(*folders).stdout.splitlines()
+    assert heads.split() == ["row", "trials", "done", "missing", "solved", "crashed"]
+    assert line.split() == ["6a/lstm", "6", "3", "3", "2", "1"]
+    assert of_rows(folders[0]).stdout.splitlines()[-1].split() == ["6a/lstm", "6", "3", "3", "3", "0"]
+    assert json.loads(of_rows(*folders, watch=["--format", "json"]).stdout)[0]["missing"] == 3
+
+
+def test_watching_ends_when_all_is_done(tmp_path):
+    folders = two_folders(tmp_path)
+
+    def more():
+        time.sleep(0.3)
+        fill(Store(folders[0]), "6a/lstm", times(*[30_000] * 6), order=lambda made: made[::-1])
+
+    thread = threading.Thread(target=more)
+    thread.start()
+    done = of_rows(*folders, watch=["--watch", "--every", "0.1"])
+    thread.join()
+    first, *_, last = done.stdout.splitlines()
+    assert first == "3 of 6 trials done, 2 solved, 1 crashed"
+    assert any(re.search(r"solved.*, \d+ a minute", line) for line in done.stdout.splitlines()[1:-1])
+    assert last == "6 of 6 trials done, 5 solved"
+    assert done.exit_code == 0
+
+
+def test_watching_ends_when_what_is_not_done_has_crashed(tmp_path):
+    done = of_rows(*two_folders(tmp_path, 5), watch=["--watch", "--every", "0.1"])
+    assert done.stdout == "5 of 6 trials done, 4 solved, 1 crashed\n"
+    assert done.exit_code == 1, "as of a run"
+
+
+def test_without_a_selection_that_is_watched_which_runs(tmp_path, other):
+    threading.Timer(0.3, other.kill).start()
+    done = CliRunner().invoke(main, ["status", "--watch", "--every", "0.1", "--results", str(tmp_path)])
+    lines = done.stdout.splitlines()
+    assert lines[0] == "1 of 2 trials done, 1 solved"
+    assert lines[-1] == f"Nothing runs in {tmp_path}."
+
+
+def test_watching_prints_text_alone(tmp_path):
+    done = of_rows(tmp_path, watch=["--watch", "--format", "json"])
+    assert done.exit_code == 2
+    assert "--watch prints text, and no json" in done.stderr
+
+
+def test_watching_is_ended_by_an_interrupt(tmp_path):
+    command = [sys.executable, "-m", "repro", "status", "6a/lstm", "--watch", "--results", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "0 of 20 trials done, 0 solved\n"
+    os.kill(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=20) == ("", "Interrupted.\n")
+    assert process.returncode == 130
+
+
+def test_speed_is_that_of_the_last_minutes():
+    speed = Speed()
+    speed.note(0, 100)
+    assert speed.per_s is None
+    speed.note(10, 200)
+    assert speed.per_s == 10
+    for now in range(20, 1000, 10):
+        speed.note(now, 200 + now - 10)
+    assert speed.per_s == 1
+
+
+def test_what_is_missing_and_crashed_is_over():
+    assert Count("", 10, 8, 3, 2).over
+    assert not Count("", 10, 8, 3, 1).over

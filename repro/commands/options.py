@@ -15,12 +15,14 @@ from click.core import ParameterSource
 
 from repro.commands import completion
 from repro.errors import ReproError, shown
-from repro.limits import MOST_SEED
+from repro.limits import MOST_SEED, MOST_TRIALS
 from repro.running import room
 
 if TYPE_CHECKING:
+    from repro.experiments.wanted import Item
     from repro.records.store import Store
 
+Wanted = Callable[[tuple[str, ...]], "tuple[Item, ...]"]  # what makes items of a selection
 PIPE_CLOSED = 141  # exit code
 _STREAM_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}  # of writing to what is open
 _DIGITS = 19  # of what 64 bits hold
@@ -122,10 +124,13 @@ def _with_room(ctx: click.Context, param: click.Parameter, asked: int) -> int:
     return n
 
 
-results_option = option(
-    "--results", type=click.Path(path_type=Path, file_okay=False), default="results", show_default=True,
-    envvar="REPRO_RESULTS", help="Folder with the records.",
-)  # fmt: skip
+_RESULTS: dict[str, Any] = {
+    "type": click.Path(path_type=Path, file_okay=False), "show_default": True, "envvar": "REPRO_RESULTS",
+}  # fmt: skip
+results_option = option("--results", default="results", help="Folder with the records.", **_RESULTS)
+folders_option = option(
+    "--results", default=("results",), multiple=True, help="Folder with the records; repeatable.", **_RESULTS
+)
 
 
 def stored_in(results: Path) -> "Store":
@@ -219,3 +224,28 @@ def sweep_options(command: Callable[..., Any]) -> Callable[..., Any]:
                   help="Try each of these values; repeated, each with each.")  # fmt: skip
     taken: Callable[..., Any] = file(with_variants)
     return cast(Callable[..., Any], grid(taken))
+
+
+def wanted_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say which trials of rows are meant; the command gets what makes items of rows, as ``wanted``."""
+
+    @wraps(command)
+    def with_wanted(
+        *arguments: Any, trials: int | None, seed: int, reading: str | None, overrides: tuple[str, ...],
+        max_sequences: int | None, variants: Any, **others: Any,
+    ) -> Any:  # fmt: skip
+        from repro.experiments import config, selection, wanted
+
+        def items(select: tuple[str, ...]) -> "tuple[Item, ...]":
+            return wanted.items(
+                selection.select(select, config.load()), reading=reading, trials=trials, seed=seed,
+                overrides=selection.changes(overrides, max_sequences), variants=variants,
+            )  # fmt: skip
+
+        return command(*arguments, wanted=items, **others)
+
+    number = option("--trials", type=Whole(1, MOST_TRIALS), help="Trials of each row, instead of the paper's number.")
+    taken: Callable[..., Any] = max_sequences_option(with_wanted)
+    for one in (sweep_options, set_option, reading_option, seed_option, number):
+        taken = one(taken)
+    return taken

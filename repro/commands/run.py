@@ -12,21 +12,17 @@ import click
 from repro import interrupts
 from repro.commands import completion
 from repro.commands.options import (
-    Whole,
     format_of,
     jobs_option,
-    max_sequences_option,
     option,
-    reading_option,
     results_option,
-    seed_option,
-    set_option,
-    sweep_options,
+    wanted_options,
 )
 from repro.errors import shown
 from repro.limits import MOST_TRIALS, whole
 
 if TYPE_CHECKING:
+    from repro.commands.options import Wanted
     from repro.records.planning import Plan, Shard
     from repro.records.store import Store
     from repro.records.trial import Record
@@ -57,12 +53,7 @@ class _Part(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has no type
 @click.command()
 @click.argument("select", nargs=-1, shell_complete=completion.runs, required=True)
 @jobs_option
-@option("--trials", type=Whole(1, MOST_TRIALS), help="Trials of each row, instead of the paper's number.")
-@seed_option
-@reading_option
-@set_option
-@sweep_options
-@max_sequences_option
+@wanted_options
 @results_option
 @option("--engine", "engine_name", type=click.Choice(["local", "inline"]), default="local", show_default=True,
          help="Worker processes, or this process alone.")  # fmt: skip
@@ -73,9 +64,8 @@ class _Part(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has no type
 @option("--measure", is_flag=True, help="With --dry-run, run a second of each row that nothing stored tells of.")
 @format_of("How --dry-run prints.")
 def run(
-    select: tuple[str, ...], jobs: int, trials: int | None, seed: int, reading: str | None, overrides: tuple[str, ...],
-    variants: Any, max_sequences: int | None, results: Path, engine_name: str, lanes: int | None, trace: bool,
-    shard: "Shard | None", dry_run: bool, measure: bool, form: str,
+    select: tuple[str, ...], jobs: int, wanted: "Wanted", results: Path, engine_name: str, lanes: int | None,
+    trace: bool, shard: "Shard | None", dry_run: bool, measure: bool, form: str,
 ) -> None:  # fmt: skip
     """Run the trials that are missing. Finished ones are kept, whatever happens.
 
@@ -91,15 +81,10 @@ def run(
     repro run '2c/*' --sweep variants.toml
     repro run '2c/*' --shard 1/7 --results shard-1
     """
-    from repro.experiments import config, selection, wanted
     from repro.records import planning
     from repro.records.store import Store
 
-    items = wanted.items(
-        selection.select(select, config.load()), reading=reading, trials=trials, seed=seed,
-        overrides=selection.changes(overrides, max_sequences), variants=variants,
-    )  # fmt: skip
-    store = Store(results)
+    items, store = wanted(select), Store(results)
     plan = planning.plan(items, store, trace)
     plan = plan.part(shard) if shard else plan
     if dry_run:
