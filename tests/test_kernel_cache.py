@@ -1,6 +1,7 @@
 """A stored kernel is the right one, and a store that does not work costs a compilation, never a run."""
 
 import errno
+import fcntl
 import io
 import json
 import os
@@ -8,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -61,6 +63,43 @@ def test_a_kernel_is_found_again_and_its_neighbours_are_not_taken_for_it(tmp_pat
             assert run(x) == 3 * factor
     assert sum(run.stats.cache_hits.values()) == 1
     assert len(list(tmp_path.rglob("*.kernel"))) == 2
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A kernel that another process compiles: its file is there later, and its lock is taken."""
+    monkeypatch.setenv("REPRO_CACHE", str(tmp_path))
+    kernel_cache.keep(scaled(2.0))(np.ones((3, 4)))
+    (path,) = tmp_path.rglob("*.kernel")
+    assert [one.name for one in path.parent.iterdir()] == [path.name], "no lock is left"
+    path.rename(tmp_path / "later")
+    with path.with_suffix(".lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield path, lock
+
+
+def test_what_another_process_compiles_is_waited_for(tmp_path, elsewhere):
+    path, lock = elsewhere
+
+    def ends():
+        time.sleep(0.3)
+        (tmp_path / "later").rename(path)
+        lock.close()
+
+    thread = threading.Thread(target=ends)
+    thread.start()
+    run = kernel_cache.keep(scaled(2.0))
+    assert run(np.ones((3, 4))) == 6.0
+    thread.join()
+    assert sum(run.stats.cache_hits.values()) == 1
+
+
+def test_what_another_process_compiles_is_not_waited_for_without_end(elsewhere, monkeypatch):
+    monkeypatch.setattr(kernel_cache, "_PATIENCE_S", 0.1)
+    run = kernel_cache.keep(scaled(2.0))
+    assert run(np.ones((3, 4))) == 6.0
+    assert sum(run.stats.cache_hits.values()) == 0
+    assert elsewhere[0].is_file()
 
 
 def test_a_kernel_of_other_types_does_not_take_its_place(tmp_path, monkeypatch):

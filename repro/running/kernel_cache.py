@@ -4,7 +4,8 @@ Numba's own disk cache misses whenever a kernel holds other kernels in its closu
 in another file changes; and where it cannot have the folder that it was given, it takes another one without a word.
 Here a kernel is found by its name, which tells all that it closes over (see `kernels.jit`), in a folder named by a
 digest of the source. Each kernel has a file of its own, so that processes which save different ones at the same time do
-not get in each other's way. No other folder is read or written: where this one cannot be written to, kernels are
+not get in each other's way. While one compiles a kernel it holds a lock, for which others wait that would compile the
+same: a machine does it once. No other folder is read or written: where this one cannot be written to, kernels are
 compiled anew, which is said once. A file begins with a digest of what follows: code of which a bit has changed on disk
 may well run, and compute something else.
 
@@ -13,17 +14,19 @@ process, and leave the call hanging when that one is freed. So the symbols of a 
 process that compiled it, and are found nowhere else.
 """
 
+import fcntl
 import hashlib
 import os
 import pickle
 import re
 import shutil
 import sys
+import time
 import warnings
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numba
 from numba import config
@@ -35,6 +38,7 @@ from repro import files
 from repro.records.source import kernel_digest
 
 _KEPT_VERSIONS = 4
+_PATIENCE_S, _PAUSE_S = 120.0, 0.05  # that another process may take to compile a kernel, and between looks
 _MARK = f"_{os.urandom(8).hex()}"
 _DIGEST = hashlib.sha256().digest_size
 _SOURCE = kernel_digest()  # when this process began
@@ -66,6 +70,7 @@ class _Disk(NullCache):
 
     def __init__(self, version: Path, name: str) -> None:
         self._version, self._name = version, name
+        self._lock: IO[bytes] | None = None  # of a kernel that is compiled here
 
     def _place(self, sig: Any, codegen: Any) -> tuple[Path, bytes]:
         """The file of a kernel, and a key: of source, entry, types, processor, Python and Numba."""
@@ -77,22 +82,33 @@ class _Disk(NullCache):
         """What was stored, or None if nothing was, or nothing that can be read."""
         target_context.refresh()
         path, key = self._place(sig, target_context.codegen())
-        try:
-            content = path.read_bytes()
-        except OSError:
+        code = _read(path, key)
+        if code is None:
+            self._lock = _locked(path)
+            code = _read(path, key)  # another process may have written it meanwhile
+        if code is None:
             return None
-        digest, code = content[:_DIGEST], content[_DIGEST:]
-        if digest != _sum(key, code):
-            return None  # it is written anew
+        self._free(path)
         with suppress(OSError):
             os.utime(self._version)  # it is in use
         return CompileResult._rebuild(target_context, *pickle.loads(code))
 
+    def _free(self, path: Path) -> None:
+        """Let others have the lock of a kernel; if it cannot be compiled, it goes with this object."""
+        if self._lock is not None:
+            with suppress(OSError):
+                _lock_of(path).unlink()
+            self._lock.close()
+            self._lock = None
+
     def save_overload(self, sig: Any, data: Any) -> None:
         """Store what was compiled, or say why that cannot be."""
-        if data.library.has_dynamic_globals:
-            return  # an address in this process
         path, key = self._place(sig, data.codegen)
+        if not data.library.has_dynamic_globals:  # an address in this process
+            self._save(path, key, data)
+        self._free(path)
+
+    def _save(self, path: Path, key: bytes, data: Any) -> None:
         code = dumps(data._reduce())
         try:
             self._version.mkdir(parents=True, exist_ok=True)
@@ -103,6 +119,43 @@ class _Disk(NullCache):
         else:
             with suppress(OSError):
                 _forget_old_versions(self._version.parent)
+
+
+def _read(path: Path, key: bytes) -> bytes | None:
+    """What was stored, or None if nothing was, or nothing that is whole: that is written anew."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, code = content[:_DIGEST], content[_DIGEST:]
+    return code if digest == _sum(key, code) else None
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
+def _locked(path: Path) -> IO[bytes] | None:
+    """The lock of a kernel that is to be compiled; None where there are no locks, or if another keeps it for too long.
+
+    Whoever then compiles what another does as well has lost some time, and nothing else.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = _lock_of(path).open("ab")
+    except OSError:
+        return None
+    end = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < end:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        except BlockingIOError:
+            time.sleep(_PAUSE_S)
+        except OSError:
+            break
+    file.close()
+    return None
 
 
 def _sum(key: bytes, code: bytes) -> bytes:
