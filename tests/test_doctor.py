@@ -21,11 +21,11 @@ from repro.files import FileError
 from repro.records import attestation
 from repro.records.store import Store
 from repro.records.validity import source_of
-from repro.running import doctor, room
+from repro.running import doctor, fingerprint, room
 from repro.running.doctor import Finding
 
 ROOT = Path(__file__).parent.parent
-KNOWN = config.load()[doctor.KNOWN_ROW].condition()
+KNOWN = config.load()[fingerprint.KNOWN_ROW].condition()
 
 
 def found(part: str, findings) -> Finding:
@@ -287,7 +287,7 @@ def test_the_known_bits_and_speed_are_those_of_the_stored_records():
 def little(plain, monkeypatch):
     """A known kernel that takes little time: two trials, one sequence each, in plain Python; what they come to."""
     for module, name, value in (
-        (attestation, "PREFIX", 1), (doctor, "_TRIALS", 2), (doctor, "_TICKS", 5), (doctor, "_ROUNDS", 2),
+        (attestation, "PREFIX", 1), (fingerprint, "N_TRIALS", 2), (doctor, "_TICKS", 5), (doctor, "_ROUNDS", 2),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
     monkeypatch.delenv("NUMBA_DISABLE_JIT", raising=False)

@@ -61,7 +61,7 @@ HARMLESS = {
     "another task": ("tasks/temporal_order.py", "x + below(stream, lane, 2)", "x + below(stream, lane, 3)"),
     "another learner": ("learners/rtrl.py", "shape = _shape(settings, interface)", "shape = None"),
     "what a record looks like": ("records/trial.py", "    screened: bool = False", "    screened: bool = True"),
-    "processes": ("running/engine.py", "_ATTEMPTS = 3", "_ATTEMPTS = 4"),
+    "processes": ("running/engine.py", "ATTEMPTS = 3", "ATTEMPTS = 4"),
     "the disk cache": ("running/kernel_cache.py", "_KEPT_VERSIONS = 4", "_KEPT_VERSIONS = 5"),
     "the learning trace": ("kernels/trace.py", "BUCKETS = 128", "BUCKETS = 64"),
     "the version": ("version.py", "0.1.0", "0.1.1"),

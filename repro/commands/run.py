@@ -2,12 +2,14 @@
 
 import os
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
+from click.shell_completion import CompletionItem
 
 from repro import interrupts
 from repro.commands import completion
@@ -18,7 +20,7 @@ from repro.commands.options import (
     results_option,
     wanted_options,
 )
-from repro.errors import shown
+from repro.errors import shown, similar
 from repro.limits import MOST_TRIALS, whole
 
 if TYPE_CHECKING:
@@ -26,6 +28,26 @@ if TYPE_CHECKING:
     from repro.records.planning import Plan, Shard
     from repro.records.store import Store
     from repro.records.trial import Record
+    from repro.running.campaign import Engine
+
+
+class _EngineName(click.ParamType):  # type: ignore[type-arg]
+    """An engine; of dask perhaps with the address of a scheduler, or the file that it wrote."""
+
+    name = "local|inline|dask[:ADDRESS]"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The same."""
+        known = ("local", "inline", "dask")
+        if value not in known and not (value.startswith("dask:") and value != "dask:"):
+            self.fail(
+                f"{shown(value)} is none of local, inline, dask and dask:ADDRESS{similar(value, known)}", param, ctx
+            )
+        return value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names."""
+        return [CompletionItem(name) for name in ("local", "inline", "dask") if name.startswith(incomplete)]
 
 
 class _Part(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has no types of parameters
@@ -55,8 +77,14 @@ class _Part(click.ParamType):  # type: ignore[type-arg]  # click 8.2 has no type
 @jobs_option
 @wanted_options
 @results_option
-@option("--engine", "engine_name", type=click.Choice(["local", "inline"]), default="local", show_default=True,
-         help="Worker processes, or this process alone.")  # fmt: skip
+@option(
+    "--engine",
+    "engine_name",
+    type=_EngineName(),
+    default="local",
+    show_default=True,
+    help="Worker processes, this process alone, or workers of a dask scheduler; without ADDRESS, one started here.",
+)
 @option("--shard", type=_Part(), help="Of all these trials the part I of N, for N machines; any N fit together.")
 @option("--lanes", type=click.IntRange(1, 64), help="Trials side by side in a process; no number depends on it.")
 @option("--trace", is_flag=True, help="Keep the learning trace of each trial: its error against training sequences.")
@@ -88,9 +116,9 @@ def run(
     plan = planning.plan(items, store, trace)
     plan = plan.part(shard) if shard else plan
     if dry_run:
-        say_cost(plan, store, jobs if engine_name == "local" else 1, lanes, measure=measure, form=form)
+        say_cost(plan, store, 1 if engine_name == "inline" else jobs, lanes, measure=measure, form=form)
         return
-    crashed = carry_out(plan, store, jobs, inline=engine_name == "inline", lanes=lanes)
+    crashed = carry_out(plan, store, jobs, engine_name, lanes)
     sys.exit(1 if crashed else 0)
 
 
@@ -107,16 +135,49 @@ def say_cost(plan: "Plan", store: "Store", n_workers: int, lanes: int | None, *,
     click.echo(cost.render(plan, expected, form))
 
 
-def carry_out(plan: "Plan", store: "Store", jobs: int, *, inline: bool = False, lanes: int | None = None) -> int:
+@contextmanager
+def _engine(name: str, plan: "Plan", jobs: int) -> "Iterator[tuple[int, Engine]]":
+    """How many workers there are, and what runs jobs on them."""
+    from repro.running import engine
+
+    kind, _, address = name.partition(":")
+    if kind == "inline":
+        yield 1, engine.inline
+    elif kind == "local" or not plan.n_missing:
+        yield jobs, lambda todo: engine.local(todo, jobs)
+    else:
+        from repro.running.dask_hub import DaskHub, check_installed
+
+        check_installed()
+        from repro.running.cluster import Cluster
+
+        missing = [item.condition.settings for item in plan.items if plan.missing[item.condition.key]]
+        pairs = sorted({(one["learner"]["name"], one["task"]["name"]) for one in missing})
+        with DaskHub(address, jobs) as hub:
+            cluster = Cluster(hub, pairs)
+            click.echo(f"Waiting for workers of {hub.name}, and for a known kernel on each of them.", err=True)
+            cluster.meet()
+            click.echo(f"{cluster.n_workers} workers compute the same bits.", err=True)
+            yield cluster.n_workers, lambda todo: cluster.run(todo, plan.n_missing)
+
+
+def carry_out(plan: "Plan", store: "Store", jobs: int, engine_name: str = "local", lanes: int | None = None) -> int:
     """Run what is missing of a plan, and say what it costs before, what happens, and what came of it.
 
     Returns the number of trials that crashed.
     """
-    from repro.commands import cost
-    from repro.running import campaign, engine, memory
+    with _engine(engine_name, plan, jobs) as (n_workers, how):
+        return _carry_out(plan, store, n_workers, how, lanes, elsewhere=engine_name.startswith("dask:"))
 
-    n_workers = 1 if inline else jobs
-    memory.check(campaign.jobs(plan, n_workers, lanes), n_workers)
+
+def _carry_out(
+    plan: "Plan", store: "Store", n_workers: int, how: "Engine", lanes: int | None, *, elsewhere: bool
+) -> int:
+    from repro.commands import cost
+    from repro.running import campaign, memory
+
+    if not elsewhere:  # of other machines it is not known
+        memory.check(campaign.jobs(plan, n_workers, lanes), n_workers)
     if plan.n_stale:
         click.echo(
             f"{plan.n_stale} trials are stored and do not count, as today's source is not attested to give their bits. "
@@ -128,7 +189,6 @@ def carry_out(plan: "Plan", store: "Store", jobs: int, *, inline: bool = False, 
     for experiment in {item.condition.experiment for item in plan.items if plan.missing[item.condition.key]}:
         store.check_writable(experiment)
     work = campaign.jobs(plan, n_workers, lanes)
-    how = engine.inline if inline else (lambda todo: engine.local(todo, jobs))
     ended: list[Record] = []
     return _show(plan, campaign.execute(plan, work, how, store, ended), ended, store)
 

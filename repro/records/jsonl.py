@@ -206,6 +206,11 @@ def shared_keys(file: Iterable[bytes]) -> set[str]:
     return keys
 
 
+def line(record: Record) -> bytes:
+    """A trial's own line, without its end."""
+    return _ENCODER.encode(record)
+
+
 def written(record: Record) -> dict[str, bytes]:
     """Its lines: by key those that it shares with others, then its own, by an empty key.
 
@@ -216,9 +221,9 @@ def written(record: Record) -> dict[str, bytes]:
 
     """
     condition, machine = record.condition, record.machine
-    line = _ENCODER.encode(record)
+    own = line(record)
     try:
-        reader(record.condition, {})(line)
+        reader(record.condition, {})(own)
     except msgspec.DecodeError as error:
         raise ValueError(f"not a record: {problem(error)}") from None
     settings = {group: dict(values) for group, values in condition.settings.items()}
@@ -226,7 +231,7 @@ def written(record: Record) -> dict[str, bytes]:
         condition.key, 2, condition.experiment, condition.row, condition.reading, condition.seed, settings
     )
     second = MachineLine(machine.key, machine.versions, machine.processor)
-    return {condition.key: _ENCODER.encode(first), machine.key: _ENCODER.encode(second), "": line}
+    return {condition.key: _ENCODER.encode(first), machine.key: _ENCODER.encode(second), "": own}
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=lambda one: one.key)

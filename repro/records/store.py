@@ -11,6 +11,7 @@ say is read when it is asked for.
 import errno
 import os
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -337,8 +338,8 @@ class Store:
                 "are not there; put the file back, or run the same command again for what is missing"
             )
 
-    def append(self, record: Record) -> None:
-        """Write a record to disk; it is safe when this returns.
+    def append(self, *records: Record) -> None:
+        """Write records to disk; they are safe when this returns. Those of an experiment are written at once.
 
         Raises
         ------
@@ -348,23 +349,35 @@ class Store:
             If it has a number that is not finite, or out of range.
 
         """
-        path = self.path(record.experiment)
-        parts = jsonl.written(record)
+        by_experiment: dict[str, list[Record]] = {}
+        for record in records:
+            by_experiment.setdefault(record.experiment, []).append(record)
+        for experiment, its in by_experiment.items():
+            self._append(experiment, its)
+
+    def _append(self, experiment: str, records: Sequence[Record]) -> None:
+        path = self.path(experiment)
+        parts = [jsonl.written(record) for record in records]
         self._check_kept(path)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with appending.opened(path) as file:
                 self._check_kept(path)
-                alone = not self.grown(record.experiment)
+                alone = not self.grown(experiment)
                 written = self._shared_keys(path)
-                text = b"".join(line + b"\n" for key, line in parts.items() if key not in written)
+                lines = []
+                for key, line in (keyed for part in parts for keyed in part.items()):
+                    if key not in written:
+                        lines.append(line + b"\n")
+                        written |= {key} - {""}
+                text = b"".join(lines)
                 end = file.seek(0, os.SEEK_END) + len(text)
                 if file.write(text) != len(text):
                     file.truncate(end - len(text))
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(file.fileno())
                 self._marks[path] = Mark.of(os.fstat(file.fileno()), end)
-                self._shared[path] = end, written | parts.keys() - {""}
+                self._shared[path] = end, written
                 if alone:
                     self._seen[path] = _extent(path)
         except OSError as error:

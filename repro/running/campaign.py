@@ -13,7 +13,7 @@ from repro.running import engine, together
 
 _FREE_LANES = 4  # that cost as much as one, of a learner with trials side by side in vectors (`repro bench --lanes`)
 
-Engine = Callable[[Iterable[engine.Offer]], Iterator[engine.Event]]
+Engine = Callable[[Iterable[engine.Offer]], Iterator[engine.Report]]
 
 
 def jobs(plan: Plan, n_workers: int, lanes: int | None = None) -> list[engine.Job]:
@@ -49,9 +49,12 @@ def execute(
         return
     with together.Reserved(store.folder) as reserved:
         for event in run(together.divided(jobs, plan, store, reserved)):
-            if isinstance(event, engine.Ended):
-                record = structs.replace(event.record, screened=True) if plan.screened else event.record
-                with interrupts.undivided():
-                    store.append(record)
-                    ended.append(record)
-            yield event
+            if not isinstance(event, engine.Ended | engine.Lot):
+                yield event
+                continue
+            ends = event.ends if isinstance(event, engine.Lot) else (event,)
+            records = [structs.replace(end.record, screened=True) if plan.screened else end.record for end in ends]
+            with interrupts.undivided():
+                store.append(*records)
+                ended.extend(records)
+            yield from ends

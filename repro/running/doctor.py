@@ -30,14 +30,12 @@ State = Literal["fine", "poor", "fails"]  # poor: it works, but slowly, or not a
 _INTEL, _ARM = ("avx2", "fma", "avx512f"), ("neon",)  # what speeds kernels up; the first matters most
 _FEATURES = {"x86_64": _INTEL, "amd64": _INTEL, "arm64": _ARM, "aarch64": _ARM}  # by machine
 _ROOM = 100e6  # bytes that all kernels of a version take
-_TRIALS = 16  # of the known kernel, side by side
 _TICKS, _ROUNDS = 100_000, 5  # time steps of a measurement, and how many there are
 _SLOW = 0.5  # so much of the usual speed, and less, is slow
 _LETTERS = "é × … ≤ ●"  # what names and notes may have in them, and live tables do
 
-# The known kernel: what trials of 6a/lstm as printed come to, cut short, which attested.csv has too; and the time steps
-# a second of CPU time of those under results/ that ended first, when all lanes were full.
-KNOWN_ROW = "6a/lstm"
+# What the trials of the known kernel (`fingerprint`) come to, as attested.csv has it; and the time steps a second of
+# CPU time of those under results/ that ended first, when all lanes were full.
 KNOWN_PRINTS = (
     "f3af1c67", "25485529", "76c67a25", "e98c15d2", "2929057f", "1ddd0e89", "5212d9ff", "7029c01e",
     "e7d71405", "5234c18d", "36051c4a", "720e4bb2", "3b55a1c1", "e113ef93", "e4a88f1a", "6cfec043",
@@ -319,28 +317,23 @@ def known_kernel(show: Callable[[str], object]) -> Iterator[Finding]:
     """A known kernel: the bits of trials that are stored, cut short, and its speed."""
     from repro.experiments import config
     from repro.records import attestation
-    from repro.records.trial import Record
-    from repro.running import crew, kernel_cache
+    from repro.running import crew, fingerprint
 
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         advice = "unset NUMBA_DISABLE_JIT"
         yield Finding("known kernel", "the compiler is switched off: a trial takes hours", "poor", advice)
         return
-    show(f"Running trials of {KNOWN_ROW}: if their kernel has to be compiled, that takes up to a minute.")
-    condition = config.load()[KNOWN_ROW].condition()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", kernel_cache.CacheWarning)  # the cache has its own finding
-        begun = time.perf_counter()
-        cut = crew.Crew(condition.cut_short(attestation.PREFIX), _TRIALS)
-        ready = time.perf_counter() - begun
-        made = {
-            event.trial: attestation.fingerprint(event)
-            for event in crew.run_in(cut, range(_TRIALS))
-            if isinstance(event, Record)
-        }
-        rate = _rate(crew.Crew(condition, _TRIALS))
-    other = [trial for trial, known in enumerate(KNOWN_PRINTS) if made.get(trial) != known]
-    tried = f"the first {attestation.PREFIX:,} sequences of {_TRIALS} trials of {KNOWN_ROW}, ready in {ready:.1f} s"
+    show(f"Running trials of {fingerprint.KNOWN_ROW}: if their kernel has to be compiled, that takes up to a minute.")
+    begun = time.perf_counter()
+    known = fingerprint.known_crew()  # that it may not be kept is told by what is found of the cache
+    ready = time.perf_counter() - begun
+    made = fingerprint.prints(known)
+    rate = _rate(crew.Crew(config.load()[fingerprint.KNOWN_ROW].condition(), fingerprint.N_TRIALS))
+    other = [trial for trial, both in enumerate(zip(made, KNOWN_PRINTS, strict=False)) if len(set(both)) > 1]
+    tried = (
+        f"the first {attestation.PREFIX:,} sequences of {fingerprint.N_TRIALS} trials of {fingerprint.KNOWN_ROW}, "
+        f"ready in {ready:.1f} s"
+    )
     if other:
         advice = "remove the kernel cache, and try again; if that does not help, do not use numbers of this machine"
         found = f"{tried}: trial {other[0]} has other bits than are stored"
@@ -353,12 +346,12 @@ def known_kernel(show: Callable[[str], object]) -> Iterator[Finding]:
 def _rate(crew: Any) -> float:
     """Time steps of all lanes a second of CPU time, the best of some rounds: other load can only slow one down."""
     best = 0.0
-    for lane in range(_TRIALS):
+    for lane in range(crew.width):
         crew.enlist(lane, lane)
     for _ in range(_ROUNDS):
         begun = time.process_time()
         done = crew.advance(_TICKS)
-        best = max(best, done * _TRIALS / (time.process_time() - begun))
+        best = max(best, done * crew.width / (time.process_time() - begun))
     return best
 
 

@@ -28,7 +28,7 @@ from repro.records.provenance import NOWHERE
 from repro.records.trial import Record
 from repro.running.worker import Alive, Done, Failed, Gone, Warned, Worker
 
-_ATTEMPTS = 3
+ATTEMPTS = 3
 _SIGN_S = 1.0  # between signs of life of a worker
 _SILENT_S, _DEAD_S = 20.0, 120.0  # without one: then it is said, and then the worker is replaced
 _ASK_S = 0.5  # until what is run elsewhere is asked for again
@@ -86,6 +86,13 @@ class Ended:
 
 
 @dataclass(frozen=True)
+class Lot:
+    """Trials that have ended, and are heard of together: their records are put on disk together."""
+
+    ends: tuple[Ended, ...]
+
+
+@dataclass(frozen=True)
 class Found:
     """A trial of a job that another run has finished meanwhile."""
 
@@ -103,6 +110,7 @@ class Elsewhere:
 
 Offer = Job | Found | Elsewhere
 Event = Given | Began | Did | Ended | Found | Elsewhere
+Report = Event | Lot  # what an engine yields
 Run = Callable[[Job], Iterator[Event]]
 
 
@@ -153,7 +161,7 @@ def inline(jobs: Iterable[Offer], run: Run = run_job) -> Iterator[Event]:
 
 def local(jobs: Iterable[Offer], n_workers: int, run: Run = run_job) -> Iterator[Event]:
     """Run jobs in up to ``n_workers`` processes; none is started before there is a job for it."""
-    offers, posts, said = _Offers(jobs), list[_Post](), set[Warned]()
+    offers, posts, said = Offers(jobs), list[_Post](), set[Warned]()
     try:
         with interrupts.at_the_end(lambda: _kill(posts)):
             while True:
@@ -195,25 +203,33 @@ def crashed(condition: Condition, trial: int, error: str) -> Record:
     )  # fmt: skip
 
 
-class _Offers:
+class Offers:
     """The jobs that there are to be given, and those of which a worker was lost, which come last."""
 
     def __init__(self, offers: Iterable[Offer]) -> None:
         self._offers = iter(offers)
+        self._back: Offer | None = None
         self._again = deque[Job]()
         self._ask_at = -inf  # inf: there are no more
 
     @property
     def over(self) -> bool:
         """Is nothing left, now and later."""
-        return self._ask_at == inf and not self._again
+        return self._ask_at == inf and not self._again and not self._back
 
     def add(self, jobs: Iterable[Job]) -> None:
         """Have jobs done again."""
         self._again.extend(jobs)
 
+    def put_back(self, offer: Offer) -> None:
+        """Let an offer be the next one again."""
+        self._back = offer
+
     def next(self) -> Offer | None:
         """The next one, if there is one now."""
+        if back := self._back:
+            self._back = None
+            return back
         if time.monotonic() >= self._ask_at:
             offer = next(self._offers, None)
             if offer:
@@ -280,11 +296,11 @@ def _hear(busy: list[_Post]) -> Iterator[tuple[_Post, Any]]:
             warnings.warn(text, WorkerWarning, stacklevel=3)
 
 
-def _lost(post: _Post, why: Failed | Gone, offers: _Offers) -> Iterator[Ended]:
+def _lost(post: _Post, why: Failed | Gone, offers: Offers) -> Iterator[Ended]:
     """Have the trials that went with a worker run again, or give them up."""
     job, left = post.job, sorted(post.left)
     assert job
-    again = job.attempt < _ATTEMPTS
+    again = job.attempt < ATTEMPTS
     if isinstance(why, Gone):
         fate = "nothing is lost" if not left else "they are run again, each alone" if again else "they are given up"
         warnings.warn(f"{post.name} {why.how}; {fate}", WorkerWarning, stacklevel=3)
