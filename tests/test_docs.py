@@ -35,8 +35,11 @@ COMMANDS = [pytest.param(page, line, id=f"{page.stem}: {line}") for page in PAGE
 
 
 @pytest.mark.parametrize(("page", "line"), COMMANDS)
-def test_commands_exist_with_their_options(page, line):
+def test_commands_exist_with_their_options(page, line, tmp_path, monkeypatch):
     """Click reads the line as it would be run: options, their values, and arguments that have to be there."""
+    monkeypatch.chdir(tmp_path)
+    for folder in re.findall(r"\bshards?[-/]\d", line):
+        (tmp_path / folder).mkdir(parents=True)
     program, *arguments = shlex.split(line, comments=True)
     if program == "make":
         assert all(f"\n{target}:" in MAKEFILE for target in arguments)
@@ -136,3 +139,38 @@ def test_the_example_runs(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "2 trials done" in done.stdout + done.stderr
+
+
+def test_the_script_for_an_array_of_jobs_runs_a_part(tmp_path):
+    """As Slurm starts it; without the compiler, to be quick."""
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    slurm = {"SLURM_ARRAY_TASK_ID": "7", "SLURM_CPUS_PER_TASK": "1", "NUMBA_DISABLE_JIT": "1", "PATH": programs}
+    for trials, said in (("2", "Shard 7/100: 0 trials done (nothing was missing)"), ("1000", "Shard 7/100: 16 trials")):
+        done = subprocess.run(
+            ["bash", EXAMPLE / "shards.sh", "6a/lstm", "--trials", trials, *(["--dry-run"] if trials != "2" else [])],
+            cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ, **slurm},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout + done.stderr
+    text = (EXAMPLE / "shards.sh").read_text(encoding="utf-8")
+    assert re.search(r"--array=1-(\d+)", text)[1] == re.search(r"^SHARDS=(\d+)", text, re.MULTILINE)[1]
+
+
+def test_the_script_with_workers_as_jobs_runs_trials_on_them(tmp_path):
+    """With stand-ins for dask-jobqueue and for this program."""
+    (tmp_path / "dask_jobqueue.py").write_text(
+        "class SLURMCluster:\n    scheduler_address = 'tcp://10.0.0.1:8786'\n"
+        "    def __init__(self, cores, processes, memory, walltime, job_script_prologue): pass\n"
+        "    def __enter__(self): return self\n    def __exit__(self, *_): print('closed', flush=True)\n"
+        "    def scale(self, jobs): print('scaled', flush=True)\n"
+    )
+    (tmp_path / "repro").write_text('#!/bin/sh\necho "$@"\nexit 7\n')
+    (tmp_path / "repro").chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, EXAMPLE / "jobqueue.py", "6a/*", "--trials", "2"], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [
+        "scaled", "run 6a/* --trials 2 --engine dask:tcp://10.0.0.1:8786", "closed",
+    ]  # fmt: skip
+    assert done.returncode == 7

@@ -200,9 +200,13 @@ def _show(plan: "Plan", events: Any, ended: "list[Record]", store: "Store") -> i
 
     came = _Outcome(plan, ended, store)
     with interrupts.at_the_end(came.interrupted), closing(events), Display(plan, store.folder) as display:
-        for event in events:
-            came.n_found += isinstance(event, engine.Found)
-            display.show(event)
+        try:
+            for event in events:
+                came.n_found += isinstance(event, engine.Found)
+                display.show(event)
+        except engine.EngineError:
+            click.echo(came.stopped(), err=True)
+            raise
     store.check_kept()  # before it is said how much is done
     click.echo(came.whole(), err=True)
     return came.n_crashed
@@ -244,9 +248,15 @@ class _Outcome:
             self.store.check_kept()
         except StoreError as error:
             return f"Interrupted.\nError: {error}"
+        return "\n".join([*self._crashes(), f"Interrupted: {self._so_far()}"])
+
+    def stopped(self) -> str:
+        """What is said when no more can be run, before why."""
+        return "\n".join([*self._crashes(), f"Stopped: {self._so_far()}"])
+
+    def _so_far(self) -> str:
         left = self.plan.n_missing - self.n_found - self.n_new
-        said = f"Interrupted: {self.n_done} trials done, {left} left; the same command goes on from here."
-        return "\n".join([*self._crashes(), said])
+        return f"{self.n_done} trials done, {left} left; the same command goes on from here."
 
     def whole(self) -> str:
         """What is said at its end."""
