@@ -38,9 +38,11 @@ def main(folder: Path, how: str) -> Counter[str]:
     store = Store(folder)
     plan = planning.plan(items(), store)
     work = campaign.jobs(plan, 2)
-    done = campaign.execute(
-        plan, work, lambda jobs: engine.inline(jobs, run) if how == "inline" else engine.local(jobs, 2, run), store, []
-    )
+
+    def run_all(jobs):
+        return engine.inline(jobs, run) if how == "inline" else engine.local(jobs, 2, run)
+
+    done = campaign.execute(plan, work, run_all, store, campaign.Count())
     return Counter(type(event).__name__ for event in done) + Counter(Before=TOTAL - plan.n_missing)
 
 

@@ -1,5 +1,6 @@
 """Nothing that was finished is lost, and nothing that is broken goes unnoticed."""
 
+import errno
 import fcntl
 import multiprocessing
 import os
@@ -406,3 +407,36 @@ def test_a_record_that_could_not_be_read_back_is_not_written(tmp_path, cpu_s):
     with pytest.raises(ValueError, match="cpu_s"):
         Store(tmp_path).append(record(0, cpu_s=cpu_s))
     assert not list(tmp_path.iterdir())
+
+
+def test_several_are_written_at_once_and_what_they_share_once(tmp_path, monkeypatch):
+    synced = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(number) or sync(number))
+    other = invented(small_condition(**{"learner.learning_rate": 0.1}), 0)
+    store = Store(tmp_path)
+    store.append(record(0), other, record(1), invented(small_condition("6a/lstm"), 0))
+    assert len(synced) == 2, "once for each file"
+    assert len(store.path("4").read_text().splitlines()) == 2 + 1 + 3
+    store.append(record(2))
+    assert len(store.path("4").read_text().splitlines()) == 2 + 1 + 4
+    assert {one.trial for one in Store(tmp_path).read("4") if one.key != other.key} == {0, 1, 2}
+    assert Store(tmp_path).read("6a")
+
+
+def test_of_several_none_is_written_if_one_is_no_record(tmp_path):
+    with pytest.raises(ValueError, match="cpu_s"):
+        Store(tmp_path).append(record(0), record(1, cpu_s=-1.0))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_trials_share_is_written_again_after_a_disk_was_full(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    store.append(record(0))
+    other = invented(small_condition(**{"learner.learning_rate": 0.1}), 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+        with pytest.raises(StoreError, match="full"):
+            store.append(other)
+    store.append(other)
+    assert len(Store(tmp_path).read("4")) == 2

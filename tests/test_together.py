@@ -128,12 +128,12 @@ def test_a_store_that_nobody_else_writes_to_is_read_once(tmp_path, monkeypatch):
     n_plans, make = [], planning.plan
     monkeypatch.setattr(planning, "plan", lambda *items, **more: n_plans.append(1) or make(*items, **more))
     done = campaign.execute(
-        plan, campaign.jobs(plan, 2), lambda jobs: engine.inline(jobs, campaigner.run), store, ended := []
+        plan, campaign.jobs(plan, 2), lambda jobs: engine.inline(jobs, campaigner.run), store, ended := campaign.Count()
     )
     assert [event for event in done if isinstance(event, engine.Found | engine.Elsewhere)] == []
-    assert len(ended) == campaigner.TOTAL
+    assert ended.n == campaigner.TOTAL
     assert len(n_plans) == 1
-    assert not list(campaign.execute(plan, [], engine.inline, store, []))
+    assert not list(campaign.execute(plan, [], engine.inline, store, campaign.Count()))
 
 
 def start(folder, how):

@@ -16,23 +16,24 @@ from repro.running.status import Part
 if TYPE_CHECKING:  # rich is imported only where there is a terminal
     from repro.commands.live import Rows
 
+_MANY = 40  # rows: more are not told one by one
 _QUIET_S = 5.0  # crews report several times a second, but when they have kernels compiled
 
 
 class _Kernels:
-    """The trials that wait for their kernels, and since when."""
+    """The jobs that wait for their kernels, and since when."""
 
     def __init__(self) -> None:
-        self._since: dict[tuple[str, int], tuple[float, engine.Job]] = {}
+        self._since: dict[tuple[str, int, int, int], tuple[float, engine.Job]] = {}
 
     def note(self, event: engine.Event) -> None:
         """Take note of an event."""
         job = event.job
+        place = job.condition.key, job.trials[0], len(job.trials), job.attempt  # of a job, without all of its trials
         if isinstance(event, engine.Given):
-            self._since |= {(job.condition.key, trial): (time.perf_counter(), job) for trial in job.trials}
+            self._since[place] = time.perf_counter(), job
         else:
-            for trial in job.trials:
-                self._since.pop((job.condition.key, trial), None)
+            self._since.pop(place, None)
 
     def said(self) -> str:
         """What is compiled, in words; of several the one that has taken longest, and nothing if none is."""
@@ -51,26 +52,38 @@ class _Line:
 
     item: Item
     n_trials: int
-    records: list[Record]  # that were there
+    n_left: int
+    n_solved: int = 0
+    n_crashed: int = 0  # of those that ended now
+    ended: bool = False  # has any trial now
+    n_known: int = 0  # trials of which it is known how long they take
+    known: int = 0  # training sequences of those, up to the limit
+    behind: int = 0  # training sequences of those that ended now
     kernels: _Kernels = field(default_factory=_Kernels)
     began: float | None = None
     latest: float = 0.0
     sequences: int = 0
     steps: int = 0
-    ended: list[Record] = field(default_factory=list)
     elsewhere: bool = False  # is another run at what is left
 
-    @property
-    def n_left(self) -> int:
-        return self.n_trials - len(self.records) - len(self.ended)
+    @classmethod
+    def of(cls, item: Item, n_trials: int, records: Sequence[Record]) -> "_Line":
+        """A row of which some trials are stored."""
+        line = cls(item, n_trials, n_trials)
+        for record in records:
+            line.count(record)
+        return line
 
     @property
-    def n_crashed(self) -> int:
-        return sum(record.outcome == "crashed" for record in self.ended)
+    def limit(self) -> int:
+        return int(self.item.condition.settings["stop"]["max_sequences"])
 
-    @property
-    def n_solved(self) -> int:
-        return sum(record.outcome == "solved" for record in self.records + self.ended)
+    def count(self, record: Record) -> None:
+        self.n_left -= 1
+        self.n_solved += record.outcome == "solved"
+        if record.outcome != "crashed":
+            self.n_known += 1
+            self.known += min(record.sequences, self.limit)
 
     @property
     def moving(self) -> bool:
@@ -82,7 +95,7 @@ class _Line:
 
     def note(self, event: engine.Event) -> None:
         if isinstance(event, engine.Found):
-            self.records.append(event.record)
+            self.count(event.record)
             return
         self.elsewhere = False
         self.kernels.note(event)
@@ -94,7 +107,10 @@ class _Line:
             self.sequences += event.sequences
             self.steps += event.steps
         elif isinstance(event, engine.Ended):
-            self.ended.append(event.record)
+            self.ended = True
+            self.n_crashed += event.record.outcome == "crashed"
+            self.behind += event.record.sequences
+            self.count(event.record)
 
     def per_second(self, amount: int) -> float:
         return amount / max(self.latest - self.began, 0.1) if self.began else 0.0
@@ -107,14 +123,16 @@ class _Line:
         rate = self.per_second(self.sequences)
         if not (self.n_left and rate):
             return None, False
-        known: Sequence[int | None] = [r.sequences for r in self.records + self.ended if r.outcome != "crashed"]
-        known = known or [line.sequences for line in self.item.row.published if line.sequences][-1:]
-        spent = self.sequences - sum(record.sequences for record in self.ended)
-        limit = self.item.condition.settings["stop"]["max_sequences"]
-        rest = self.n_left * sum(min(n or 0, limit) for n in known) / len(known) - spent if known else 0
+        spent = self.sequences - self.behind
+        if self.n_known:
+            each = self.known / self.n_known
+        else:
+            published = [line.sequences for line in self.item.row.published if line.sequences]
+            each = min(published[-1], self.limit) if published else 0
+        rest = self.n_left * each - spent
         if rest > 0:
             return rest / rate, False
-        return max(0, self.n_left * limit - spent) / rate, True
+        return max(0, self.n_left * self.limit - spent) / rate, True
 
     def now(self) -> str:
         """What is being done, where it is not the training of nets."""
@@ -177,10 +195,13 @@ class Display(Heartbeat):
 
     def __init__(self, plan: Plan, results: Path | None = None, **options: Any) -> None:
         self._lines = {
-            item.condition.key: _Line(item, n_trials, list(plan.done[item.condition.key]))
+            item.condition.key: _Line.of(item, n_trials, plan.done[item.condition.key])
             for item in plan.items
             if (n_trials := plan.n_trials(item))  # a shard may have none of a row
         }
+        self._n_trials = sum(line.n_trials for line in self._lines.values())
+        self._n_left = sum(line.n_left for line in self._lines.values())
+        self._many = len(self._lines) > _MANY
         super().__init__("run", results, **options)
 
     def show(self, event: engine.Event) -> None:
@@ -191,22 +212,31 @@ class Display(Heartbeat):
             return
         line = self._lines[event.job.condition.key]
         line.note(event)
-        if isinstance(event, engine.Ended | engine.Found) and not line.n_left:
-            self.say([line.text()])
+        if isinstance(event, engine.Ended | engine.Found):
+            self._n_left -= 1
+            if not line.n_left and not self._many:
+                self.say([line.text()])
 
     def parts(self) -> list[Part]:
         """A part for each row."""
         return [line.part() for line in self._lines.values()]
 
     def lines(self) -> list[str]:
-        """A line for each row that is being run."""
-        return [line.text() for line in self._lines.values() if line.working]
+        """A line for each row that is being run; of many rows a line for all."""
+        return [self._whole()] if self._many else [line.text() for line in self._lines.values() if line.working]
+
+    def _whole(self) -> str:
+        done, n_rows = self._n_trials - self._n_left, sum(not line.n_left for line in self._lines.values())
+        return f"{done:,}/{self._n_trials:,} trials, {n_rows:,}/{len(self._lines):,} rows done"
 
     def picture(self) -> "Rows":
-        """All rows."""
+        """All rows; of many those that are being run."""
         from repro.commands.live import Rows
 
-        return Rows([line.cells() for line in self._lines.values()])
+        if not self._many:
+            return Rows([line.cells() for line in self._lines.values()])
+        working = [line.cells() for line in self._lines.values() if line.working]
+        return Rows([*working[:_MANY], [self._whole(), "", "", "", "", ""]])
 
 
 class Steps(Heartbeat):

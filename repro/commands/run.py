@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from repro.commands.options import Wanted
     from repro.records.planning import Plan, Shard
     from repro.records.store import Store
-    from repro.records.trial import Record
-    from repro.running.campaign import Engine
+    from repro.running.campaign import Count, Engine
 
 
 class _EngineName(click.ParamType):  # type: ignore[type-arg]
@@ -189,11 +188,11 @@ def _carry_out(
     for experiment in {item.condition.experiment for item in plan.items if plan.missing[item.condition.key]}:
         store.check_writable(experiment)
     work = campaign.jobs(plan, n_workers, lanes)
-    ended: list[Record] = []
+    ended = campaign.Count()
     return _show(plan, campaign.execute(plan, work, how, store, ended), ended, store)
 
 
-def _show(plan: "Plan", events: Any, ended: "list[Record]", store: "Store") -> int:
+def _show(plan: "Plan", events: Any, ended: "Count", store: "Store") -> int:
     """Show what happens until it has happened, then say so; the number of crashed trials."""
     from repro.commands.progress import Display
     from repro.running import engine
@@ -217,17 +216,17 @@ class _Outcome:
     """What has come of a plan so far."""
 
     plan: "Plan"
-    ended: "list[Record]"  # trials that were run
+    ended: "Count"  # trials that were run
     store: "Store"
     n_found: int = 0  # trials that another run has finished meanwhile
 
     @property
     def n_crashed(self) -> int:
-        return sum(record.outcome == "crashed" for record in self.ended)
+        return self.ended.crashed
 
     @property
     def n_new(self) -> int:
-        return len(self.ended) - self.n_crashed
+        return self.ended.n - self.n_crashed
 
     @property
     def n_done(self) -> int:
@@ -236,9 +235,8 @@ class _Outcome:
     def _crashes(self) -> list[str]:
         if not self.n_crashed:
             return []
-        errors = dict.fromkeys(record.error for record in self.ended if record.outcome == "crashed")
         said = f"{self.n_crashed} trials crashed; the same command runs them again."
-        return [*(f"Crashed: {error}" for error in errors), said]
+        return [*(f"Crashed: {error}" for error in self.ended.errors), said]
 
     def interrupted(self) -> str:
         """What is said when it was ended in the midst of it."""
@@ -260,8 +258,7 @@ class _Outcome:
 
     def whole(self) -> str:
         """What is said at its end."""
-        solved = sum(record.outcome == "solved" for record in self.ended)
-        parts = [f"{self.n_new} run now, {solved} of them solved"] if self.ended else []
+        parts = [f"{self.n_new} run now, {self.ended.solved} of them solved"] if self.ended.n else []
         parts += [f"{self.n_found} by another run meanwhile"] if self.n_found else []
         shard = f"Shard {self.plan.shard}: " if self.plan.shard else ""
         said = f"{shard}{self.n_done} trials done ({'; '.join(parts) or 'nothing was missing'})"

@@ -7,7 +7,7 @@ its condition by its first key, ``cell``. So nothing else is needed to understan
 Version 0.1 wrote each trial as one line with all of that in it, of ``schema`` 1. Such lines are read as well.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -211,8 +211,8 @@ def line(record: Record) -> bytes:
     return _ENCODER.encode(record)
 
 
-def written(record: Record) -> dict[str, bytes]:
-    """Its lines: by key those that it shares with others, then its own, by an empty key.
+def checked(record: Record) -> bytes:
+    """The same of a record that is to be kept.
 
     Raises
     ------
@@ -220,18 +220,41 @@ def written(record: Record) -> dict[str, bytes]:
         If it has a number that is not finite, or out of range: it could not be read back.
 
     """
-    condition, machine = record.condition, record.machine
     own = line(record)
     try:
-        reader(record.condition, {})(own)
+        _CHECKED.decode(own)
     except msgspec.DecodeError as error:
         raise ValueError(f"not a record: {problem(error)}") from None
-    settings = {group: dict(values) for group, values in condition.settings.items()}
-    first = ConditionLine(
-        condition.key, 2, condition.experiment, condition.row, condition.reading, condition.seed, settings
-    )
-    second = MachineLine(machine.key, machine.versions, machine.processor)
-    return {condition.key: _ENCODER.encode(first), machine.key: _ENCODER.encode(second), "": own}
+    return own
+
+
+def common(record: Record, known: Container[str] = ()) -> dict[str, bytes]:
+    """The lines that a record shares with others, by key, but for those that are ``known``."""
+    condition, machine, lines = record.condition, record.machine, {}
+    if condition.key not in known:
+        settings = {group: dict(values) for group, values in condition.settings.items()}
+        lines[condition.key] = _ENCODER.encode(
+            ConditionLine(
+                condition.key, 2, condition.experiment, condition.row, condition.reading, condition.seed, settings
+            )
+        )
+    if machine.key not in known:
+        lines[machine.key] = _ENCODER.encode(MachineLine(machine.key, machine.versions, machine.processor))
+    return lines
+
+
+def written(record: Record) -> dict[str, bytes]:
+    """The lines of a record: by key those that it shares with others, then its own, by an empty key.
+
+    Raises
+    ------
+    ValueError
+        As `checked` does.
+
+    """
+    return common(record) | {"": checked(record)}
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=lambda one: one.key)
+_SOME = Condition("", "", "", {}, {})
+_CHECKED = msgspec.json.Decoder(Record, dec_hook=lambda kind, _: _SOME if kind is Condition else NOWHERE)

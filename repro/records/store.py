@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 from repro.experiments.condition import Condition
@@ -349,53 +350,50 @@ class Store:
             If it has a number that is not finite, or out of range.
 
         """
-        by_experiment: dict[str, list[Record]] = {}
-        for record in records:
-            by_experiment.setdefault(record.experiment, []).append(record)
-        for experiment, its in by_experiment.items():
-            self._append(experiment, its)
+        for experiment in dict.fromkeys(record.experiment for record in records):
+            self._append(experiment, [record for record in records if record.experiment == experiment])
 
     def _append(self, experiment: str, records: Sequence[Record]) -> None:
         path = self.path(experiment)
-        parts = [jsonl.written(record) for record in records]
+        own = [jsonl.checked(record) for record in records]
         self._check_kept(path)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with appending.opened(path) as file:
                 self._check_kept(path)
                 alone = not self.grown(experiment)
-                written = self._shared_keys(path)
-                lines = []
-                for key, line in (keyed for part in parts for keyed in part.items()):
-                    if key not in written:
-                        lines.append(line + b"\n")
-                        written |= {key} - {""}
-                text = b"".join(lines)
+                known, lines = self._shared_keys(path, file), own
+                for record in records:
+                    if common := jsonl.common(record, known):
+                        known |= common.keys()
+                        lines = [*common.values(), *lines]
+                text = b"".join(line + b"\n" for line in lines)
                 end = file.seek(0, os.SEEK_END) + len(text)
                 if file.write(text) != len(text):
                     file.truncate(end - len(text))
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(file.fileno())
                 self._marks[path] = Mark.of(os.fstat(file.fileno()), end)
-                self._shared[path] = end, written
+                self._shared[path] = end, known
                 if alone:
                     self._seen[path] = _extent(path)
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror}; finished trials are kept") from error
         self._check_kept(path)
 
-    def _shared_keys(self, path: Path) -> set[str]:
+    def _shared_keys(self, path: Path, file: FileIO) -> set[str]:
         """The keys of the conditions and machines that a file has lines of; only what is new to us is read."""
-        end, known = self._shared.get(path, (0, set()))
-        with path.open("rb") as file:
-            file.seek(end)
-            return known | jsonl.shared_keys(file)
+        end, known = self._shared.pop(path, (0, set()))  # if nothing is written, it is read anew
+        if file.seek(0, os.SEEK_END) > end:
+            with path.open("rb") as others:
+                others.seek(end)
+                known |= jsonl.shared_keys(others)
+        return known
 
 
 def _extent(path: Path) -> tuple[int, int]:
     """Which file is there, and its size; an empty one is as none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return 0, 0
-    return (found.st_ino, found.st_size) if found.st_size else (0, 0)
+    with suppress(OSError):
+        if (found := path.stat()).st_size:
+            return found.st_ino, found.st_size
+    return 0, 0

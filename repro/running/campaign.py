@@ -1,6 +1,7 @@
 """What a ``run`` command does: have what is missing run, and put every finished trial on disk."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from msgspec import structs
 
@@ -14,6 +15,25 @@ from repro.running import engine, together
 _FREE_LANES = 4  # that cost as much as one, of a learner with trials side by side in vectors (`repro bench --lanes`)
 
 Engine = Callable[[Iterable[engine.Offer]], Iterator[engine.Report]]
+
+
+@dataclass
+class Count:
+    """How many trials have ended, and how; their records are on disk, and are not kept beside that."""
+
+    n: int = 0
+    solved: int = 0
+    crashed: int = 0
+    errors: dict[str, int] = field(default_factory=dict)  # of those that crashed, and how many had each
+
+    def note(self, records: Iterable[Record]) -> None:
+        """Count some."""
+        for record in records:
+            self.n += 1
+            self.solved += record.outcome == "solved"
+            if record.outcome == "crashed":
+                self.crashed += 1
+                self.errors[record.error or ""] = self.errors.get(record.error or "", 0) + 1
 
 
 def jobs(plan: Plan, n_workers: int, lanes: int | None = None) -> list[engine.Job]:
@@ -38,12 +58,10 @@ def _in_one_time(item: Item, lanes: int | None) -> int:
     return 1 if hasattr(learner, "WIDEST") else min(lanes or _FREE_LANES, _FREE_LANES)
 
 
-def execute(
-    plan: Plan, jobs: Sequence[engine.Job], run: Engine, store: Store, ended: list[Record]
-) -> Iterator[engine.Event]:
+def execute(plan: Plan, jobs: Sequence[engine.Job], run: Engine, store: Store, ended: Count) -> Iterator[engine.Event]:
     """Run jobs and pass on what happens; when a trial's end is passed on, its record is safe on disk.
 
-    It is then among ``ended``, too. Trials that another run in the folder is at are left to that.
+    It is then counted in ``ended``, too. Trials that another run in the folder is at are left to that.
     """
     if not jobs:
         return
@@ -56,5 +74,5 @@ def execute(
             records = [structs.replace(end.record, screened=True) if plan.screened else end.record for end in ends]
             with interrupts.undivided():
                 store.append(*records)
-                ended.extend(records)
+                ended.note(records)
             yield from ends

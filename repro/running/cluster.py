@@ -154,6 +154,7 @@ class Cluster:
                 yield from self._give(todo)
                 if not self._errands and todo.over:
                     return
+                ends: list[Ended] = []
                 for heard in self._hub.hear(_HEAR_S):
                     if heard.number in self._asked:
                         self._joined(heard)
@@ -164,7 +165,9 @@ class Cluster:
                         yield from self._lost(one, todo, heard.error or "lost trials, and does not say why")
                         yield from self._give(todo)  # what else was heard can wait, and the worker need not
                     else:
-                        yield from self._heard(self._errands[heard.number], heard.notes, todo)
+                        yield from self._heard(self._errands[heard.number], heard.notes, todo, ends)
+                if ends:
+                    yield Lot(tuple(ends))
                 for one in self._look():
                     yield from self._lost(one, todo, "is gone")
         finally:
@@ -188,7 +191,7 @@ class Cluster:
             self._hub.drop(number)
         self._good &= there
         if there:
-            self._alone_since = self._looked
+            self._alone_since = time.monotonic()
         self._say_if_alone()
         lost = [one for one in self._errands.values() if one.worker not in there]
         for one in lost:
@@ -250,8 +253,8 @@ class Cluster:
             self._hub.give(self._n, worker, errand.run, *arguments)
             yield Given(jobs[0])
 
-    def _heard(self, one: _Errand, notes: Sequence[errand.Note], todo: "_Todo") -> Iterator[Report]:
-        """What a worker says of its errand."""
+    def _heard(self, one: _Errand, notes: Sequence[errand.Note], todo: "_Todo", ends: list[Ended]) -> Iterator[Report]:
+        """What a worker says of its errand; trials that have ended are added to ``ends``."""
         for note in notes:
             match note:
                 case ("given", number) if number:  # that of the first was known
@@ -269,13 +272,10 @@ class Cluster:
                 case ("warned", text) if text not in self._said:
                     self._said.add(text)
                     warnings.warn(text, stacklevel=2)
-        ends = []
         for number, end in one.reading.ends(notes):
             if end.record.trial in one.left[number]:
                 one.left[number].discard(end.record.trial)
                 ends.append(end)
-        if ends:
-            yield Lot(tuple(ends))
 
     def _lost(self, one: _Errand, todo: "_Todo", how: str) -> Iterator[Report]:
         """Have trials run again that went with a worker, or give them up."""

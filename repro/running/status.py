@@ -11,9 +11,11 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+
+import msgspec
 
 _PATTERN = ".running.*.json"
 _ATTEMPTS = 20  # to read a note that is being written
@@ -72,7 +74,7 @@ class Note:
         if file is None:
             return
         content = {"command": self._command, "process": os.getpid(), "since": self._since, "heard": time.time()}
-        text = json.dumps(content | {"parts": [asdict(part) for part in parts]}).encode()
+        text = msgspec.json.encode(content | {"parts": parts})  # of thousands of parts, each second
         with suppress(OSError):  # no room: the work itself is more important
             os.pwrite(file, text, 0)
             os.ftruncate(file, len(text))

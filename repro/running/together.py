@@ -41,15 +41,26 @@ class Reserved:
         self._last = ExitStack()
 
     def take(self, condition: str, trials: Iterable[int]) -> set[int]:
-        """Reserve trials of a condition, given by its key, as far as no other process has."""
-        place = 1 + int(condition, 16) % (1 << _CONDITION_BITS) << _TRIAL_BITS
-        return {trial for trial in trials if self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB, place + trial)}
+        """Reserve trials of a condition, given by its key, as far as no other process has.
 
-    def _lock(self, how: int, place: int) -> bool:
+        Those that follow each other are locked at once, as the system looks through all locks for each; one by one
+        where another process has some of them.
+        """
+        place = 1 + int(condition, 16) % (1 << _CONDITION_BITS) << _TRIAL_BITS
+        how = fcntl.LOCK_EX | fcntl.LOCK_NB
+        taken: set[int] = set()
+        for first, last in _runs(sorted(trials)):
+            if self._lock(how, place + first, last - first + 1):
+                taken |= set(range(first, last + 1))
+            elif last > first:
+                taken |= {trial for trial in range(first, last + 1) if self._lock(how, place + trial)}
+        return taken
+
+    def _lock(self, how: int, place: int, n: int = 1) -> bool:
         if self._file is None:
             return True
         try:
-            fcntl.lockf(self._file, how, 1, place)
+            fcntl.lockf(self._file, how, n, place)
         except (BlockingIOError, PermissionError):
             return False
         except OSError as error:
@@ -96,6 +107,15 @@ class Reserved:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._last.close()
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The first and the last of numbers that follow each other."""
+    first = 0
+    for k in range(1, len(numbers) + 1):
+        if k == len(numbers) or numbers[k] != numbers[k - 1] + 1:
+            yield numbers[first], numbers[k - 1]
+            first = k
 
 
 def divided(jobs: Sequence[Job], plan: Plan, store: Store, reserved: Reserved) -> Iterator[Offer]:
