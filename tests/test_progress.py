@@ -271,3 +271,25 @@ def test_an_interrupt_leaves_no_note_and_a_cursor(tmp_path, live):
 )
 def test_durations(seconds, text):
     assert progress.duration(seconds) == text
+
+
+def test_many_rows_are_told_as_one(clock, capsys):
+    """Ten thousand lines a second would keep a run from its work."""
+    conditions = [small_condition("6a/lstm", **{"stop.max_sequences": 1000 + k}) for k in range(50)]
+    items = tuple(Item(ITEM.row, condition, 2, {}) for condition in conditions)
+    nothing, missing = {one.key: () for one in conditions}, {one.key: (0, 1) for one in conditions}
+    shown = progress.Display(Plan(items, nothing, missing, nothing, nothing), live=False)
+    for condition in conditions[:3]:
+        job = engine.Job(condition, (0, 1))
+        shown.show(engine.Given(job))
+        shown.show(engine.Ended(job, record(0, outcome="solved", sequences=50)))
+    shown.show(engine.Ended(job, record(1, outcome="limit", sequences=50)))
+    assert shown.lines() == ["4/100 trials, 1/50 rows done"]
+    assert capsys.readouterr().err == ""
+    *working, whole = shown.parts()
+    assert [part.done for part in working] == [1, 1]
+    assert (whole.name, whole.done, whole.total, whole.solved) == ("all rows", 4, 100, 3)
+    out = io.StringIO()
+    Console(file=out, width=120).print(shown.picture())
+    assert len(out.getvalue().splitlines()) == 4
+    assert "4/100 trials, 1/50 rows done" in out.getvalue()

@@ -201,6 +201,7 @@ class Display(Heartbeat):
         }
         self._n_trials = sum(line.n_trials for line in self._lines.values())
         self._n_left = sum(line.n_left for line in self._lines.values())
+        self._n_solved = sum(line.n_solved for line in self._lines.values())
         self._many = len(self._lines) > _MANY
         super().__init__("run", results, **options)
 
@@ -214,12 +215,16 @@ class Display(Heartbeat):
         line.note(event)
         if isinstance(event, engine.Ended | engine.Found):
             self._n_left -= 1
+            self._n_solved += event.record.outcome == "solved"
             if not line.n_left and not self._many:
                 self.say([line.text()])
 
     def parts(self) -> list[Part]:
-        """A part for each row."""
-        return [line.part() for line in self._lines.values()]
+        """A part for each row; of many rows for those that are being run, and for all."""
+        if not self._many:
+            return [line.part() for line in self._lines.values()]
+        working = [line.part() for line in self._lines.values() if line.working][:_MANY]
+        return [*working, Part("all rows", self._n_trials - self._n_left, self._n_trials, self._n_solved)]
 
     def lines(self) -> list[str]:
         """A line for each row that is being run; of many rows a line for all."""
