@@ -117,6 +117,7 @@ class Figures:
     cpu_s: float = 0.0
     planned_s: float = 0.0
     read_s: float = 0.0
+    read_cpu_s: float = 0.0
     n_bytes: int = 0
     memory: list[float] = field(default_factory=list)  # in MB, from time to time
 
@@ -128,7 +129,7 @@ class Figures:
                 f"{self.n / self.seconds:,.0f} trials/s written, {self.n / self.cpu_s:,.0f} a second of CPU time",
                 f"memory in MB, from time to time: {', '.join(f'{one:.0f}' for one in self.memory)}",
                 f"{self.n_bytes / self.n:.0f} bytes a trial, {self.n_bytes / 1e6:.0f} MB",
-                f"all read and planned again in {self.read_s:.1f} s",
+                f"all read and planned again in {self.read_s:.1f} s, {self.read_cpu_s:.1f} s of CPU time",
             ]
         )
 
@@ -159,9 +160,9 @@ def simulate(n: int, folder: Path) -> Figures:
                     figures.memory.append(resident())
     figures.seconds, figures.cpu_s = time.perf_counter() - began, time.process_time() - cpu
     figures.n_bytes = store.path(plan.items[0].condition.experiment).stat().st_size
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     again = planning.plan(plan.items, Store(folder))
-    figures.read_s = time.perf_counter() - began
+    figures.read_s, figures.read_cpu_s = time.perf_counter() - began, time.process_time() - cpu
     assert again.n_missing == 0 and ended.n == n
     return figures
 
