@@ -34,6 +34,7 @@ from repro.running.errand import Note
 
 INSTALL = "python -m pip install distributed"
 _CONNECT_S = 10.0
+_ASK_S = 2.0  # that an answer of the scheduler is waited for
 _END_S = 1.0  # that a worker process is waited for when it is ended
 _QUIET = {  # what dask says to itself, and what nobody looks at
     "distributed.logging.distributed": "critical",
@@ -78,6 +79,7 @@ class DaskHub:
         self._heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
         self._futures: dict[int, Any] = {}
         self._local: _Workers | None = None
+        self._known: set[str] = set()  # workers
         self._last = ExitStack()
 
     def __enter__(self) -> Self:
@@ -149,8 +151,11 @@ class DaskHub:
         """The workers that there are, by address."""
         if self._local:
             self._local.replace_ended()
-        with self._there():
-            return set(self._client.nthreads())
+        ncores: Any = self._client.scheduler.ncores if self._client.scheduler else None  # None: it has just gone
+        with self._there(), suppress(TimeoutError):  # one that has much to do is asked again later
+            self._known = set(self._client.sync(ncores, callback_timeout=_ASK_S))
+        self._check()
+        return self._known
 
     def give(self, number: int, worker: str, function: Callable[..., Any], *arguments: Any) -> None:
         """Have a worker call a function."""
