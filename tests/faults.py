@@ -142,13 +142,15 @@ def killed_there(job: engine.Job) -> Iterator[engine.Event]:
         yield from engine.run_job(dataclasses.replace(job, trials=(trial,)))
 
 
-def until_four_are_there(job: engine.Job) -> Iterator[engine.Event]:
-    """Says on which worker of a dask scheduler it is; ends when trials were run on three workers, or after a while."""
+def until_others_have_joined(job: engine.Job) -> Iterator[engine.Event]:
+    """Says on which worker of a dask scheduler it is; ends when three are at work and it is told to, or in a minute."""
     import distributed
 
     (FOLDER / f"at-{job.trials[0]}").write_text(distributed.get_worker().address)
-    end = time.monotonic() + 20
-    while len({path.read_text() for path in FOLDER.glob("at-*")}) < 3 and time.monotonic() < end:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if (FOLDER / "refused").exists() and len({path.read_text() for path in FOLDER.glob("at-*")}) >= 3:
+            break
         time.sleep(0.05)
         yield engine.Did(job, 1, 1)
     for trial in job.trials:

@@ -33,6 +33,7 @@ from repro.records import planning
 from repro.records.store import Store, StoreError
 from repro.records.trial import Record
 from repro.running import engine, status
+from repro.running.campaign import Count
 
 QUICK = [f"{key}={json.dumps(value)}" for key, value in SMALL.items() if key != "stop.stages"]
 RUN = ["run", "6a/lstm", "--trials", "3", *(part for change in QUICK for part in ("--set", change))]
@@ -288,7 +289,9 @@ def test_a_folder_that_is_removed_while_a_run_goes_on_ends_it_with_an_error(tmp_
 def test_an_interrupted_run_does_not_say_that_is_done_what_was_removed(tmp_path):
     store, plan = Store(tmp_path), planning.plan([], Store(tmp_path))
     fill(store, "6a/lstm", times(31_000))
-    outcome = running._Outcome(plan, store.read("6a"), store)
+    ended = Count()
+    ended.note(store.read("6a"))
+    outcome = running._Outcome(plan, ended, store)
     assert outcome.interrupted().startswith("Interrupted: 1 trials done, ")
     store.path("6a").unlink()
     assert re.match(r"Interrupted\.\nError: \S+6a\.jsonl: was removed", outcome.interrupted())

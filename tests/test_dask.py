@@ -180,8 +180,9 @@ def test_workers_that_join_in_the_midst_of_it_are_used_and_others_are_refused(ru
     started = start_worker(there), start_worker(there, "--preload", str(HERE / "other_versions.py"))
     try:
         with pytest.warns(WorkerWarning, match=r"^(\S+) is given no trials: numpy is 0.1 there, and \S+ here$") as said:
-            for _ in run(faults.until_four_are_there, *((trial,) for trial in range(8))):
-                pass
+            for _ in run(faults.until_others_have_joined, *((trial,) for trial in range(8))):
+                if said.list:
+                    (folder / "refused").touch()
     finally:
         stop(*started, hub=hub)
     at = {path.read_text() for path in folder.glob("at-*")}
