@@ -169,8 +169,44 @@ def test_what_does_not_hold_together_is_named_and_not_counted(tmp_path, path, va
         assert [record.trial for record in store.read("5")] == ([] if of_shared else [1])
     if "`--with` its file" in problem:  # which is said once of all its trials: nothing is wrong with them
         assert re.match(r".*5\.jsonl: 2 trials of \S+ \(.+\) are not counted: ", str(said[0].message))
+    elif of_shared:
+        assert re.match(r".*5\.jsonl:2: trial 0 and 1 more of .+ \(.+\) are not counted: ", str(said[0].message))
     else:
         assert re.match(r".*5\.jsonl:2: trial \d+ of .+ \(.+\) is not counted: ", str(said[0].message))
+
+
+@pytest.mark.parametrize("form", ["old", "todays"])
+def test_what_is_wrong_with_a_condition_is_said_once_of_all_its_trials(tmp_path, form):
+    """As after a learner's settings have got one that is required: none of its records is valid any more."""
+    records = [data(trial) for trial in range(25)]
+    for record in records:
+        del record["settings"]["learner"]["learning_rate"]
+    if form == "todays":
+        records = [in_two(records[0])[0], *(in_two(record)[1] for record in records)]
+    store = write(tmp_path, *records)
+    with pytest.warns(UncountedWarning) as said:
+        assert store.read("5") == []
+    (warning,) = said
+    assert str(warning.message) == (
+        f"{store.path('5')}:{2 if form == 'todays' else 1}: trial 0 and 24 more of 5/lstm (printed) are not counted: "
+        "its settings are not valid today: learner.learning_rate: is missing (if it is new, it needs a default); "
+        "find out why, then delete them"
+    )
+    assert store.faults("5").broken == 25
+
+
+@pytest.mark.parametrize("learner", ["lstm", "somebodys"])
+def test_of_many_such_conditions_some_are_named(tmp_path, learner):
+    lines = []
+    for number in range(25):
+        condition, trial = in_two(data())
+        condition["settings"]["learner"] = {"name": learner}
+        lines += [condition | {"condition": f"{number:016}"}, trial | {"cell": f"{number:016}"}]
+    store = write(tmp_path, *lines)
+    with pytest.warns(UncountedWarning) as said:
+        store.read("5")
+    assert len(said) == 11
+    assert str(said[-1].message) == f"{store.path('5')}: and 15 more that are not counted"
 
 
 @pytest.mark.parametrize(
@@ -276,7 +312,17 @@ def test_a_condition_is_made_from_nothing_but_the_file(tmp_path):
 
 
 def test_many_such_lines_are_not_told_one_by_one(tmp_path):
-    store = write(tmp_path, *(data(trial) | {"seed": 1} for trial in range(25)), data(25))
+    store = write(
+        tmp_path, *(data(trial) | {"sequences": -trial} for trial in range(1, 26)), data() | {"seed": 1}, data(25)
+    )
+    with pytest.warns(UncountedWarning) as said:
+        assert [record.trial for record in store.read("5")] == [25]
+    assert [re.search(r"jsonl:(\d+)", str(warning.message))[1] for warning in said] == ["1", "26"]
+
+
+def test_of_many_faults_of_a_file_some_are_told(tmp_path):
+    lines = (data(trial, 0) | {"sequences": trial} for trial in range(25))
+    store = write(tmp_path, *lines, data(25))
     with pytest.warns(UncountedWarning) as said:
         assert [record.trial for record in store.read("5")] == [25]
     assert [re.search(r"jsonl:(\d+)", str(warning.message))[1] for warning in said[:-1]] == list(map(str, range(1, 11)))

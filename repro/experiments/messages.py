@@ -41,7 +41,7 @@ def problems(error: ValidationError, content: Any, kind: type[BaseModel], *, mis
             meant |= {(*path[:-1], name) for name in close(str(path[-1]), _settings(kind, path[:-1]))}
     inside = {path[:end] for path in found for end in range(len(path))}
     lines = [Problem(path, _text(path, details, kind)) for path, details in found.items() if path not in inside]
-    return [line for line in lines if line.text != _MISSING or (missing and line.path not in meant)]
+    return [line for line in lines if line.text != MISSING or (missing and line.path not in meant)]
 
 
 def _path(detail: Any, content: Any) -> Path:
@@ -74,7 +74,7 @@ def _values(n: int) -> str:
     return "1 value" if n == 1 else f"{n} values"
 
 
-_MISSING, _HAS = "is missing", "has to be "
+MISSING, _HAS = "is missing", "has to be "
 _WANTED = {  # by the library's name for an error, or its first word
     "int": "a whole number", "float": "a number", "finite": "a finite number", "bool": "true or false",
     "string_type": "text", "tuple": "a list", "list": "a list", "dict": "a table", "model": "a table",
@@ -89,7 +89,7 @@ def _of(detail: Any, path: Path, kind: type[BaseModel]) -> str:
     if name == "extra_forbidden":
         return "there is no such setting" + similar(str(path[-1]), _settings(kind, path[:-1]))
     if name == "missing":
-        return _MISSING
+        return MISSING
     if name == "value_error":
         return str(ctx["error"])
     if name in ("too_short", "too_long"):

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from repro import registry
 from repro.errors import ReproError
 from repro.experiments.condition import Condition
+from repro.experiments.messages import MISSING
 from repro.experiments.setups import Names, validated
 from repro.records.jsonl import ConditionLine, OldLine
 from repro.records.trial import LastLook, Record, StageRecord
@@ -72,7 +73,8 @@ def _condition(experiment: str, row: str, reading: str, seed: int, given: dict[s
             raise ForeignError(f"there is no {group} '{name}' here: `--with` its file")
     setup, faults = validated(given)
     if setup is None:
-        raise RecordError(f"its settings are not valid today: {Names().line(faults[0])}")
+        hint = " (if it is new, it needs a default)" if faults[0].text == MISSING else ""
+        raise RecordError(f"its settings are not valid today: {Names().line(faults[0])}{hint}")
     return Condition.of(experiment, row, reading, {group: getattr(setup, group) for group in given}, seed)
 
 

@@ -180,8 +180,13 @@ def problem(error: Exception) -> str:
     return f"{place.rstrip('`')}: {what}" if at else what
 
 
-def about(line: bytes, condition: Condition | None) -> str:
-    """Which trial a line is about, as far as that can be made out of one that does not hold together.
+def of(row: str, reading: str) -> str:
+    """How messages call whose trials are meant."""
+    return f"{row} ({reading})"
+
+
+def whose(line: bytes, named: str) -> str:
+    """The same of a trial's line that does not hold together: as it says itself, or, if it does not, as ``named``.
 
     Raises
     ------
@@ -189,9 +194,16 @@ def about(line: bytes, condition: Condition | None) -> str:
         If it is not JSON.
 
     """
-    fields = _decoded(line, msgspec.json.Decoder(dict[str, Any]))
-    row, reading = (condition.row, condition.reading) if condition else ("a row", "a reading")
-    return f"trial {fields.get('trial', '?')} of {fields.get('row', row)} ({fields.get('reading', reading)})"
+    fields = _decoded(line, _ANY)
+    return of(fields["row"], fields["reading"]) if {"row", "reading"} <= fields.keys() else named
+
+
+def trial(line: bytes) -> object:
+    """The number of the trial that such a line is about, as far as that can be made out."""
+    return _decoded(line, _ANY).get("trial", "?")
+
+
+_ANY = msgspec.json.Decoder(dict[str, Any])
 
 
 def shared_keys(file: Iterable[bytes]) -> set[str]:

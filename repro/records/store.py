@@ -13,7 +13,6 @@ import os
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
@@ -26,26 +25,8 @@ from repro.records.integrity import ForeignError, RecordError, Rule, check, cond
 from repro.records.jsonl import LineError
 from repro.records.provenance import Machine
 from repro.records.trial import Record
-
-
-class UncountedWarning(UserWarning):
-    """A line of a results file is not counted."""
-
-
-_MOST_WARNINGS = 10  # of a file
-
-
-@dataclass
-class Faults:
-    """How much of a results file is not counted, as far as it has been read; and what stands there for nothing."""
-
-    no_records: int = 0  # lines of no kind
-    torn: int = 0  # last lines, 0 or 1
-    broken: int = 0  # records that do not hold together
-    foreign: int = 0  # records of learners and tasks that there are not
-    differing: int = 0  # records that say something else than another of the same trial
-    doubled: int = 0  # records that say the same: harmless
-    first: str = ""  # what is said of the first line of no kind, or record that differs: no run writes behind such
+from repro.records.uncounted import Complaints, Faults
+from repro.records.uncounted import UncountedWarning as UncountedWarning
 
 
 class Stored:
@@ -63,13 +44,13 @@ class Stored:
         self._experiment = experiment
         self._lines: dict[str, list[bytes]] = {}  # of trials, by the key of their condition
         self._conditions: dict[str, Condition] = {}  # those that hold together, by key
-        self._wrong: dict[str, str] = {}  # why others do not
+        self._wrong: dict[str, tuple[str, str]] = {}  # of others: row and reading, and why they do not
         self._foreign: dict[str, str] = {}  # what is said of those whose learner or task there is not
         self._machines: dict[str, Machine] = {}
         self._records: dict[str, list[Record]] = {}  # that were asked for, likewise
         self.faults = Faults()
         self.mark: Mark | None = None  # of the file, if there is one, without a torn line
-        self._n_named = 0  # lines that are not counted
+        self._complaints = Complaints(path, self.faults)
         self._split()
         conditions = {key: self._find_condition(key) for key in self._lines}
         self.conditions = [condition for condition in conditions.values() if condition]
@@ -77,10 +58,11 @@ class Stored:
             if key in self._foreign:
                 self._records[key] = []
                 self.faults.foreign += len(self._lines[key])
-                message = f"{self.path}: {len(self._lines[key])} trials {self._foreign[key]}"
-                warnings.warn(message, UncountedWarning, stacklevel=3)
+                n = len(self._lines[key])
+                self._complaints.say(f"{n} trials {self._foreign[key]}", n=n)
             elif not condition:  # nobody can ask for its records: that they do not count is said at once
-                self.records(key)
+                self._records[key] = list(self._read(key).values())
+        self._complaints.say_how_many_more()
 
     def _split(self) -> None:
         """Put each line where it belongs; of a trial no more is looked at than its condition."""
@@ -110,7 +92,6 @@ class Stored:
             return
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be read: {error.strerror}") from error
-        self._say_how_many_more(0)
         self._lines = {key.decode(errors="replace"): texts for key, texts in trials.items() if texts}
 
     def _no_record(self, line: bytes, error: LineError, number: int = 0) -> None:
@@ -121,28 +102,7 @@ class Stored:
             return
         self.faults.no_records += 1
         problem = f"not a record: {error}; find out why, then delete the line"
-        self._pass_over(line, problem, number, stops_runs=True)
-
-    def _pass_over(self, line: bytes, problem: str, number: int = 0, *, stops_runs: bool = False) -> None:
-        """Name a line that is not counted, if not too many have been named."""
-        self._n_named += 1
-        first, few = stops_runs and not self.faults.first, self._n_named <= _MOST_WARNINGS
-        message = f"{self.path}:{number or self._number(line)}: {problem}" if first or few else ""
-        if first:
-            self.faults.first = message
-        if few:
-            warnings.warn(message, UncountedWarning, stacklevel=5)
-
-    def _say_how_many_more(self, n_before: int) -> None:
-        """Say how many were not named, of those that came on top of so many."""
-        more = self._n_named - max(_MOST_WARNINGS, n_before)
-        if more > 0:
-            warnings.warn(f"{self.path}: and {more:,} more that are not counted", UncountedWarning, stacklevel=4)
-
-    def _number(self, line: bytes) -> int:
-        """The number of a line, of the last one of those that are the same."""
-        with self.path.open("rb") as file:
-            return max((number for number, other in enumerate(file, 1) if other == line), default=0)
+        self._complaints.say(problem, line, number, stops_runs=True)
 
     def _share(self, line: jsonl.ConditionLine | jsonl.MachineLine) -> None:
         if isinstance(line, jsonl.MachineLine):
@@ -153,7 +113,7 @@ class Stored:
         except ForeignError as error:
             self._foreign[line.condition] = f"of {line.row} ({line.reading}) are not counted: {error}"
         except RecordError as error:
-            self._wrong[line.condition] = str(error)
+            self._wrong[line.condition] = jsonl.of(line.row, line.reading), str(error)
 
     def _find_condition(self, key: str) -> Condition | None:
         """The condition of trials, if it holds together; where it has no line, the trials' own have it, if old."""
@@ -173,13 +133,12 @@ class Stored:
     def records(self, key: str) -> list[Record]:
         """The records of a condition in the order they were written, the last one of each trial and source.
 
-        What is not counted is left out, with a warning that names its line: a record that does not hold together, and
-        each of two that say different things of the same trial.
+        What is not counted is left out, with a warning that names its line: a record that does not hold together, or
+        the first of those that do not for one reason, and each of two that say different things of the same trial.
         """
         if key not in self._records:
-            n_before = self._n_named
             self._records[key] = list(self._read(key).values()) if key in self._lines else []
-            self._say_how_many_more(n_before)
+            self._complaints.say_how_many_more()
         return self._records[key]
 
     def everything(self) -> list[Record]:
@@ -193,6 +152,9 @@ class Stored:
         rule = condition and Rule.of(condition)
         by_run: dict[tuple[int, str, bool], Record] = {}
         differing = set()
+        named, lacking = self._wrong.get(key, (jsonl.of("a row", "a reading"), "the file has no line of its condition"))
+        named = jsonl.of(condition.row, condition.reading) if condition else named
+        broken: dict[tuple[str, str], list[bytes]] = {}  # by whose they are and what is wrong
         for text in texts:
             try:
                 if text[jsonl.OURS] != jsonl.TODAYS and (old := jsonl.old(text)):
@@ -200,10 +162,13 @@ class Stored:
                 elif reader:
                     record = reader(text)
                 else:
-                    raise RecordError(self._wrong.get(key, "the file has no line of its condition"))
+                    raise RecordError(lacking)
                 check(record, rule or Rule.of(record.condition))
             except (*jsonl.UNREADABLE, LineError, RecordError) as error:
-                self._leave_out(text, condition, error)
+                try:
+                    broken.setdefault((jsonl.whose(text, named), jsonl.problem(error)), []).append(text)
+                except LineError as no_record:
+                    self._no_record(text, no_record)
                 continue
             run = (record.trial, record.source, record.screened)
             if before := by_run.pop(run, None):
@@ -213,6 +178,8 @@ class Stored:
                     differing.add(run)
                     self._differs(text, record)
             by_run[run] = record
+        for (whose, problem), lines in broken.items():
+            self._leave_out(whose, problem, lines)
         self._lines[key] = [b""] * len(texts)  # a million lines need not be kept beside what they say
         return {run: record for run, record in by_run.items() if run not in differing} if differing else by_run
 
@@ -222,17 +189,18 @@ class Stored:
             f"trial {record.trial} of {record.row} ({record.reading}) stands there twice with different results, "
             "though a trial is the same on every machine; neither is counted: find out why, then delete one line"
         )
-        self._pass_over(text, problem, stops_runs=True)
+        self._complaints.say(problem, text, stops_runs=True)
 
-    def _leave_out(self, text: bytes, condition: Condition | None, why: Exception) -> None:
-        try:
-            about = jsonl.about(text, condition)
-        except LineError as error:
-            self._no_record(text, error)
-            return
-        self.faults.broken += 1
-        problem = f"{about} is not counted: {jsonl.problem(why)}; find out why, then delete the line"
-        self._pass_over(text, problem)
+    def _leave_out(self, whose: str, problem: str, lines: Sequence[bytes]) -> None:
+        """Say of records that are broken in one way that they are not counted, by the first of them."""
+        n = len(lines)
+        self.faults.broken += n
+        which = f"trial {jsonl.trial(lines[0])}"
+        if n == 1:
+            said = f"{which} of {whose} is not counted: {problem}; find out why, then delete the line"
+        else:
+            said = f"{which} and {n - 1:,} more of {whose} are not counted: {problem}; find out why, then delete them"
+        self._complaints.say(said, lines[0], n=n)
 
 
 class Store:
