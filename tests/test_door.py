@@ -12,7 +12,7 @@ import check_cases
 import pytest
 from click.testing import CliRunner
 
-from repro import outside, registry
+from repro import hints, outside, registry
 from repro.analysis import tables
 from repro.commands.main import main
 from repro.experiments import config
@@ -251,3 +251,28 @@ def test_a_row_without_published_lines_is_no_row_of_the_paper():
     rows["4/elman/T=100"] = replace(rows["4/elman/T=100"], published=())
     lines = tables.selected(["7"], rows, Store(source.PACKAGE / "no results"), with_ours=True)
     assert {line.row.name for line in lines if line.whose == "repro"} == {"4/rtrl/T=100", "4/bptt/T=100"}
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "hint"),
+    [
+        ("options", ["table", "4/my_rule"], "{repro} run '4/my_rule'` runs it."),
+        ("options", ["table", "7", "--with-ours"], "{repro} run '4/"),
+        ("options", ["run", "4/my_rul"], "See `{repro} list`."),
+        ("options", ["replay", "4/my_rule:0"], "`{repro} run '4/my_rule'` runs them"),
+        ("options", ["plot", "strips", "4/my_rule"], "{repro} run '4/my_rule'`"),
+        ("options", ["list", "4/my_rule"], "`{repro} run` makes it"),
+        ("environment", ["table", "4/my_rule"], "`{repro} run '4/my_rule'` runs it."),
+        ("nothing", ["replay", "4/lstm/T=100:0"], "`{repro} run '4/lstm/T=100'` runs them"),
+    ],
+)
+def test_commands_in_messages_know_the_rows_that_this_one_knows(home, monkeypatch, given, words, hint):
+    monkeypatch.chdir(home)
+    (home / "mine").rename(home / "of mine")
+    options = ["--with", "my_rule.py", "--configs", "of mine"] if given == "options" else []
+    environment = {"REPRO_WITH": "my_rule.py", "REPRO_CONFIGS": "of mine"} if given == "environment" else {}
+    config._load.cache_clear()
+    done = CliRunner().invoke(main, [*options, *words], env=environment)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert hint.format(repro="repro --with my_rule.py --configs 'of mine'" if options else "repro") in said
+    assert hints.command("run") == "repro run", "forgotten with the command"

@@ -12,6 +12,7 @@ from repro.experiments.config import PRINTED, ConfigError, Row
 from repro.experiments.schema import Published
 from repro.experiments.selection import select, words
 from repro.experiments.views import USUAL, View
+from repro.hints import command
 from repro.limits import whole
 from repro.records import attestation
 from repro.records.attestation import Ledger
@@ -64,15 +65,18 @@ class Line:
         return views.run(self.condition, self.row)
 
     @property
+    def words(self) -> str:
+        """What means its trials on the command line."""
+        return views.words(self.condition, self.row)
+
+    @property
     def unattested(self) -> str:
         """That stored trials do not count, and what may change that; nothing if all do."""
         if not self.n_stale:
             return ""
         what = "1 stored trial does" if self.n_stale == 1 else f"{self.n_stale} stored trials do"
-        return (
-            f"{what} not count, as today's source is not attested to give the same bits; "
-            f"`repro attest '{self.row.name}'` finds out"
-        )
+        finds_out = command(f"attest '{self.row.name}'")
+        return f"{what} not count, as today's source is not attested to give the same bits; `{finds_out}` finds out"
 
     @property
     def crashes(self) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import click
+from click.core import ParameterSource
 
-from repro import registry
+from repro import hints, registry
 from repro.commands import completion
 from repro.commands.doctor import doctor
 from repro.commands.merge import merge
@@ -58,6 +59,11 @@ def main(files: tuple[Path, ...], folders: tuple[Path, ...]) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # a letter that the terminal lacks is no reason to stop
     registry.use(files)
     OWN_CONFIGS[:] = folders
+    context = click.get_current_context()
+    context.call_on_close(lambda: hints.use([]))
+    given = [("files", "--with", files), ("folders", "--configs", folders)]
+    typed = [one for one in given if context.get_parameter_source(one[0]) is ParameterSource.COMMANDLINE]
+    hints.use((name, path) for _, name, paths in typed for path in paths)
 
 
 def _show_warning(

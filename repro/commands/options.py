@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 from click.core import ParameterSource
 
+from repro import hints
 from repro.commands import completion
 from repro.errors import ReproError, shown
 from repro.limits import MOST_SEED, MOST_TRIALS
@@ -147,9 +148,8 @@ def stored_in(results: Path) -> "Store":
     if not results.is_dir():
         if click.get_current_context().get_parameter_source("results") is not ParameterSource.DEFAULT:
             raise StoreError(f"there is no results folder '{results}'")
-        hint = (
-            f"There is no folder '{results}' here, so nothing is stored: `repro run` makes it, --results names another."
-        )
+        makes = f"`{hints.command('run')}` makes it"
+        hint = f"There is no folder '{results}' here, so nothing is stored: {makes}, --results names another."
         click.echo(hint, err=True)
     return Store(results)
 

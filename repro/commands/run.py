@@ -21,6 +21,7 @@ from repro.commands.options import (
     wanted_options,
 )
 from repro.errors import shown, similar
+from repro.hints import command
 from repro.limits import MOST_TRIALS, whole
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _carry_out(
     if plan.n_stale:
         click.echo(
             f"{plan.n_stale} trials are stored and do not count, as today's source is not attested to give their bits. "
-            "They are run again; `repro attest` finds out in less time whether they need to.",
+            f"They are run again; `{command('attest')}` finds out in less time whether they need to.",
             err=True,
         )
     if plan.n_missing:

@@ -8,6 +8,7 @@ from typing import Any
 from repro.errors import shown, similar
 from repro.experiments import toml
 from repro.experiments.config import ConfigError, Row
+from repro.hints import command
 
 LIMIT = "stop.max_sequences"
 
@@ -31,7 +32,7 @@ def select(patterns: Iterable[str], rows: Mapping[str, Row]) -> list[tuple[Row, 
         }
         if not matching:
             names = [*rows, *{row.experiment for row in rows.values()}, "@quick", "@paper"]
-            raise ConfigError(f"no row is called {shown(pattern)}{similar(pattern, names)} See `repro list`.")
+            raise ConfigError(f"no row is called {shown(pattern)}{similar(pattern, names)} See `{command('list')}`.")
         chosen |= {name: quick for name, quick in matching.items() if name not in chosen or quick is None}
     return [(rows[name], quick) for name, quick in chosen.items()]
 

@@ -8,6 +8,7 @@ from repro.experiments.condition import Condition
 from repro.experiments.config import PRINTED, ConfigError, Row
 from repro.experiments.selection import text
 from repro.experiments.setups import full_key
+from repro.hints import command
 
 READING, SEED = "reading", "seed"  # what a view may be split by beside settings
 
@@ -109,6 +110,11 @@ def options(condition: Condition, row: Row | None) -> list[str]:
     return [*reading, *seed, *(f"--set '{key}={text(setting)}'" for key, setting in settings(condition, row).items())]
 
 
+def words(condition: Condition, row: Row | None) -> str:
+    """What means a condition on the command line."""
+    return " ".join([f"'{condition.row}'", *options(condition, row)])
+
+
 def run(condition: Condition, row: Row | None) -> str:
     """The command that runs trials of a condition."""
-    return " ".join([f"repro run '{condition.row}'", *options(condition, row)])
+    return command(f"run {words(condition, row)}")

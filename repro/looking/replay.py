@@ -7,6 +7,7 @@ from repro.experiments import views
 from repro.experiments.condition import Condition
 from repro.experiments.config import PRINTED, Row, load
 from repro.experiments.selection import changes, one
+from repro.hints import command
 from repro.limits import whole
 from repro.records.attestation import ranges
 from repro.records.store import Store
@@ -50,15 +51,16 @@ def _find(row: Row, condition: Condition, trial: int, store: Store) -> Record:
     if mine:
         why = (mine[-1].error or "").rpartition("\n")[2]
         raise ReplayError(
-            f"trial {trial} of {row.name} crashed, and left nothing to compare with: {why}; `repro run` with the same "
-            "options runs it again"
+            f"trial {trial} of {row.name} crashed, and left nothing to compare with: {why}; `{command('run')}` with "
+            "the same options runs it again"
         )
     there: dict[str, set[int]] = {}
     for other in (other for other in file.conditions if other.row == row.name):
         if trials := {record.trial for record in file.records(other.key) if record.outcome != "crashed"}:
             there[" ".join(views.options(other, row)) or "no options"] = trials
     if not there:
-        raise ReplayError(f"no trials of {row.name} are in {store.folder}; `repro run '{row.name}'` runs them")
+        runs = command(f"run '{row.name}'")
+        raise ReplayError(f"no trials of {row.name} are in {store.folder}; `{runs}` runs them")
     lines = "\n".join(f"  {options}: trials {ranges(sorted(trials), ', ')}" for options, trials in there.items())
     raise ReplayError(f"trial {trial} of {row.name} under these settings is not in {store.folder}; stored are\n{lines}")
 

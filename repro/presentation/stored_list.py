@@ -8,6 +8,7 @@ from repro.experiments import views
 from repro.experiments.condition import Condition
 from repro.experiments.config import Row
 from repro.experiments.selection import words
+from repro.hints import command
 from repro.presentation import grid
 from repro.presentation.columns import Column, Schema, View
 from repro.presentation.trials import stored
@@ -71,7 +72,8 @@ def render(found: Sequence[Entry], form: str, names: Sequence[str] = ()) -> str:
     if not found:
         return "Nothing is stored of these rows."
     notes = [
-        "`repro trials` lists the trials; `repro table --set`, `--seed`, `--by` show them as the paper's tables do."
+        f"`{command('trials')}` lists the trials; `{command('table --set')}`, `--seed`, `--by` show them as the "
+        "paper's tables do."
     ]
     if any(entry.row is None for entry in found):
         notes.append("*: a row that is in no configuration.")

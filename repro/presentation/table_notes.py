@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from repro.analysis.stats import Nearness
 from repro.analysis.tables import Line
 from repro.experiments.config import PRINTED
+from repro.hints import command
 from repro.records.trial import LOOKED_AT
 
 _PLACES = {"text": "Reported in the paper's text", "ours": "Not in the paper: rows of our own"}
@@ -77,12 +78,12 @@ def notes(table_lines: Sequence[Line]) -> list[str]:
             said.append(f"{name}, {reading}: {near(line.measured.nearness, line.measured.n - line.measured.n_solved)}.")
         if line.n_other:
             what = "1 trial" if line.n_other == 1 else f"{line.n_other:,} trials"
-            said.append(f"{name}, {reading}: {what} of other settings: `repro list --stored` names them.")
+            said.append(f"{name}, {reading}: {what} of other settings: `{command('list --stored')}` names them.")
         if line.unattested:
             said.append(f"{name}, {reading}: {line.unattested}.")
     if not_run:
         which = "it" if len(not_run) == 1 else "the first"
-        names = ", ".join(line.command.removeprefix("repro run ") for line in not_run)
+        names = ", ".join(line.words for line in not_run)
         said.append(f"Not run yet: {names}. `{not_run[0].command}` runs {which}.")
     if any(line.measured.n_solved < line.measured.n for line in table_lines):
         said.append(

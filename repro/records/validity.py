@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from repro.experiments.condition import Condition
+from repro.hints import command
 from repro.records.attestation import AttestationError, Ledger
 from repro.records.source import numerical_digest
 from repro.records.trial import Record
@@ -35,10 +36,11 @@ def current(
         if record.source == source or ledger.agree(condition.key, record.source, source, record.trial):
             before = chosen.get(record.trial)
             if before and before.results() != record.results():
+                again = f"attest '{record.row}' --whole all"
                 raise AttestationError(
                     f"trial {record.trial} of {record.row} ({record.reading}) is stored with different results, of "
                     f"sources {before.source} and {record.source}, which are attested to give the same bits; "
-                    f"`repro attest '{record.row}' --whole all` finds out which is today's"
+                    f"`{command(again)}` finds out which is today's"
                 )
             chosen[record.trial] = record
     return [chosen[trial] for trial in sorted(chosen)]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from repro.experiments.condition import Condition
+from repro.hints import command
 from repro.records import attestation
 from repro.records.attestation import PREFIX, Attestation, Ledger, fingerprint
 from repro.records.provenance import versions
@@ -190,7 +191,7 @@ def settle(one: Task, fresh: Sequence[Record], ledger: Ledger) -> Finding:
         line = replace(line, whole=len(whole), agreed=len(whole) - len(unlike))
     lines, problems = [line], []
     if one.check and not before:
-        problems.append(f"there is no attestation of today's source {source}: `repro attest` makes one")
+        problems.append(f"there is no attestation of today's source {source}: `{command('attest')}` makes one")
     if before and (changed := [t for t in made if before.prints.get(t, made[t]) != made[t]]):
         problems.append(
             f"trial {min(changed)} is the first that differs from what the same source made of it before, with "

@@ -7,10 +7,12 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from repro.hints import command
 from repro.records import attestation
 from repro.records.attestation import AttestationError
-from repro.records.store import Faults, Store
+from repro.records.store import Store
 from repro.records.trial import Record
+from repro.records.uncounted import Faults
 from repro.records.validity import ALL, current, source_of
 from repro.running import engine
 from repro.running.attest import stored_trials
@@ -94,7 +96,7 @@ def findings(health: Health) -> Iterator[Finding]:
     advice = "`repro attest` writes the file without them, and what it lacks"
     yield Finding(claim, of, problem, advice) if health.n_no_attestations else Finding(claim, of)
     problem = _count(len(health.lacking), "trial") + " of " + _some(list(dict.fromkeys(health.lacking)))
-    advice = "`repro attest` finds out; `repro run` runs again what does not count"
+    advice = f"`{command('attest')}` finds out; `{command('run')}` runs again what does not count"
     yield Finding(_COUNTS, of, problem, advice) if health.lacking else Finding(_COUNTS, of)
     if health.conflict:
         yield Finding("records that count agree", of, health.conflict, "what it says")
@@ -126,7 +128,7 @@ def again(
     of = f"{len(records):,} of {_count(n_soon, 'trial')} that took less than {SOON_S:g} s"
     if not unlike:
         return Finding(_AGAIN, of)
-    advice = "`repro replay` says in what; `repro attest --whole all` of the row, which trials"
+    advice = f"`{command('replay')}` says in what; `{command('attest --whole all')}` of the row, which trials"
     return Finding(_AGAIN, of, f"{_some(unlike)} do not", advice)
 
 

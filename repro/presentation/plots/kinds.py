@@ -12,6 +12,7 @@ from repro.analysis.stats import summarise
 from repro.analysis.tables import Line, selected
 from repro.experiments.config import PRINTED, Row
 from repro.experiments.views import USUAL, View
+from repro.hints import command
 from repro.limits import whole
 from repro.presentation.plots import captions, forest, style
 from repro.presentation.plots import readings as matrix
@@ -149,7 +150,7 @@ def _of_trials(patterns: Iterable[str], rows: Mapping[str, Row], store: Store, v
             if (mine := tuple(record for record in line.records if record.trial == number))
         ]
         if not found:
-            hint = "trials are numbered from 0, and `repro run` runs them"
+            hint = f"trials are numbered from 0, and `{command('run')}` runs them"
             raise PlotError(f"no trial {number} of '{row}' is stored; {' '.join(captions.crashes(every)) or hint}")
         lines += found
     return lines
