@@ -7,7 +7,9 @@ work without a compiler, as lists and tables ask it: Numba is imported inside `b
 Arrays of nets and of tasks have the lanes as their last axis: ``width`` trials side by side.
 """
 
+import shlex
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from repro import outside
 from repro.errors import ReproError, similar
 from repro.files import PACKAGE
+from repro.hints import command
 from repro.outside import Outside
 
 if TYPE_CHECKING:
@@ -161,8 +164,12 @@ def named(text: str) -> tuple[str, str]:
     for folder in ("learners", "tasks"):
         if text in names(folder):
             return folder, text
-    known = [*names("learners"), *names("tasks")]
-    raise NoModuleError(f"there is no learner and no task '{text}'{similar(text, known)}")
+    no_such = f"there is no learner and no task '{text}'"
+    file = f"{text}.py"
+    with suppress(OSError):  # of a name that no file can have
+        if Path(file).is_file():
+            raise NoModuleError(f"{no_such}, but there is a file: `{command(f'check {shlex.quote(file)}')}`")
+    raise NoModuleError(f"{no_such}{similar(text, [*names('learners'), *names('tasks')])}")
 
 
 def given() -> tuple[Path, ...]:

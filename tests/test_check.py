@@ -66,6 +66,24 @@ def test_what_there_is_not_is_an_error():
     assert "there is no learner and no task 'elmann'. Did you mean elman?" in done.stderr
 
 
+@pytest.mark.parametrize(("file", "text"), [("a_b.py", "a_b"), ("elmann.py", "elmann"), ("mine/a_b.py", "mine/a_b")])
+def test_of_a_file_without_its_ending_the_file_is_suggested(tmp_path, monkeypatch, file, text):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / file).write_text(check_cases.ELMAN, encoding="utf-8")
+    done = CliRunner().invoke(main, ["check", text])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"there is no learner and no task '{text}', but there is a file: `repro check {file}`" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["x" * 300, "a\0b", "mine", ""])
+def test_what_can_be_no_file_is_no_traceback(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").mkdir()
+    with pytest.raises(registry.NoModuleError, match="there is no learner and no task"):
+        registry.named(text)
+
+
 def test_every_module_of_the_project_has_its_example():
     assert set(check.LEARNERS) == set(registry.ours("learners"))
     assert set(check.TASKS) == set(registry.ours("tasks"))
