@@ -276,3 +276,24 @@ def test_commands_in_messages_know_the_rows_that_this_one_knows(home, monkeypatc
     said = " ".join((done.stdout + done.stderr).split())
     assert hint.format(repro="repro --with my_rule.py --configs 'of mine'" if options else "repro") in said
     assert hints.command("run") == "repro run", "forgotten with the command"
+
+
+def test_rows_of_ones_own_stand_in_the_order_of_their_files_behind_the_papers(home):
+    lines = TOML[: TOML.index("[[rows]]")].replace("my_rule", "{name}")
+    for file, names in (("a", "zyx"), ("b", "cab")):
+        rows = "".join(
+            f'[[rows]]\nname = "4/{name}"\nlearner = "{file}"\nset = {{ length = 20, max_sequences = 30 }}\n'
+            for name in names
+        )
+        learner = lines.replace("learners.{name}", f"learners.{file}").replace("hidden", 'name = "my_rule"\nhidden')
+        (home / "mine" / f"{file}.toml").write_text(learner + rows, encoding="utf-8")
+    (home / "mine" / "4.toml").unlink()
+    registry.use([home / "my_rule.py"])
+    OWN_CONFIGS[:] = [home / "mine"]
+    rows, store = config.load(), Store(home)
+    own = [f"4/{name}" for name in "zyxcab"]
+    paper = [line.row.name for line in tables.selected(["7"], rows, store)]
+    project = [name for name, row in rows.items() if row.experiment == "4" and not row.in_paper and not row.owner]
+    found = [line.row.name for line in tables.selected(["7"], rows, store, with_ours=True)]
+    assert found == [*paper, *project, *own]
+    assert [line.row.name for line in tables.selected(["4/*"], rows, store)][-6:] == own

@@ -87,6 +87,8 @@ class Line:
 def lines(rows: Iterable[Row], store: Store, table: int | str | None = None, view: View = USUAL) -> list[Line]:
     """The lines of the rows, in the order of the paper: printed first, then other readings that have records.
 
+    Rows of a user's own follow those of the paper's table, or of ours, in the order of ``rows``.
+
     Under other settings than the row's own, all trials that are stored are taken, be they more than the paper's.
 
     Raises
@@ -123,7 +125,13 @@ def lines(rows: Iterable[Row], store: Store, table: int | str | None = None, vie
         raise next(iter(unfit.values()))
     if unfit:
         warnings.warn(f"left out, as they have no such setting: {', '.join(unfit)}", stacklevel=2)
-    return sorted(result, key=lambda line: (order(line.published.table), line.published.line, line.reading != PRINTED))
+    places = {row.name: n for n, row in enumerate(rows, 1) if row.owner}  # of no paper: in the order of their files
+
+    def place(line: Line) -> tuple[Any, ...]:
+        published = line.published
+        return order(published.table), places.get(line.row.name, 0), published.line, line.reading != PRINTED
+
+    return sorted(result, key=place)
 
 
 def _of_condition(
