@@ -9,7 +9,7 @@ from lessons import without_jit
 
 from repro import registry
 from repro.commands.main import main
-from repro.running import bare, check
+from repro.running import bare, check, examples
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_a_module_without_example_is_told_what_to_write(tmp_path):
     assert "the module has no EXAMPLE" in done.output
     path.write_text(check_cases.ELMAN + "EXAMPLE = {'hidden': 0}\n", encoding="utf-8")
     done = CliRunner().invoke(main, ["check", str(path), "--format", "csv"])
-    assert "make it valid" in done.output
+    assert "hidden: has to be at least 1, not 0" in done.output
     assert done.exit_code == 3
 
 
@@ -64,6 +64,45 @@ def test_what_there_is_not_is_an_error():
     done = CliRunner().invoke(main, ["check", "elmann"])
     assert (done.exit_code, done.stdout) == (2, "")
     assert "there is no learner and no task 'elmann'. Did you mean elman?" in done.stderr
+
+
+HELD = check_cases.ELMAN.replace('"elman"', '"my_rule"')
+EXAMPLE = "EXAMPLE = {{'hidden': 2, 'biased': 'all', 'init': 0.3, 'learning_rate': 3.0{}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "advice"),
+    [
+        (
+            HELD + EXAMPLE.format("").replace("'hidden': 2, ", ""),
+            "EXAMPLE in {file}: hidden: is missing",
+            'add "hidden": ... to EXAMPLE, or give it a default in Settings; rows have it from their TOML',
+        ),
+        (
+            HELD + EXAMPLE.format(", 'precision': 'float16'"),
+            "EXAMPLE in {file}: precision: has to be 'float32' or 'float64', not 'float16'",
+            "change EXAMPLE in that file",
+        ),
+        (
+            HELD + EXAMPLE.format(", 'name': 'another'"),
+            "EXAMPLE in {file}: name: has to be 'my_rule', not 'another'",
+            "change EXAMPLE in that file",
+        ),
+        (
+            HELD.replace('"my_rule"', '"another"') + EXAMPLE.format(""),
+            "Settings in {file}: name: has to be 'another', not 'my_rule'",
+            'write `name: Literal["my_rule"]`, as the file is called',
+        ),
+    ],
+    ids=["missing", "a value", "its name", "the name of the file"],
+)
+def test_what_is_wrong_with_an_example_is_said_with_the_place_that_holds_it(tmp_path, text, problem, advice):
+    path = tmp_path / "my_rule.py"
+    path.write_text(text, encoding="utf-8")
+    registry.use([path])
+    (finding,) = check.of("learners", "my_rule")
+    registry.use([])
+    assert (finding.problem, finding.advice) == (problem.format(file=path), advice)
 
 
 @pytest.mark.parametrize(("file", "text"), [("a_b.py", "a_b"), ("elmann.py", "elmann"), ("mine/a_b.py", "mine/a_b")])
@@ -85,5 +124,5 @@ def test_what_can_be_no_file_is_no_traceback(tmp_path, monkeypatch, text):
 
 
 def test_every_module_of_the_project_has_its_example():
-    assert set(check.LEARNERS) == set(registry.ours("learners"))
-    assert set(check.TASKS) == set(registry.ours("tasks"))
+    assert set(examples.LEARNERS) == set(registry.ours("learners"))
+    assert set(examples.TASKS) == set(registry.ours("tasks"))

@@ -117,6 +117,18 @@ def test_a_file_that_is_none_is_an_error_with_its_line(tmp_path, name, text, sai
         ("learners.my_rule", "learners.my_rules", "there is no learner 'my_rules'. Did you mean my_rule?"),
         ("hidden = 2", "hiden = 2", "there is no such setting. Did you mean hidden?"),
         ("window = 5", "windows = 5", "Did you mean window?"),
+        (
+            "hidden = 2\n",
+            "",
+            "mine/4.toml: learners.my_rule.hidden: is missing: add `hidden = ...` to [learners.my_rule], or give it a "
+            "default in Settings of my_rule.py, whose EXAMPLE is for `repro check` alone",
+        ),
+        ('biased = "all"', 'biased = "nobody"', "mine/4.toml: learners.my_rule.biased: has to be "),
+        (
+            "init = 0.3",
+            'init = 0.3\nname = "elmann"',
+            "learners.my_rule.name: there is no learner 'elmann'",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_row_of_ones_own_is_said_with_its_file(home, old, new, said):
@@ -128,6 +140,17 @@ def test_what_is_wrong_with_a_row_of_ones_own_is_said_with_its_file(home, old, n
     with pytest.raises(ConfigError) as error:
         config.load()
     assert said in str(error.value)
+    config._load.cache_clear()
+
+
+def test_a_file_that_calls_its_learner_otherwise_is_named(home):
+    path = home / "my_rule.py"
+    path.write_text(path.read_text().replace('Literal["my_rule"]', 'Literal["another"]'), encoding="utf-8")
+    registry.use([path])
+    OWN_CONFIGS[:] = [home / "mine"]
+    config._load.cache_clear()
+    with pytest.raises(ConfigError, match=r"4\.toml: my_rule\.py: Settings\.name: has to be 'another', not 'my_rule'"):
+        config.load()
     config._load.cache_clear()
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from repro import registry
 from repro.errors import similar
 from repro.experiments import own, toml
 from repro.experiments.condition import Condition
@@ -218,9 +219,23 @@ def _checked(
 
 
 def _names(learner: str, own: Mapping[str, Any], settings: Mapping[str, Any], *layers: str) -> Names:
-    """How places are called in a file; those of a learner's settings that are not its ``own`` are in shared.toml."""
-    shared = f"{SHARED}: learners.{settings.get('name')}"
-    return Names({"learner": f"learners.{learner}"}, layers, {f"learner.{k}": shared for k in settings if k not in own})
+    """How places are called in a file; those of a learner's settings that are not its ``own`` are in shared.toml.
+
+    A learner's name, if it is not given, is that of a user's own file, which has to have the same in its Settings.
+    """
+    module, place = settings.get("name"), f"learners.{learner}"
+    others = {f"learner.{key}": f"{SHARED}: learners.{module}" for key in settings if key not in own}
+    files = registry.source("learners", module) if isinstance(module, str) else {}
+    if len(files) != 1:
+        return Names({"learner": place}, layers, others)
+    file = next(iter(files)).name
+    if "name" not in own:
+        others["learner.name"] = f"{file}: Settings"
+    to_do = (
+        f"add `{{name}} = ...` to [{place}], or give it a default in Settings of {file}, whose EXAMPLE is for "
+        "`repro check` alone"
+    )
+    return Names({"learner": place}, layers, others, {"learner": to_do})
 
 
 def _wrong_lines(where: str, row: RowEntry, setup: Setup) -> list[str]:

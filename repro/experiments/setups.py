@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from repro import registry
 from repro.errors import ReproError, shown, similar
-from repro.experiments.messages import Path, problems
+from repro.experiments.messages import MISSING, Path, problems
 from repro.experiments.stop import Stop
 from repro.limits import MOST_STEPS
 from repro.settings import Settings
@@ -55,6 +55,7 @@ class Names:
     groups: Mapping[str, str] = field(default_factory=dict)  # if not as here
     layers: tuple[str, ...] = ()  # what stands before the keys of each
     others: Mapping[str, str] = field(default_factory=dict)  # by full key: what of the groups is written elsewhere
+    if_missing: Mapping[str, str] = field(default_factory=dict)  # by group: what to do, with the {name} of a setting
 
     def line(self, fault: Fault) -> str:
         """A fault with its place."""
@@ -63,7 +64,9 @@ class Names:
             place = (self.layers[fault.layer - 1] if self.layers else "") + fault.key
         elif fault.path:
             place = self.others.get(f"{fault.key}.{fault.path[0]}", place)
-        return f"{'.'.join(map(str, (place, *fault.path)))}: {fault.text}"
+        what = self.if_missing.get(fault.key) if fault.text == MISSING and len(fault.path) == 1 else None
+        to_do = f": {what.format(name=fault.path[0])}" if what else ""
+        return f"{'.'.join(map(str, (place, *fault.path)))}: {fault.text}{to_do}"
 
 
 def interface_of(task: Any) -> Any:

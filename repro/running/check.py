@@ -21,9 +21,9 @@ from repro.experiments.stop import Stop
 from repro.kernels import random
 from repro.kernels.contract import Interface
 from repro.kernels.jit import entry
-from repro.running import bare, crew
+from repro.running import bare, crew, examples
 from repro.running.bare import trials
-from repro.running.examples import CLASSES, FOR_GUESSING, LEARNERS, SYMBOLS, TASKS
+from repro.running.examples import CLASSES, FOR_GUESSING, LEARNERS, SYMBOLS
 from repro.running.uncompiled import explained
 
 STOP = {
@@ -122,19 +122,11 @@ def of(folder: str, name: str, claim: str = "") -> Iterator[Finding]:
 
     """
     module: Any = registry.learner(name) if folder == "learners" else registry.task(name)
-    known = LEARNERS if folder == "learners" else TASKS
-    example = known.get(name) if name in registry.ours(folder) else getattr(module, "EXAMPLE", None)
-    if example is None:
-        advice = "set EXAMPLE to a dictionary of settings, small ones, all that have no default"
-        yield Finding("has an example", "the module has no EXAMPLE", advice)
+    example, wrong = examples.of(folder, name, module)
+    if wrong:
+        yield from (Finding("has an example", problem, advice) for problem, advice in wrong)
         return
-    try:
-        case = _case(folder, name, {"name": name, **example})
-    except ValidationError as error:
-        detail = error.errors()[0]
-        where = ".".join(map(str, detail["loc"])) or "settings"
-        yield Finding("has an example", f"EXAMPLE: {where}: {detail['msg']}", "make it valid by the module's Settings")
-        return
+    case = _case(folder, name, example)
     if case is None:
         advice = "easy tasks and plain learners are in repro/running/examples.py; say in `refuses` what is not taken"
         yield Finding("goes with something", "no task or learner of the examples goes with it", advice)

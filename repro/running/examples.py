@@ -1,7 +1,12 @@
-"""Small cases of every learner and task of the project, with which `check` tries them."""
+"""Small cases with which `check` tries learners and tasks: those of the project stand here, others have their own."""
 
 from collections.abc import Mapping
 from typing import Any
+
+from pydantic import ValidationError
+
+from repro import registry
+from repro.experiments.messages import MISSING, problems
 
 CLASSES = {  # an input of 1 or of -1 for ten time steps, and the class is to be told: one unit could do it
     "name": "two_sequence", "length": 10, "informative": 10, "variance": 0.0, "noisy_signal": False,
@@ -27,3 +32,29 @@ TASKS: Mapping[str, Mapping[str, Any]] = {
     "temporal_order": {"length": [20, 25], "places": [[2, 4], [10, 12]]},
     "reber": {"pairs": 3, "training_strings": 8, "test_strings": 8},
 }
+
+
+def of(folder: str, name: str, module: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """The settings of a module's example, with its name; and what is wrong with them, and what to do about each."""
+    if name in registry.ours(folder):
+        file, given = "repro/running/examples.py", (LEARNERS if folder == "learners" else TASKS).get(name)
+    else:
+        file, given = module.__spec__.origin, getattr(module, "EXAMPLE", None)
+    if given is None:
+        advice = "set EXAMPLE to a dictionary of settings, small ones, all that have no default"
+        return {}, [("the module has no EXAMPLE", advice)]
+    example = {"name": name, **given}
+    try:
+        module.Settings.model_validate(example)
+    except ValidationError as error:
+        wrong = []
+        for problem in problems(error, example, module.Settings):
+            place, advice = "EXAMPLE", "change EXAMPLE in that file"
+            if problem.path == ("name",) and "name" not in given:
+                place, advice = "Settings", f'write `name: Literal["{name}"]`, as the file is called'
+            elif problem.text == MISSING:
+                added = f'add "{problem.path[-1]}": ... to EXAMPLE'
+                advice = f"{added}, or give it a default in Settings; rows have it from their TOML"
+            wrong.append((f"{place} in {file}: {problem.line}", advice))
+        return example, wrong
+    return example, []
