@@ -188,6 +188,8 @@ def _carry_out(
         click.echo(cost.said(cost.estimate(plan, store, n_workers, lanes)), err=True)
     for experiment in {item.condition.experiment for item in plan.items if plan.missing[item.condition.key]}:
         store.check_writable(experiment)
+    if plan.shard:
+        store.make_folder()
     work = campaign.jobs(plan, n_workers, lanes)
     ended = campaign.Count()
     return _show(plan, campaign.execute(plan, work, how, store, ended), ended, store)

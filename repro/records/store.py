@@ -321,6 +321,20 @@ class Store:
         for experiment in dict.fromkeys(record.experiment for record in records):
             self._append(experiment, [record for record in records if record.experiment == experiment])
 
+    def make_folder(self) -> None:
+        """Make the folder, where a run has no trials to put into it: what is merged has to be there.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be made.
+
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{self.folder}: cannot be made: {error.strerror}") from error
+
     def _append(self, experiment: str, records: Sequence[Record]) -> None:
         path = self.path(experiment)
         own = [jsonl.checked(record) for record in records]
