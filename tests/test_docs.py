@@ -145,7 +145,10 @@ def test_the_script_for_an_array_of_jobs_runs_a_part(tmp_path):
     """As Slurm starts it; without the compiler, to be quick."""
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     slurm = {"SLURM_ARRAY_TASK_ID": "7", "SLURM_CPUS_PER_TASK": "1", "NUMBA_DISABLE_JIT": "1", "PATH": programs}
-    for trials, said in (("2", "Shard 7/100: 0 trials done (nothing was missing)"), ("1000", "Shard 7/100: 16 trials")):
+    for trials, said in (
+        ("2", "Shard 7/100: 0 trials done (none of the trials are its part)"),
+        ("1000", "Shard 7/100: 16 trials"),
+    ):
         done = subprocess.run(
             ["bash", EXAMPLE / "shards.sh", "6a/lstm", "--trials", trials, *(["--dry-run"] if trials != "2" else [])],
             cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ, **slurm},

@@ -9,6 +9,7 @@ from repro import files
 from repro.analysis.verdicts import AGREE, VERDICTS, Comparison
 from repro.errors import ReproError
 from repro.experiments.config import PRINTED
+from repro.hints import command
 
 FILE = "verdicts.csv"  # in the results folder
 _COLUMNS = ("table", "row", "stage", "value", "verdict")
@@ -53,7 +54,7 @@ def lost(comparisons: Sequence[Comparison], path: Path) -> list[tuple[Comparison
     """
     recorded = _recorded(path)
     if not recorded:
-        raise VerdictsError(f"{path}: no verdicts are recorded there; `repro compare --accept` records today's")
+        raise VerdictsError(f"{path}: no verdicts are recorded there; `{command('compare --accept')}` records today's")
     today = [(entry, recorded.get(entry.key, "")) for entry in comparisons if entry.line.variant == PRINTED]
     return [(entry, then) for entry, then in today if not then or (then in AGREE and entry.verdict not in AGREE)]
 
@@ -62,7 +63,8 @@ def _recorded(path: Path) -> dict[tuple[str, ...], str]:
     try:
         lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
     except FileNotFoundError:
-        raise VerdictsError(f"{path}: no verdicts are recorded; `repro compare --accept` records today's") from None
+        accept = command("compare --accept")
+        raise VerdictsError(f"{path}: no verdicts are recorded; `{accept}` records today's") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise VerdictsError(f"{path}: cannot be read: {error}") from error
     recorded: dict[tuple[str, ...], str] = {}
@@ -70,7 +72,7 @@ def _recorded(path: Path) -> dict[tuple[str, ...], str]:
         *key, verdict = line or [""]
         is_head = tuple(line) == _COLUMNS
         if len(line) != len(_COLUMNS) or (number == 1) != is_head or (verdict not in VERDICTS and not is_head):
-            raise VerdictsError(f"{path}:{number}: not a verdict; `repro compare --accept` writes them")
+            raise VerdictsError(f"{path}:{number}: not a verdict; `{command('compare --accept')}` writes them")
         if tuple(key) in recorded:
             raise VerdictsError(f"{path}:{number}: stands there twice: {', '.join(key)}; delete one of the lines")
         if not is_head:

@@ -264,5 +264,6 @@ class _Outcome:
         parts = [f"{self.n_new} run now, {self.ended.solved} of them solved"] if self.ended.n else []
         parts += [f"{self.n_found} by another run meanwhile"] if self.n_found else []
         shard = f"Shard {self.plan.shard}: " if self.plan.shard else ""
-        said = f"{shard}{self.n_done} trials done ({'; '.join(parts) or 'nothing was missing'})"
+        nothing = "nothing was missing" if not self.plan.is_empty else "none of the trials are its part"
+        said = f"{shard}{self.n_done} trials done ({'; '.join(parts) or nothing})"
         return "\n".join([*self._crashes(), f"{said}; records in {self.store.folder}{os.sep}"])

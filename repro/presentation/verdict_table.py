@@ -11,6 +11,7 @@ from repro.analysis.verdicts import VERDICTS, Comparison, Margins, Verdict, coun
 from repro.experiments.config import PRINTED
 from repro.experiments.schema import TEST_SEQUENCES, Published
 from repro.experiments.selection import words
+from repro.hints import command
 from repro.presentation import grid
 from repro.presentation.columns import Column, Schema, View
 from repro.presentation.table_notes import origins, title_of
@@ -34,7 +35,8 @@ def render(
     if form in grid.DATA:
         return SCHEMA.data(comparisons, form, columns)
     parts = [grid.render(block, form) for block in blocks(comparisons, columns, said)]
-    parts += [grid.paragraphs([f"{'; '.join(carried)}. `repro readings` has them all."], form)] if carried else []
+    if carried:
+        parts += [grid.paragraphs([f"{'; '.join(carried)}. `{command('readings')}` has them all."], form)]
     return "\n\n".join([*parts, grid.paragraphs(paragraphs(comparisons, margins), form)])
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from repro import files
 from repro.errors import ReproError
 from repro.experiments.condition import canonical
+from repro.hints import command
 from repro.records.trial import Record
 
 PREFIX = 1000  # training sequences after which a trial is cut short
@@ -155,7 +156,7 @@ def read(folder: Path) -> Ledger:
         raise AttestationError(f"{path}: cannot be read: {error}") from error
     head, *texts = content.splitlines() or [""]
     if head != ",".join(_COLUMNS):
-        raise AttestationError(f"{path}:1: other columns than those of attestations; `repro attest` writes such a file")
+        raise AttestationError(f"{path}:1: not the columns of attestations; `{command('attest')}` writes such a file")
     lines, n_broken = [], 0
     for number, text in enumerate(texts, 2):
         try:
@@ -164,7 +165,8 @@ def read(folder: Path) -> Ledger:
             n_broken += 1
             if n_broken <= _MOST_WARNINGS:
                 problem = f"{path}:{number}: not an attestation ({error or 'an empty line'}), and does not count"
-                warnings.warn(f"{problem}; `repro attest` makes what is lacking", NoAttestationWarning, stacklevel=2)
+                advice = f"`{command('attest')}` makes what is lacking"
+                warnings.warn(f"{problem}; {advice}", NoAttestationWarning, stacklevel=2)
     if n_broken > _MOST_WARNINGS:
         warnings.warn(f"{path}: and {n_broken - _MOST_WARNINGS:,} more lines", NoAttestationWarning, stacklevel=2)
     return Ledger(lines, n_broken)

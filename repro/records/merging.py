@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from repro.errors import ReproError
+from repro.hints import command
 from repro.records import attestation
 from repro.records.attestation import Attestation, Ledger
 from repro.records.store import Store
@@ -142,7 +143,8 @@ def _told(clashes: Sequence[tuple[_Held, _Held]], into: Path) -> str:
     if any(one.folder == into for one, _ in clashes):
         advice = f"{into} has one of them already, and nothing there is written over: merge into an empty folder"
     else:
-        advice = "a trial is the same on every machine: find out which is wrong (`repro replay`), or say --prefer DIR"
+        advice = "a trial is the same on every machine: find out which is wrong "
+        advice += f"(`{command('replay')}`), or say --prefer DIR"
     return "\n".join(texts) + f"{more}\nNothing was written. {advice[0].upper()}{advice[1:]}."
 
 
@@ -168,7 +170,7 @@ def _attestations(ledgers: Iterable[Ledger], target: Ledger) -> list[Attestation
             raise MergeError(
                 f"attestations of {line.row} ({line.reading}) by source {line.source} differ, the first in trial "
                 f"{min(differing, default=0)}: with {before.versions}, and with {line.versions}. Nothing was written. "
-                "`repro attest --check` in each folder finds out which holds."
+                f"`{command('attest --check')}` in each folder finds out which holds."
             )
         most = max(line, before, key=lambda one: one.whole)
         both = replace(most, prints={**before.prints, **line.prints})

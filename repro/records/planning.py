@@ -64,6 +64,13 @@ class Plan:
         """Trials of an item that are stored or to be run: of a whole plan all that it shall have."""
         return len(self.done[item.condition.key]) + len(self.missing[item.condition.key])
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether none of the trials, done or missing, is the shard's."""
+        has = self.shard.has if self.shard else lambda key, trial: True
+        done = any(has(key, record.trial) for key, records in self.done.items() for record in records)
+        return not done and not self.n_missing
+
     def part(self, shard: Shard) -> "Plan":
         """Of what is missing what a shard has; what is done stays done."""
 

@@ -87,13 +87,13 @@ def findings(health: Health) -> Iterator[Finding]:
     of = f"{_count(health.n_trials, 'trial')} in {_count(len(health.faults), 'file')}"
     if not health.n_trials:
         yield Finding(
-            "there are trials", of, "there are none", "`repro run` makes some; --results names another folder"
+            "there are trials", of, "there are none", f"`{command('run')}` makes some; --results names another folder"
         )
     for kind, (claim, what, advice) in _CLAIMS.items():
         n = sum(getattr(faults, kind) for faults in health.faults)
         yield Finding(claim, of, _count(n, what), advice) if n else Finding(claim, of)
     claim, problem = f"every line of {attestation.FILE} is an attestation", _count(health.n_no_attestations, "line")
-    advice = "`repro attest` writes the file without them, and what it lacks"
+    advice = f"`{command('attest')}` writes the file without them, and what it lacks"
     yield Finding(claim, of, problem, advice) if health.n_no_attestations else Finding(claim, of)
     problem = _count(len(health.lacking), "trial") + " of " + _some(list(dict.fromkeys(health.lacking)))
     advice = f"`{command('attest')}` finds out; `{command('run')}` runs again what does not count"

@@ -94,7 +94,8 @@ def draw(
         return _of_own_nets(kind, show)
     patterns = select or KINDS[kind]
     if not patterns:
-        raise PlotError(f"say what to draw, such as `repro plot {kind} 9` for Table 9, or `repro plot {kind} 6a/lstm`")
+        plot = command(f"plot {kind}")
+        raise PlotError(f"say what to draw, such as `{plot} 9` for Table 9, or `{plot} 6a/lstm`")
     if kind == "forest":
         found = verdicts.of_selection(patterns, rows, store, view=view)
         return forest.figure(verdicts.of_readings(found, reading or ""), verdicts.Margins())

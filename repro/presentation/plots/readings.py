@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from repro.analysis.readings import STANDINGS, Fit, Standing, counts, smallest_sets
 from repro.analysis.tables import order
+from repro.hints import command
 from repro.presentation.plots import style
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def figure(fits: Sequence[Fit]) -> "Figure":
     """
     run = [fit for fit in fits if fit.run]
     if not run:
-        raise style.PlotError("nothing to draw: no row has run; `repro run` runs them")
+        raise style.PlotError(f"nothing to draw: no row has run; `{command('run')}` runs them")
     rows = list(dict.fromkeys(fit.row.name for fit in fits))
     numbers = counts(fits)
     names = [*numbers, *dict.fromkeys(fit.reading for fit in run if fit.reading not in numbers)]
