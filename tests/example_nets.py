@@ -90,26 +90,26 @@ BLOCKS, ONE_BLOCK = {"blocks": 2, "size": 2}, {"blocks": 1, "size": 3}
 
 # Compiled, and in plain Python.
 COMPILED = {
-    "plain, at end": case("plain_rule", at_end(2, 1), hidden=3),
     "plain, every step, symbols, single": case("plain_rule", every_step(5, 2, **BY_INDEX), 16, hidden=2, **SINGLE),
-    "forget, every step": case("forget_lstm", every_step(2, 2), biased="all", **BLOCKS),
     "forget, at end, symbols, single": case(
         "forget_lstm", at_end(4, 2, **BY_INDEX), 16, biased="gates", **NO_GATES, **ONE_BLOCK, **SINGLE
     ),
     "gru, at end": case("gru", at_end(2, 1), hidden=3, biased="all"),
-    "gru, every step, symbols, single": case(
-        "gru", every_step(4, 2, **BY_INDEX), 16, hidden=2, biased="none", **LINEAR, **SINGLE
-    ),
 }
 NETS = COMPILED | {
+    "plain, at end": case("plain_rule", at_end(2, 1), hidden=3),
     "plain, every step": case("plain_rule", every_step(3, 2), hidden=1),
     "plain, symbols": case("plain_rule", at_end(4, 2, **BY_INDEX), hidden=2),
+    "forget, every step": case("forget_lstm", every_step(2, 2), biased="all", **BLOCKS),
     "forget, at end": case("forget_lstm", at_end(3, 1), biased="gates+outputs", h="identity", **ONE_BLOCK),
     "forget, at end, linear": case("forget_lstm", at_end(2, 2), biased="hidden", g=(-1.0, 1.0), **LINEAR, **BLOCKS),
     "forget, symbols": case("forget_lstm", every_step(4, 4, **BY_INDEX), biased="cells+outputs", **NO_GATES, **BLOCKS),
     "forget, step": case("forget_lstm", every_step(2, 1), biased="none", **STEP, **ONE_BLOCK),
     "forget, step, symbols": case(
         "forget_lstm", every_step(3, 3, **BY_INDEX), biased="cells", h=(0.0, 2.0), **STEP, **NO_GATES, **BLOCKS
+    ),
+    "gru, every step, symbols, single": case(
+        "gru", every_step(4, 2, **BY_INDEX), 16, hidden=2, biased="none", **LINEAR, **SINGLE
     ),
     "gru, every step": case("gru", every_step(2, 2), hidden=2, biased="all"),
     "gru, at end, linear": case("gru", at_end(1, 2), hidden=3, biased="none", **LINEAR),

@@ -48,24 +48,18 @@ def seeing(gates, cells):
 # Compiled, and in plain Python.
 COMPILED = {
     "exp4": Case(settings(2, 2, "all"), at_end(2, 1)),
-    "step, 7 symbols": Case(settings(2, 2, "gates", **STEP), every_step(7, 7, **BY_INDEX)),
     "step, 7 symbols, single": Case(settings(1, 2, "gates", **STEP, **SINGLE), every_step(7, 7, **BY_INDEX)),
-    "step, current": Case(settings(2, 2, **OUTPUTS_LEARN, **STEP, **CURRENT), every_step(3, 2)),
-    "sequence, 33 symbols, 16 lanes": Case(
-        settings(2, 1, "hidden", h="identity"), every_step(33, 2, **BY_INDEX), width=16
+    "current, 33 symbols, 16 lanes": Case(
+        settings(2, 1, "hidden", h="identity", **CURRENT), every_step(33, 2, **BY_INDEX), width=16
     ),
-    "full, every step, current": Case(settings(2, 2, **OUTPUTS_LEARN, **FULL, **CURRENT), every_step(3, 2)),
     "seeing less, late, behind, half": Case(
         settings(2, 2, "cells+outputs", **seeing("no gates", "inputs"), **LATE, **BEHIND, **HALF), every_step(3, 2)
-    ),
-    "seeing inputs, 17 symbols, late, behind": Case(
-        settings(2, 1, "outputs", **seeing("inputs", "inputs"), **LATE, **BEHIND), at_end(17, 2, **BY_INDEX)
     ),
     "full, seeing less, late, behind, half": Case(
         settings(2, 2, "all", **seeing("inputs", "no gates"), **FULL, **LATE, **BEHIND, **HALF), every_step(3, 2)
     ),
-    "full, 17 symbols, 1 lane, single": Case(
-        settings(1, 2, "all", **FULL, **SINGLE), at_end(17, 2, **BY_INDEX), width=1
+    "full, current, 17 symbols, 1 lane, single": Case(
+        settings(1, 2, **OUTPUTS_LEARN, **FULL, **CURRENT, **SINGLE), at_end(17, 2, **BY_INDEX), width=1
     ),
 }
 
@@ -129,6 +123,12 @@ def _less():
 
 
 NETS = COMPILED | {
+    "step, 7 symbols": Case(settings(2, 2, "gates", **STEP), every_step(7, 7, **BY_INDEX)),
+    "step, current": Case(settings(2, 2, **OUTPUTS_LEARN, **STEP, **CURRENT), every_step(3, 2)),
+    "full, every step, current": Case(settings(2, 2, **OUTPUTS_LEARN, **FULL, **CURRENT), every_step(3, 2)),
+    "seeing inputs, 17 symbols, late, behind": Case(
+        settings(2, 1, "outputs", **seeing("inputs", "inputs"), **LATE, **BEHIND), at_end(17, 2, **BY_INDEX)
+    ),
     "exp6b": Case(settings(3, 2, "all"), at_end(8, 8)),
     "exp1": Case(settings(3, 2, "gates", **STEP), every_step(7, 7, **BY_INDEX)),
     "exp3": Case(settings(3, 1, "hidden"), at_end(1, 1)),

@@ -58,19 +58,16 @@ BEHIND, HALF = {"outputs_see": "previous"}, {"start": 0.5}
 
 # Compiled, and in plain Python.
 COMPILED = {
-    "rtrl, 2a": Case(settings("rtrl", 1, **LAYERED, **DIRECT, **STEP), task("ii", 17, 17)),
     "rtrl, full, forcing": Case(settings("rtrl", 3, **FULL, **BIASED, **STEP, **FORCING), task("dd", 3, 2)),
     "rtrl, 16 lanes, single": Case(
         settings("rtrl", 3, **LAYERED, **BIASED, **SEQUENCE, **SINGLE), task("id", 7, 3), width=16
     ),
-    "bptt": Case(settings("bptt", 3, **LAYERED, **DIRECT), task("ii", 33, 33)),
     "bptt, full, 1 lane, single": Case(
         settings("bptt", 3, **FULL, **BIASED, **SINGLE), task("dd", 3, 2, False), width=1
     ),
-    "elman": Case(settings("elman", 15, **STEP), task("ii", 7, 7), width=2),
     "rtrl, behind, half": Case(settings("rtrl", 1, **LAYERED, **DIRECT, **STEP, **BEHIND, **HALF), task("ii", 5, 5)),
-    "bptt, behind, half": Case(settings("bptt", 3, **LAYERED, **DIRECT, **BEHIND, **HALF), task("dd", 3, 2)),
-    "elman, behind": Case(settings("elman", 3, **BIASED, **STEP, **BEHIND), task("dd", 3, 2), width=2),
+    "bptt, behind, half": Case(settings("bptt", 3, **LAYERED, **DIRECT, **BEHIND, **HALF), task("ii", 33, 33)),
+    "elman, behind": Case(settings("elman", 15, **BIASED, **STEP, **BEHIND), task("dd", 3, 2), width=2),
 }
 
 
@@ -99,7 +96,7 @@ def _others():
         if n % 3 != 0:
             options |= BIASED
         title = ", ".join([name, *map(str, way.values()), net, kind, "every step" if every_step else "at end"])
-        width = 1 if hidden > 8 else (4, 1, 2)[n % 3]  # large nets take their time
+        width = 1 if max(hidden, n_in, n_out) > 7 else (4, 1, 2)[n % 3]  # large nets take their time
         yield title, Case(settings(name, hidden, **options), task(kind, n_in, n_out, every_step), width)
         n += 1
 
@@ -130,7 +127,16 @@ def _behind():
         yield title, Case(settings("rtrl", 2, **options), task(kind, 3, 2))
 
 
-NETS = COMPILED | dict(_others()) | dict(_behind())
+NETS = (
+    COMPILED
+    | {
+        "rtrl, 2a": Case(settings("rtrl", 1, **LAYERED, **DIRECT, **STEP), task("ii", 17, 17)),
+        "bptt": Case(settings("bptt", 3, **LAYERED, **DIRECT), task("ii", 33, 33)),
+        "elman": Case(settings("elman", 15, **STEP), task("ii", 7, 7), width=2),
+    }
+    | dict(_others())
+    | dict(_behind())
+)
 
 
 def design(case):

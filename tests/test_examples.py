@@ -233,7 +233,7 @@ def test_an_ended_sequence_is_forgotten(name):
     assert after(endless) != after([])  # the control: without a reset
 
 
-@pytest.mark.parametrize("name", [name for name in COMPILED if name in DOUBLE])
+@each_compiled_net
 def test_weights_that_are_no_numbers_are_seen(name):
     net = COMPILED[name]
     assert not weights_not_seen(net.module, net.settings, net.interface, fresh_net(net.module, *net[1:]), 1, most=20)

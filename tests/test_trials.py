@@ -45,7 +45,7 @@ def test_the_small_trials_show_all_that_can_happen(expected):
     assert len({r["weights_digest"] for r in expected.values()}) == len(expected)
 
 
-@pytest.mark.parametrize("width", [1, 16, 32])
+@pytest.mark.parametrize("width", [1, 2])
 def test_lanes_do_not_matter(expected, width):
     assert records(small_condition(), width=width) == expected
 
@@ -124,21 +124,23 @@ def test_a_larger_limit_repeats_the_shorter_trial():
 
 # --------------------------------------------------------------------- tasks, learners and readings of every kind
 
-WIDTHS = {  # lanes, when compiled in this process
-    "lstm, adding": 8,
-    "lstm, multiplication, linear": 4,
-    "lstm, temporal order": 4,
-    "lstm, reber": 8,
-    "lstm, reber, updates wait": 2,
-    "lstm, reber, full gradient": 16,
-    "layered_lstm, long lag, fixed": 4,
-    "layered_lstm, long lag, random": 1,
-    "lstm, long lag, trigger": 32,
-    "lstm, long lag, trigger, full gradient": 4,
-    "lstm, two sequences": 1,
-    "lstm, two sequences, noisy targets": 8,
+CASES = {
+    name: golden.CASES[name]
+    for name in (
+        "lstm, adding",
+        "lstm, multiplication, linear",
+        "lstm, temporal order",
+        "lstm, reber",
+        "lstm, reber, updates wait",
+        "lstm, reber, full gradient",
+        "layered_lstm, long lag, fixed",
+        "layered_lstm, long lag, random",
+        "lstm, long lag, trigger",
+        "lstm, long lag, trigger, full gradient",
+        "lstm, two sequences",
+        "lstm, two sequences, noisy targets",
+    )
 }
-CASES = {name: golden.CASES[name] for name in WIDTHS}
 
 
 def in_a_process(script: str, *arguments: Any, **environment: str) -> Any:
@@ -207,13 +209,22 @@ def test_the_cases_show_all_that_can_happen(plain):
     assert any(0 < record["facts"]["cell_added_after"] < record["sequences"] for record in growing)
 
 
-FRESH = ("lstm, temporal order", "layered_lstm, long lag, fixed")  # are compared below
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [
+        ("lstm, multiplication, linear", 4),
+        ("lstm, reber", 8),
+        ("lstm, reber, updates wait", 2),
+        ("lstm, reber, full gradient", 16),
+        ("lstm, long lag, trigger", 32),
+    ],
+)
+def test_compiled_and_plain_trials_agree_bit_for_bit(plain, name, width):
+    """The compiled ones in another number of lanes, of which all are in use, and in another order.
 
-
-@pytest.mark.parametrize("name", [name for name in CASES if name not in FRESH])
-def test_compiled_and_plain_trials_agree_bit_for_bit(plain, name):
-    """The compiled ones in another number of lanes, of which all are in use, and in another order."""
-    width = WIDTHS[name]
+    A kernel takes long to compile: here are the ways of the loop. Every learner and task on its own is compared so by
+    `repro check`, and some more kernels below.
+    """
     trials = list(reversed(range(max(width, len(PLAIN_TRIALS)) + 1)))
     found = records(golden.condition_of(CASES[name]), trials, width)
     assert as_json({trial: found[trial] for trial in PLAIN_TRIALS}) == plain[name]
@@ -226,19 +237,16 @@ print(json.dumps({name: sorted(some, key=lambda record: record["trial"]) for nam
 
 
 @pytest.mark.parametrize(
-    ("names", "environment"),
+    ("name", "environment"),
     [
-        (
-            ("layered_lstm, long lag, fixed", "lstm, two sequences, noisy targets"),
-            {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
-        ),
-        (("lstm, adding",), {"NUMBA_OPT": "1"}),
+        ("lstm, two sequences, noisy targets", {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}),
+        ("lstm, adding", {"NUMBA_OPT": "1"}),
     ],
     ids=["generic", "less optimised"],
 )
-def test_the_processor_does_not_matter(tmp_path, plain, names, environment):
-    found = in_a_process(COMPILED, {name: CASES[name] for name in names}, REPRO_CACHE=str(tmp_path), **environment)
-    assert found == {name: plain[name] for name in names}
+def test_the_processor_does_not_matter(tmp_path, plain, name, environment):
+    found = in_a_process(COMPILED, {name: CASES[name]}, REPRO_CACHE=str(tmp_path), **environment)
+    assert found == {name: plain[name]}
 
 
 @pytest.mark.parametrize("ticks", [1, 7])
@@ -260,7 +268,7 @@ def stored(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("fresh", FRESH)
+@pytest.mark.parametrize("fresh", ["lstm, temporal order", "layered_lstm, long lag, fixed"])
 def test_kernels_from_disk_and_fresh_ones_do_not_mix(stored, plain, fresh):
     """Symbols of a kernel that another process compiled once stood for other code in this one, and memory was lost."""
     names = (fresh, "lstm, adding")
@@ -277,10 +285,9 @@ print(json.dumps(ended(crew.run(small_condition(), range(arguments[0]), argument
 def test_narrow_kernels_from_disk_and_wide_ones_do_not_mix(tmp_path, expected):
     """Kernels that differ in nothing but the width, compiled by different processes."""
     cache = {"REPRO_CACHE": str(tmp_path)}
-    for width in (1, 2):
-        in_a_process(NARROWED, 1, width, **cache)
-    found = in_a_process(NARROWED, 6, 8, **cache)
-    assert sorted(found, key=lambda record: record["trial"]) == as_json(expected)
+    for n_trials, width in ((1, 1), (6, 2), (6, 2)):  # compiled; read and compiled; read
+        found = in_a_process(NARROWED, n_trials, width, **cache)
+        assert sorted(found, key=lambda record: record["trial"]) == as_json(expected)[:n_trials]
 
 
 # ------------------------------------------------------------------------------------------------ what trials are
