@@ -274,9 +274,9 @@ def test_many_broken_lines_are_named_in_part(tmp_path):
 @pytest.mark.parametrize("text", ["", "row,reading\n", "\n", "\0"])
 def test_a_file_of_another_kind_is_an_error(tmp_path, text):
     (tmp_path / attestation.FILE).write_text(text)
-    with pytest.raises(AttestationError, match=r"attested\.csv:1: other columns"):
+    with pytest.raises(AttestationError, match=r"attested\.csv:1: not the columns"):
         attestation.read(tmp_path)
-    with pytest.raises(AttestationError, match="other columns"):
+    with pytest.raises(AttestationError, match="not the columns"):
         attestation.write(tmp_path, [])
     assert (tmp_path / attestation.FILE).read_text() == text
 
@@ -304,9 +304,7 @@ def in_copy(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("file", "old", "new", "code"),
     [
-        ("kernels/maths.py", "1.4426950408889634", "1.4426950408889634 * 1.0", 0),
         ("kernels/stop_rule.py", "_CHECK_EVERY = 1000", "_CHECK_EVERY = 1001", 0),
-        ("experiments/condition.py", "spawn_key=(trial,)", "spawn_key=(trial + 1,)", 3),
         ("learners/lstm/truncated.py", "at_gate = g * dy_in", "at_gate = g * dy_in * 1.001", 3),
     ],
 )

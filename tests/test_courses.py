@@ -11,7 +11,7 @@ from repro.presentation.plots import kinds, style
 from repro.presentation.plots import output_curve as figures
 
 
-def test_a_course_is_that_of_the_rows_nets():
+def test_a_course_is_that_of_the_rows_nets(plain):
     """As drawn, and after so many sequences, whatever it has learnt by then."""
     asked = courses.Question(
         "a question", "1/lstm/3x2,lr=0.5", "largest |internal state| in a string", always_on._most,

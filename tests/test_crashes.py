@@ -76,7 +76,8 @@ def test_what_killed_workers_lose_is_missing_in_every_view_until_it_is_run(tmp_p
         path = tmp_path / f"{kind}.svg"
         repro("plot", kind, "5", "-o", str(path), folder=tmp_path)
         assert path.stat().st_size > 1000
-    page = words(report.render(config.load(), Store(tmp_path), verdicts.Margins()))
+    rows = {name: row for name, row in config.load().items() if name.startswith("3b/")}
+    page = words(report.render(rows, Store(tmp_path), verdicts.Margins()))
     assert "; 4 more crashed, and are to be run again." in page
     assert page.count("4 trials crashed; `repro run") == 5  # in the forest, its verdicts, its table, and two figures
 

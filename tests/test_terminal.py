@@ -233,11 +233,17 @@ def on_terminal(width: int, *arguments: str, **environment: str) -> str:
     return b"".join(parts).decode().replace("\r\n", "\n")
 
 
-@pytest.mark.parametrize("term", ["xterm", "dumb"])
 @pytest.mark.parametrize(
-    "command", [["table", "9", "10"], ["compare", "9"], ["list"], ["show", "6a/lstm"], ["list", "--columns", "help"]],
-    ids=" ".join,
-)  # fmt: skip
+    ("command", "term"),
+    [
+        (["table", "9", "10"], "xterm"),
+        (["compare", "9"], "xterm"),
+        (["list"], "xterm"),
+        (["list"], "dumb"),
+        (["show", "6a/lstm"], "xterm"),
+        (["list", "--columns", "help"], "dumb"),
+    ],
+)
 def test_commands_fit_a_terminal_with_their_notes(store, command, term):
     results = [] if command[0] == "show" or "help" in command else ["--results", str(store.folder)]
     for width in (80, 100):

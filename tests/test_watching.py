@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import ended, made_condition
+from conftest import ended, made_condition, small_condition
 from sequences import without_jit
 from twins import cascade, chunker, guessing, layered_lstm, lstm, recurrent
 from twins import tasks as twin_tasks
@@ -209,7 +209,7 @@ def test_a_net_that_never_forgets_comes_to_a_sequence_through_those_before(plain
 
 
 def test_compiled_nets_are_seen_as_plain_ones(monkeypatch):
-    condition = made_condition(ORDER, {**LSTM, "precision": "float32"}, STOP)
+    condition = small_condition()  # whose kernel other tests compile, too
     compiled = watching.watch(condition, 0, 1)
     without_jit(monkeypatch)
     monkeypatch.setattr(crew, "_entries", {})

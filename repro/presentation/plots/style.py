@@ -205,7 +205,8 @@ def _rendered(figure: "Figure", form: str, metadata: dict[str, Any]) -> bytes:
     out, title = io.BytesIO(), figure.get_suptitle()
     _take_literally(figure)
     with applied(), mpl.rc_context({"svg.hashsalt": title}):  # ids are random without a salt
-        figure.draw_without_rendering()  # the layout of the first time; every further one would move things a little
+        if engine := figure.get_layout_engine():  # once; every further time would move things a little
+            engine.execute(figure)
         figure.set_layout_engine("none")
         _settle(figure)
         figure.savefig(out, format=form, metadata={"Title": title, **metadata})
