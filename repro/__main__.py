@@ -1,13 +1,15 @@
-"""``repro``, and ``python -m repro``: it begins here, and signals are blocked before anything heavy is imported."""
+"""``repro``, and ``python -m repro``: it begins here, and signals are blocked before anything is imported."""
 
-import signal
+import _signal  # type: ignore[import-not-found]  # `signal` itself is Python: its import can be interrupted
+
+if hasattr(_signal, "pthread_sigmask"):  # not on Windows, where the next line says so
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, {_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP})
 
 import repro.commands  # noqa: F401  (says at once where repro does not run)
 
 
 def main() -> None:
     """Run the command line."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     from repro import interrupts
 
     interrupts.watch()

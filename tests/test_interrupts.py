@@ -11,6 +11,7 @@ import processes
 import pytest
 
 from repro import interrupts
+from repro.files import PACKAGE
 
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 WATCHING = (
@@ -48,6 +49,18 @@ BUSY = {
     "importing": "import importlib, json\nwhile True: importlib.reload(json)",
     "starting a process": "import subprocess\nwhile True: subprocess.run([sys.executable, '-c', ''])",
 }
+
+
+def test_an_interrupt_while_the_first_module_is_imported_is_not_an_exception(tmp_path):
+    """`signal` is Python: here it comes with an interrupt, and is then what it always is."""
+    told = "import os, _signal\nos.kill(os.getpid(), _signal.SIGINT)\n"
+    (tmp_path / "signal.py").write_text(told + Path(signal.__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), str(PACKAGE.parent)])
+    done = subprocess.run(
+        [sys.executable, "-m", "repro", "list"],
+        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (130, "Interrupted.\n")
 
 
 @pytest.mark.parametrize("n_times", [1, 10])
