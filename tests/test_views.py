@@ -82,7 +82,7 @@ def test_rows_without_such_a_setting_are_left_out_and_it_is_an_error_if_all_are(
 
 
 def test_that_nothing_is_stored_is_said(tmp_path):
-    with pytest.warns(UserWarning, match="nothing is stored of these rows under such settings"):
+    with pytest.warns(UserWarning, match="nothing is stored of these rows under such settings; `repro list --stored`"):
         assert lines(Store(tmp_path), View(by=("seed",))) == []
 
 

@@ -231,5 +231,6 @@ def selected(
         for line in lines(chosen, store, number, view) + more:
             unique[line.condition.key, line.published.table, line.published.line, line.published.stage] = line
     if not unique and view.by:
-        warnings.warn("nothing is stored of these rows under such settings", stacklevel=2)
+        lists = f"`{command('list --stored')}` lists what is"
+        warnings.warn(f"nothing is stored of these rows under such settings; {lists}", stacklevel=2)
     return list(unique.values())
