@@ -260,10 +260,9 @@ def test_a_terminal_without_a_size_has_80_columns_and_columns_replaces_any(store
 
 
 def test_other_formats_are_the_same_on_a_terminal(store):
-    for form in ("csv", "md"):
-        command = [sys.executable, "-m", "repro", "table", "9", "--results", str(store.folder), "--format", form]
-        piped = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        assert on_terminal(80, *command[3:], TERM="xterm") == piped
+    command = ["table", "9", "--results", str(store.folder), "--format", "md"]
+    piped = CliRunner().invoke(main, command).stdout
+    assert on_terminal(80, *command, TERM="xterm") == piped
 
 
 # ------------------------------------------------------------------------------------------- what a terminal may lack
