@@ -58,7 +58,7 @@ class Known:
         return [record for condition in self.conditions for record in condition]
 
     @cached_property
-    def flat(self) -> frozenset[tuple[str, str]]:
+    def flat(self) -> frozenset[tuple[str, object]]:
         """The settings, the limit aside, so that two can be compared at once."""
         return _flat(self.settings)
 
@@ -288,9 +288,9 @@ def _kind(settings: Settings) -> tuple[str, str]:
     return settings["learner"]["name"], settings["task"]["name"]
 
 
-def _flat(settings: Settings) -> frozenset[tuple[str, str]]:
+def _flat(settings: Settings) -> frozenset[tuple[str, object]]:
     return frozenset(
-        (f"{group}.{name}", canonical(value))
+        (f"{group}.{name}", value if isinstance(value, int | float | str) else canonical(value))
         for group, values in settings.items()
         for name, value in values.items()
         if name != "max_sequences"
