@@ -205,7 +205,7 @@ def _rendered(figure: "Figure", form: str, metadata: dict[str, Any]) -> bytes:
     out, title = io.BytesIO(), figure.get_suptitle()
     _take_literally(figure)
     with applied(), mpl.rc_context({"svg.hashsalt": title}):  # ids are random without a salt
-        if engine := figure.get_layout_engine():  # once; every further time would move things a little
+        if figure.axes and (engine := figure.get_layout_engine()):  # once: more times would move things a little
             engine.execute(figure)
         figure.set_layout_engine("none")
         _settle(figure)
