@@ -24,6 +24,7 @@ class Estimate:
     high: float | None
 
 
+@lru_cache(maxsize=None)
 def success_rate(solved: int, n: int) -> Estimate:
     """The share of ``solved`` among ``n`` trials, with the score interval (E. B. Wilson, JASA 22, 1927).
 
