@@ -26,7 +26,7 @@ ADDING = {"name": "adding", "operation": "sum", "length": 20}
 STAGE = {"name": "all right", "exam_max_wrong": 0}
 
 
-@pytest.mark.parametrize("max_sequences", [30, 100])
+@pytest.mark.parametrize("max_sequences", [30, 50])
 def test_the_last_exam_of_experiment_1_is_every_string_once(plain, max_sequences):
     """Counted from what the net is seen to do, with the grammar of the twin."""
     stop = {
