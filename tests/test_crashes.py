@@ -73,9 +73,9 @@ def test_what_killed_workers_lose_is_missing_in_every_view_until_it_is_run(tmp_p
     found = tables.selected(["5"], config.load(), Store(tmp_path))
     for kind in ("survival", "strips", "success"):
         assert note in words(kinds.of_lines(kind, found).get_supxlabel())
-        path = tmp_path / f"{kind}.svg"
-        repro("plot", kind, "5", "-o", str(path), folder=tmp_path)
-        assert path.stat().st_size > 1000
+    path = tmp_path / "survival.svg"
+    repro("plot", "survival", "5", "-o", str(path), folder=tmp_path)
+    assert path.stat().st_size > 1000
     rows = {name: row for name, row in config.load().items() if name.startswith("3b/")}
     page = words(report.render(rows, Store(tmp_path), verdicts.Margins()))
     assert "; 4 more crashed, and are to be run again." in page
