@@ -48,11 +48,15 @@ def seeing(gates, cells):
 # Compiled, and in plain Python.
 COMPILED = {
     "exp4": Case(settings(2, 2, "all"), at_end(2, 1)),
-    "step, 7 symbols, 16 lanes, single": Case(
-        settings(1, 2, "gates", **STEP, **SINGLE), every_step(7, 7, **BY_INDEX), width=16
+    "step, 7 symbols, single": Case(settings(1, 2, "gates", **STEP, **SINGLE), every_step(7, 7, **BY_INDEX)),
+    "current, 33 symbols, 16 lanes": Case(
+        settings(2, 1, "hidden", h="identity", **CURRENT), every_step(33, 2, **BY_INDEX), width=16
     ),
     "seeing less, late, behind, half": Case(
         settings(2, 2, "cells+outputs", **seeing("no gates", "inputs"), **LATE, **BEHIND, **HALF), every_step(3, 2)
+    ),
+    "full, seeing less, late, behind, half": Case(
+        settings(2, 2, "all", **seeing("inputs", "no gates"), **FULL, **LATE, **BEHIND, **HALF), every_step(3, 2)
     ),
     "full, current, 17 symbols, 1 lane, single": Case(
         settings(1, 2, **OUTPUTS_LEARN, **FULL, **CURRENT, **SINGLE), at_end(17, 2, **BY_INDEX), width=1
@@ -119,12 +123,6 @@ def _less():
 
 
 NETS = COMPILED | {
-    "current, 33 symbols, 8 lanes": Case(
-        settings(2, 1, "hidden", h="identity", **CURRENT), every_step(33, 2, **BY_INDEX), width=8
-    ),
-    "full, seeing less, late, behind, half": Case(
-        settings(2, 2, "all", **seeing("inputs", "no gates"), **FULL, **LATE, **BEHIND, **HALF), every_step(3, 2)
-    ),
     "step, 7 symbols": Case(settings(2, 2, "gates", **STEP), every_step(7, 7, **BY_INDEX)),
     "step, current": Case(settings(2, 2, **OUTPUTS_LEARN, **STEP, **CURRENT), every_step(3, 2)),
     "full, every step, current": Case(settings(2, 2, **OUTPUTS_LEARN, **FULL, **CURRENT), every_step(3, 2)),

@@ -58,6 +58,7 @@ BEHIND, HALF = {"outputs_see": "previous"}, {"start": 0.5}
 
 # Compiled, and in plain Python.
 COMPILED = {
+    "rtrl, full, forcing": Case(settings("rtrl", 3, **FULL, **BIASED, **STEP, **FORCING), task("dd", 3, 2)),
     "rtrl, 16 lanes, single": Case(
         settings("rtrl", 3, **LAYERED, **BIASED, **SEQUENCE, **SINGLE), task("id", 7, 3), width=16
     ),
@@ -65,6 +66,7 @@ COMPILED = {
         settings("bptt", 3, **FULL, **BIASED, **SINGLE), task("dd", 3, 2, False), width=1
     ),
     "rtrl, behind, half": Case(settings("rtrl", 1, **LAYERED, **DIRECT, **STEP, **BEHIND, **HALF), task("ii", 5, 5)),
+    "bptt, behind, half": Case(settings("bptt", 3, **LAYERED, **DIRECT, **BEHIND, **HALF), task("ii", 33, 33)),
     "elman, behind": Case(settings("elman", 15, **BIASED, **STEP, **BEHIND), task("dd", 3, 2), width=2),
 }
 
@@ -128,8 +130,6 @@ def _behind():
 NETS = (
     COMPILED
     | {
-        "rtrl, full, forcing": Case(settings("rtrl", 3, **FULL, **BIASED, **STEP, **FORCING), task("dd", 3, 2)),
-        "bptt, behind, half": Case(settings("bptt", 3, **LAYERED, **DIRECT, **BEHIND, **HALF), task("ii", 33, 33)),
         "rtrl, 2a": Case(settings("rtrl", 1, **LAYERED, **DIRECT, **STEP), task("ii", 17, 17)),
         "bptt": Case(settings("bptt", 3, **LAYERED, **DIRECT), task("ii", 33, 33)),
         "elman": Case(settings("elman", 15, **STEP), task("ii", 7, 7), width=2),

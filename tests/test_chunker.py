@@ -46,6 +46,9 @@ SINGLE, OFTEN_WRONG = {"precision": "float32"}, {"failure": 0.8}  # with many sy
 # Compiled, and in plain Python.
 COMPILED = {
     "2a": Case(settings(1), symbols(5)),
+    "all that is otherwise, single": Case(
+        settings(3, **EITHER, **SEQUENCE, **ALONE, **BEHIND, **HALF, **SINGLE), symbols(5), width=2
+    ),
 }
 
 
@@ -64,15 +67,7 @@ def _others():
         yield ", ".join(["behind", *map(str, ways.values())]), Case(config, symbols(5), (4, 1)[n % 2])
 
 
-NETS = (
-    COMPILED
-    | {
-        "all that is otherwise, single": Case(
-            settings(3, **EITHER, **SEQUENCE, **ALONE, **BEHIND, **HALF, **SINGLE), symbols(5), width=2
-        ),
-    }
-    | dict(_others())
-)
+NETS = COMPILED | dict(_others())
 DOUBLE = [name for name, case in NETS.items() if not case.single]
 SIDE_BY_SIDE = [name for name, case in COMPILED.items() if case.width > 1]
 

@@ -291,13 +291,8 @@ def test_it_is_said_once_with_the_reason_the_cost_and_the_remedy(runs, way):
 
 
 def test_a_trial_is_of_the_source_in_its_record_where_no_cache_can_be_made(tmp_path):
-    """Nor is a kernel left anywhere: one was once taken from a folder beside the package, and knew of no edit.
-
-    That such a one is not taken is shown above, of a small kernel under all ways.
-    """
+    """Once a kernel was taken from a folder beside the package, which knew nothing of an edit in another file."""
     checkout = Checkout(tmp_path)
-
-    checkout.edit()
 
     def run(name: str, *options: str, **environment: str) -> tuple[tuple[str, str], str]:
         """Source and weights of a trial, and what was said."""
@@ -308,9 +303,12 @@ def test_a_trial_is_of_the_source_in_its_record_where_no_cache_can_be_made(tmp_p
         record = json.loads((results / "3b.jsonl").read_text(encoding="utf-8").splitlines()[-1])
         return (record["source"], record["weights_digest"]), done.stderr
 
-    found, said = run("found")  # in a worker process
+    before, _ = run("before", "--engine", "inline")
+    checkout.edit()
+    after, said = run("after")  # in a worker process
     expected, _ = run("expected", "--engine", "inline", NUMBA_DISABLE_JIT="1")
-    assert found == expected
+    assert after == expected
+    assert not set(after) & set(before)
     assert checkout.touched == set()
     (warning,) = [line for line in said.splitlines() if "arning" in line]
     assert warning.startswith("Warning: compiled kernels cannot be kept in /proc/nope/kernels (No such file")

@@ -61,6 +61,7 @@ COMPILED = {
         settings(**GROWS, update="sequence", output_error="plain", precision="float32"), symbols(17), width=16
     ),
     "at end, late, behind, grows": Case(settings(update="late", **BEHIND, **GROWS), symbols(5, every_step=False)),
+    "step, behind, counts, 1 lane": Case(settings(**BEHIND, **COUNTS), symbols(17), width=1),
 }
 
 
@@ -92,7 +93,6 @@ def _more():
 NETS = (
     COMPILED
     | {
-        "step, behind, counts, 1 lane": Case(settings(**BEHIND, **COUNTS), symbols(17), width=1),
         "sequence, plain, grows": Case(settings(**GROWS, update="sequence", output_error="plain"), symbols(33)),
         "late, behind, grows": Case(settings(update="late", **BEHIND, **GROWS), symbols(17)),
     }

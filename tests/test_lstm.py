@@ -312,7 +312,7 @@ def test_output_weights_and_last_output_gates_follow_the_gradient(plain, name):
         check_gradient(case, change[b : 2 * b], twin.gradient(loss_of_last_gates, rows[b : 2 * b]), b)
 
 
-@pytest.mark.parametrize("name", ["exp4", "current, 33 symbols, 8 lanes"])
+@pytest.mark.parametrize("name", ["exp4", "current, 33 symbols, 16 lanes"])
 def test_truncation_is_there(plain, name):
     """In a net with recurrent weights the update is not the full gradient; else the tests above would say little."""
     case = NETS[name]
