@@ -36,7 +36,7 @@ def one_hot(index, n):
 
 
 def net_outputs(rows, x, y_c):
-    return np.array([row @ np.append(x, y_c) for row in rows[2:]])
+    return np.array(rows[2:]) @ np.append(x, y_c)
 
 
 def carried(design, rows, symbols, late=None):
@@ -116,7 +116,8 @@ class Net:
             if not design.plain_error:
                 e_k = f_slope(net_k) * e_k
             e_s = slope * sum(row[-1] * e for row, e in zip(self.rows[2:], e_k, strict=True)) if self.has_cell else 0.0
-            changes = [rate * e_s * d_in, rate * e_s * d_c, *(rate * e * np.append(x, y_c) for e in e_k)]
+            seen = np.append(x, y_c)
+            changes = [rate * e_s * d_in, rate * e_s * d_c, *(rate * e * seen for e in e_k)]
             if design.per_step:
                 self.rows = [row + change for row, change in zip(self.rows, changes, strict=True)]
             else:

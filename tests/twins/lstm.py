@@ -12,6 +12,7 @@ are one-hot are vectors like all others.
 error to speak of, as nothing is subtracted, so that e can be as small as one likes.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -78,6 +79,7 @@ def trains_bias(design, unit):
     return design.train_biases
 
 
+@cache
 def seen_by(design, unit):
     """Places in all that a unit of its kind may see: inputs, input gates, output gates, cells, 1; or cells, 1."""
     n_in, b, cells = design.n_in, design.blocks, design.blocks * design.size
@@ -88,14 +90,14 @@ def seen_by(design, unit):
         "1": [n_in + 2 * b + cells],
     }
     if kind(design, unit) == "output":
-        return list(range(cells)) + ([cells] if has_bias(design, unit) else [])
+        return np.array(list(range(cells)) + ([cells] if has_bias(design, unit) else []), int)
     sees = design.gates_see if kind(design, unit) == "gate" else design.cells_see
     names = {
         "everything": ["inputs", "gates", "cells"],
         "no gates": ["inputs", "cells"],
         "inputs": ["inputs"],
     }[sees] + (["1"] if has_bias(design, unit) else [])
-    return [place for name in names for place in places[name]]
+    return np.array([place for name in names for place in places[name]], int)
 
 
 class Moment(NamedTuple):
@@ -148,17 +150,14 @@ def advance(design, rows, x, hidden, s, frozen=None):
     in_gate, out_gate, cell, _ = design.split(rows)
     b, size = design.blocks, design.size
     source = np.concatenate([x, hidden if frozen is None else frozen[0], [1.0]])
-    net_in = net_inputs(design, in_gate, source, 0)
-    net_out = net_inputs(design, out_gate, source, b)
-    seen_by_cells = np.concatenate([f(net_in), f(net_out), hidden[2 * b :]]) if design.current_gates else hidden
+    net_in, net_out = net_inputs(design, in_gate, source, 0), net_inputs(design, out_gate, source, b)
+    y_in, y_out = f(net_in), f(net_out)
+    seen_by_cells = np.concatenate([y_in, y_out, hidden[2 * b :]]) if design.current_gates else hidden
     cell_source = np.concatenate([x, seen_by_cells if frozen is None else frozen[1], [1.0]])
     net_c = np.array([net_inputs(design, block, cell_source, 2 * b + j * size) for j, block in enumerate(cell)])
-    s, y_c = s.copy(), np.zeros_like(s)
-    for j in range(b):
-        for v in range(design.size):
-            s[j, v] = s[j, v] + f(net_in[j]) * curve(net_c[j, v], design.g)
-            y_c[j, v] = f(net_out[j]) * curve(s[j, v], design.h)
-    y = np.concatenate([f(net_in), f(net_out), y_c.ravel()])
+    s = s + y_in[:, None] * curve(net_c, design.g)
+    y_c = y_out[:, None] * curve(s, design.h)
+    y = np.concatenate([y_in, y_out, y_c.ravel()])
     return Moment(source, cell_source, net_in, net_out, net_c, s, y, y_c)
 
 
