@@ -96,18 +96,18 @@ def _without_docstring(node: Any) -> Any:
     return node
 
 
-def _nested(node: Any) -> Any:
-    """A syntax tree as nested lists, the same in every Python version: no positions, no empty fields."""
+def _text(node: Any) -> str:
+    """A syntax tree as the text of nested lists, the same in every Python version: no positions, no empty fields."""
     if isinstance(node, list):
-        return [_nested(item) for item in node]
+        return f"[{', '.join([_text(item) for item in node])}]"
     if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = [
-        [name, _nested(value)]
-        for name, value in ast.iter_fields(node)
-        if value is not None and value != [] and not isinstance(value, ast.expr_context)
-    ]
-    return [type(node).__name__, fields]
+        return repr(repr(node))
+    fields = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if value is not None and value != [] and not isinstance(value, ast.expr_context):
+            fields.append(f"['{name}', {_text(value)}]")
+    return f"['{type(node).__name__}', [{', '.join(fields)}]]"
 
 
 def _tree(path: Path) -> ast.Module:
@@ -127,7 +127,7 @@ def _parsed(path: Path) -> tuple[frozenset[str], str]:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    return frozenset(names), str(_nested(_Essence().visit(tree)))
+    return frozenset(names), _text(_Essence().visit(tree))
 
 
 @lru_cache(maxsize=None)
