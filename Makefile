@@ -28,6 +28,8 @@ paper: .venv/installed
 	$(BIN)/repro run @paper
 	$(BIN)/repro table @paper
 
+# Tests start some hundred processes: what one compiles of the package the others find, whatever the user's setting.
+test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/installed-dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
