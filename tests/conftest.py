@@ -57,14 +57,13 @@ def result(record: Record) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def kernels(request: pytest.FixtureRequest) -> Iterator[Path]:
     """Where compiled kernels are kept: one folder for all processes that share the tests, and those that tests start.
 
-    It is ``REPRO_CACHE`` if that is given: what is found there is good, as kernels are found by what they are made of.
+    It is ``REPRO_CACHE`` if that is given, or else ``build``, so that the next run finds what this one has compiled.
+    What is found there is good, as kernels are found by what they are made of.
     """
-    own = tmp_path_factory.getbasetemp()
-    run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    folder = Path(os.environ.get("REPRO_CACHE") or run / "kernels")
+    folder = Path(os.environ.get("REPRO_CACHE") or request.config.rootpath / "build")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REPRO_CACHE", str(folder))
         yield folder

@@ -4,6 +4,7 @@ of the nets thereafter, whatever the learner.
 Runs with and without the JIT.
 """
 
+import hashlib
 import os
 import pickle
 import subprocess
@@ -17,8 +18,13 @@ import numba
 import numpy as np
 from twins import compiled
 
+from repro.kernels import jit
+from repro.running import kernel_cache
+
 # To be called from compiled code only: without the wrapper for Python, which takes a third of the compilation.
 part = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+_OWN = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]  # a kernel's name is to tell what it is made of
 
 
 class Lesson(NamedTuple):
@@ -44,7 +50,10 @@ class Played(NamedTuple):
 
 @lru_cache(maxsize=None)
 def player(learner, settings, interface, width):
-    """A compiled function that gives lessons to ``width`` nets; its arguments are those of `Script.arrays`."""
+    """A compiled function that gives lessons to ``width`` nets; its arguments are those of `Script.arrays`.
+
+    It is kept on disk: what was compiled for one run of the tests is there for the next.
+    """
     step, respond, assess, learn, settle, reset, _ = learner.build(settings, interface, width)
     n_in, n_out, every_step = interface.n_in, interface.n_out, interface.every_step
 
@@ -73,20 +82,6 @@ def player(learner, settings, interface, width):
     put = put_symbol if interface.input_symbols else put_dense
     set_target = set_symbol if interface.target_symbols else set_dense
 
-    @part
-    def react(net, t, targets, answers, errors):
-        set_target(net, targets, t)
-        respond(net)
-        assess(net)
-        for lane in range(width):
-            for k in range(n_out):
-                answers[t, k, lane] = net.y_k[k, lane]
-            errors[t, 0, lane] = net.absolute[lane]
-            errors[t, 1, lane] = net.square[lane]
-            errors[t, 2, lane] = net.worst[lane]
-        learn(net)
-
-    @compiled
     def play(net, inputs, targets, ends, rates, mean_errors, resets, answers, errors):
         for t in range(ends.shape[0]):
             any_ends = False
@@ -96,7 +91,16 @@ def player(learner, settings, interface, width):
             put(net, inputs, t)
             step(net)
             if every_step or any_ends:
-                react(net, t, targets, answers, errors)
+                set_target(net, targets, t)
+                respond(net)
+                assess(net)
+                for lane in range(width):
+                    for k in range(n_out):
+                        answers[t, k, lane] = net.y_k[k, lane]
+                    errors[t, 0, lane] = net.absolute[lane]
+                    errors[t, 1, lane] = net.square[lane]
+                    errors[t, 2, lane] = net.worst[lane]
+                learn(net)
             for lane in range(width):
                 if ends[t, lane]:
                     if rates[t, lane] != 0:
@@ -104,7 +108,8 @@ def player(learner, settings, interface, width):
                     if resets[t, lane]:
                         reset(net, lane)
 
-    return play
+    play.__qualname__ += f"_{_OWN}"
+    return kernel_cache.keep(jit.entry(play))
 
 
 class Script:
