@@ -31,7 +31,7 @@ paper: .venv/installed
 # Tests start some hundred processes: what one compiles of the package the others find, whatever the user's setting.
 test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/installed-dev
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

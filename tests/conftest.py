@@ -56,15 +56,6 @@ def result(record: Record) -> dict[str, Any]:
     return {name: msgspec.to_builtins(getattr(record, name)) for name in names} | {"cell": record.key}
 
 
-# Files that take long begin first: else the last of them runs when all other processes have ended.
-LONG = ("lstm", "recurrent", "kernel_cache", "trials", "cli", "dask", "chunker", "examples", "layered_lstm")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    first = {f"test_{name}.py": place for place, name in enumerate(LONG)}
-    items.sort(key=lambda item: first.get(item.path.name, len(first)))  # stable
-
-
 @pytest.fixture(scope="session", autouse=True)
 def kernels(request: pytest.FixtureRequest) -> Iterator[Path]:
     """Where compiled kernels are kept: one folder for all processes that share the tests, and those that tests start.
