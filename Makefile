@@ -72,7 +72,7 @@ results: .venv/installed-dev
 	$(BIN)/python scripts/results.py
 
 clean:
-	rm -rf .venv reproduced build/docs
+	rm -rf .venv reproduced build/docs build/kernels
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("repro needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] \

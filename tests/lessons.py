@@ -14,17 +14,14 @@ from math import inf, isfinite, nan
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from twins import compiled
 
-from repro.kernels import jit
+from repro.kernels import foreign, jit
 from repro.running import kernel_cache
 
-# To be called from compiled code only: without the wrapper for Python, which takes a third of the compilation.
-part = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-
-_OWN = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]  # a kernel's name is to tell what it is made of
+# A compiled player is kept on disk by its name, which is to tell the source of this module, too.
+foreign.DIGESTS[__name__] = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
 
 
 class Lesson(NamedTuple):
@@ -57,24 +54,24 @@ def player(learner, settings, interface, width):
     step, respond, assess, learn, settle, reset, _ = learner.build(settings, interface, width)
     n_in, n_out, every_step = interface.n_in, interface.n_out, interface.every_step
 
-    @part
+    @jit.kernel
     def put_dense(net, inputs, t):
         for m in range(n_in):
             for lane in range(width):
                 net.source[m, lane] = inputs[t, m, lane]
 
-    @part
+    @jit.kernel
     def put_symbol(net, inputs, t):
         for lane in range(width):
             net.symbol[lane] = inputs[t, 0, lane]
 
-    @part
+    @jit.kernel
     def set_dense(net, targets, t):
         for k in range(n_out):
             for lane in range(width):
                 net.target[k, lane] = targets[t, k, lane]
 
-    @part
+    @jit.kernel
     def set_symbol(net, targets, t):
         for lane in range(width):
             net.goal[lane] = targets[t, 0, lane]
@@ -108,7 +105,6 @@ def player(learner, settings, interface, width):
                     if resets[t, lane]:
                         reset(net, lane)
 
-    play.__qualname__ += f"_{_OWN}"
     return kernel_cache.keep(jit.entry(play))
 
 

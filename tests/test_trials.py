@@ -270,7 +270,8 @@ def test_kernels_from_disk_and_fresh_ones_do_not_mix(tmp_path, expected, plain):
     The first process compiles a kernel of one lane; the second reads it, and compiles its like of two lanes and another
     learner's; the third one reads all.
     """
-    fresh = {name: CASES[name] for name in ("guessing, two sequences, A1",)}
+    name = "guessing, two sequences, A1"
+    fresh = {name: CASES[name]}
     for n_trials, width, cases in ((1, 1, {}), (6, 2, fresh), (6, 2, fresh)):
         found = in_a_process(MIXED, n_trials, width, cases, REPRO_CACHE=str(tmp_path))
         assert found == {"small": as_json(expected)[:n_trials], **{name: plain[name] for name in cases}}

@@ -97,7 +97,10 @@ def _without_docstring(node: Any) -> Any:
 
 
 def _text(node: Any) -> str:
-    """A syntax tree as the text of nested lists, the same in every Python version: no positions, no empty fields."""
+    """A syntax tree as the text of nested lists, the same in every Python version: no positions, no empty fields.
+
+    Names and constants are the text of their text, as they always were: digests of stored records are made of it.
+    """
     if isinstance(node, list):
         return f"[{', '.join([_text(item) for item in node])}]"
     if not isinstance(node, ast.AST):

@@ -90,7 +90,7 @@ def seen_by(design, unit):
         "1": [n_in + 2 * b + cells],
     }
     if kind(design, unit) == "output":
-        return np.array(list(range(cells)) + ([cells] if has_bias(design, unit) else []), int)
+        return np.arange(cells + has_bias(design, unit))
     sees = design.gates_see if kind(design, unit) == "gate" else design.cells_see
     names = {
         "everything": ["inputs", "gates", "cells"],
