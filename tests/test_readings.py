@@ -113,6 +113,20 @@ def test_the_smallest_sets_that_carry_most(store):
     assert readings.smallest_sets(fits(store, "9", "8")) == [(("printed",), 1), (("printed", "plain-error"), 2)]
 
 
+def test_a_competitor_that_fails_as_published_is_no_row_of_lstm(store):
+    """What `printed` carries of competitors says nothing against a reading of LSTM's net."""
+    fill(store, "2a/rtrl/p=10,lr=1", [[]] * 18)
+    found = fits(store, "9", "2a/rtrl/p=10,lr=1")
+    assert readings.counts(found) == {"printed": (1, 3), "plain-error": (1, 2)}
+    groups = readings.by_learner(found)
+    assert {whose: readings.counts(some) for whose, some in groups.items()} == {
+        "LSTM": {"plain-error": (1, 2), "printed": (0, 2)}, "other learners": {"printed": (1, 1)},
+    }  # fmt: skip
+    text = " ".join(run(store, "readings", "9", "2a/rtrl/p=10,lr=1").split())
+    assert "Of 2 rows of LSTM most are carried by plain-error: 1." in text
+    assert "Of 1 rows of other learners most are carried by printed: 1." in text
+
+
 def run(store, *arguments):
     done = CliRunner().invoke(main, [*arguments, "--results", str(store.folder)])
     assert done.exit_code == 0, done.output
@@ -127,8 +141,8 @@ def test_the_command_tells_all_and_what_follows(store):
     assert (float(carried["sequences_published"]), carried["solved"], carried["trials"]) == (31_390, "20", "20")
     assert carried["command"] == "repro run '6a/lstm' --reading plain-error"
     text = " ".join(run(store, "readings", "9").split())
-    assert "Rows carried, of those that were judged: 'plain-error' 1 of 2, 'printed' 0 of 2." in text
-    assert "The reading that carries most rows: plain-error: 1 of 2." in text
+    assert "Rows of LSTM that are carried, of those that were judged: 'plain-error' 1 of 2, 'printed' 0 of 2." in text
+    assert "Of 2 rows of LSTM most are carried by plain-error: 1." in text
 
 
 def test_compare_names_the_reading_that_carries_a_row(store):

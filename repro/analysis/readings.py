@@ -125,6 +125,17 @@ def carrying(fits: Iterable[Fit]) -> dict[str, list[Fit]]:
     return by_row
 
 
+def by_learner(fits: Iterable[Fit]) -> dict[str, list[Fit]]:
+    """The rows of LSTM and those of other learners, which are carried where they fail as published.
+
+    A reading of LSTM's net has nothing to say of theirs.
+    """
+    groups: dict[str, list[Fit]] = {"LSTM": [], "other learners": []}
+    for fit in fits:
+        groups["LSTM" if fit.row.learner == "lstm" else "other learners"].append(fit)
+    return {whose: some for whose, some in groups.items() if some}
+
+
 def counts(fits: Iterable[Fit]) -> dict[str, tuple[int, int]]:
     """By reading: how many rows it carries, and how many it was judged on."""
     by_reading: dict[str, tuple[int, int]] = {}
@@ -135,7 +146,7 @@ def counts(fits: Iterable[Fit]) -> dict[str, tuple[int, int]]:
     return dict(sorted(by_reading.items(), key=lambda item: (-item[1][0], item[0] != PRINTED, item[0])))
 
 
-def smallest_sets(fits: Sequence[Fit], most: int = 6) -> list[tuple[tuple[str, ...], int]]:
+def smallest_sets(fits: Sequence[Fit], most: int = 8) -> list[tuple[tuple[str, ...], int]]:
     """For each size the set of readings that carries most rows together, and how many; as long as that grows.
 
     Of sets that carry as many the first in the order of `counts`.

@@ -59,14 +59,16 @@ def paragraphs(fits: Sequence[Fit]) -> list[str]:
         "ones included; who tries many finds one that fits. Rows that readings were chosen on flatter these readings; "
         "others do not."
     ]
-    numbers = readings.counts(fits)
-    if numbers:
-        listed = ", ".join(f"'{name}' {carried} of {judged}" for name, (carried, judged) in numbers.items())
-        told.append(f"Rows carried, of those that were judged: {listed}.")
-    n_rows = len({fit.row.name for fit in fits})
-    for names, n in readings.smallest_sets(fits):
-        which = "The reading that carries" if len(names) == 1 else f"The {len(names)} readings that together carry"
-        told.append(f"{which} most rows: {', '.join(names)}: {n} of {n_rows}.")
+    for whose, some in readings.by_learner(fits).items():
+        numbers = readings.counts(some)
+        if numbers:
+            listed = ", ".join(f"'{name}' {carried} of {judged}" for name, (carried, judged) in numbers.items())
+            told.append(f"Rows of {whose} that are carried, of those that were judged: {listed}.")
+        if sets := readings.smallest_sets(some):
+            n_rows = len({fit.row.name for fit in some})
+            first, *more = (f"{' + '.join(names)}: {n}" for names, n in sets)
+            together = f"; together by {'; '.join(more)}" if more else ""
+            told.append(f"Of {n_rows} rows of {whose} most are carried by {first}{together}.")
     return told
 
 

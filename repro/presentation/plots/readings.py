@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from repro.analysis.readings import STANDINGS, Fit, Standing, counts, smallest_sets
+from repro.analysis.readings import STANDINGS, Fit, Standing, by_learner, counts, smallest_sets
 from repro.analysis.tables import order
 from repro.hints import command
 from repro.presentation.plots import style
@@ -37,8 +37,8 @@ _MARKS: dict[Standing, _Mark] = {
 def figure(fits: Sequence[Fit]) -> "Figure":
     """A square for each row under each reading that was run on it, by its standing; empty where it was not.
 
-    Readings stand by the number of rows that they carry, those that carry none last. Beside a row stands how many
-    settings were tried on it; a row whose name is bold had a part in choosing readings.
+    Readings stand by the number of LSTM's rows that they carry, those of other learners alone last. Beside a row stands
+    how many settings were tried on it; a row whose name is bold had a part in choosing readings.
 
     Raises
     ------
@@ -50,15 +50,16 @@ def figure(fits: Sequence[Fit]) -> "Figure":
     if not run:
         raise style.PlotError(f"nothing to draw: no row has run; `{command('run')}` runs them")
     rows = list(dict.fromkeys(fit.row.name for fit in fits))
-    numbers = counts(fits)
-    names = [*numbers, *dict.fromkeys(fit.reading for fit in run if fit.reading not in numbers)]
+    groups = by_learner(fits)
+    numbers = [counts(some) for some in groups.values()]
+    names = list(dict.fromkeys([*(name for of_some in numbers for name in of_some), *(fit.reading for fit in run)]))
     tried = {fit.row.name: fit for fit in fits}
-    sets = [f"{', '.join(some)}: {n}" for some, n in smallest_sets(fits)]
     notes = [
         "; ".join(f"{mark.sign} {standing}: {STANDINGS[standing]}" for standing, mark in _MARKS.items() if mark.sign)
         + ". Empty: not run.",
-        "Bold: rows that readings were chosen on. On the right: settings tried on the row.",
-        f"Sets of readings that together carry most rows, of {len(rows)}: {'; '.join(sets)}." if sets else "",
+        "Bold: rows that readings were chosen on. On the right: settings tried on the row. Above: rows carried, of "
+        f"those that were judged, of {' and of '.join(groups)}.",
+        *(_sets(whose, some) for whose, some in groups.items()),
     ]
     result = style.new(
         "Which readings carry which rows", 1.6 + _STEP * len(rows) + 0.1 * len(notes), list(filter(None, notes))
@@ -70,7 +71,9 @@ def figure(fits: Sequence[Fit]) -> "Figure":
     axes.set_yticks(range(len(rows)), rows, size=_SIZE)
     for label, name in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_fontweight("bold" if tried[name].screened else "normal")
-    labels = [f"{name}  {numbers[name][0]}/{numbers[name][1]}" if name in numbers else name for name in names]
+    labels = [
+        "  ".join([name, *("{}/{}".format(*of_some[name]) for of_some in numbers if name in of_some)]) for name in names
+    ]
     axes.set_xticks(range(len(names)), labels, size=_SIZE, rotation=90)
     axes.xaxis.tick_top()
     for y, name in enumerate(rows):
@@ -81,6 +84,13 @@ def figure(fits: Sequence[Fit]) -> "Figure":
     for side in axes.spines.values():
         side.set_visible(False)
     return result
+
+
+def _sets(whose: str, fits: Sequence[Fit]) -> str:
+    """Which readings carry most rows together, in a sentence, or nothing."""
+    sets = [f"{', '.join(some)}: {n}" for some, n in smallest_sets(fits)]
+    n_rows = len({fit.row.name for fit in fits})
+    return f"Sets of readings that carry most of {n_rows} rows of {whose}: {'; '.join(sets)}." if sets else ""
 
 
 def _square(axes: "Axes", x: int, y: int, mark: _Mark) -> None:
