@@ -166,6 +166,16 @@ def smallest_sets(fits: Sequence[Fit], most: int = 8) -> list[tuple[tuple[str, .
     return sets
 
 
+def sets_told(whose: str, fits: Sequence[Fit]) -> str:
+    """The sets of readings that carry most of somebody's rows, as a sentence; empty if none carries any."""
+    sets = smallest_sets(fits)
+    if not sets:
+        return ""
+    first, *more = (f"{' + '.join(names)}: {n}" for names, n in sets)
+    together = f"; together by {'; '.join(more)}" if more else ""
+    return f"Of {len({fit.row.name for fit in fits})} rows of {whose} most are carried by {first}{together}."
+
+
 def sentences(fits: Iterable[Fit]) -> list[str]:
     """For each row that a reading carries, and `printed` does not: which, and of how many."""
     told = []

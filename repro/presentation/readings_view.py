@@ -64,11 +64,8 @@ def paragraphs(fits: Sequence[Fit]) -> list[str]:
         if numbers:
             listed = ", ".join(f"'{name}' {carried} of {judged}" for name, (carried, judged) in numbers.items())
             told.append(f"Rows of {whose} that are carried, of those that were judged: {listed}.")
-        if sets := readings.smallest_sets(some):
-            n_rows = len({fit.row.name for fit in some})
-            first, *more = (f"{' + '.join(names)}: {n}" for names, n in sets)
-            together = f"; together by {'; '.join(more)}" if more else ""
-            told.append(f"Of {n_rows} rows of {whose} most are carried by {first}{together}.")
+        if most := readings.sets_told(whose, some):
+            told.append(most)
     return told
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from repro.analysis.readings import STANDINGS, Fit, Standing, by_learner, counts, smallest_sets
+from repro.analysis.readings import STANDINGS, Fit, Standing, by_learner, counts, sets_told
 from repro.analysis.tables import order
 from repro.hints import command
 from repro.presentation.plots import style
@@ -59,7 +59,7 @@ def figure(fits: Sequence[Fit]) -> "Figure":
         + ". Empty: not run.",
         "Bold: rows that readings were chosen on. On the right: settings tried on the row. Above: rows carried, of "
         f"those that were judged, of {' and of '.join(groups)}.",
-        *(_sets(whose, some) for whose, some in groups.items()),
+        *(sets_told(whose, some) for whose, some in groups.items()),
     ]
     result = style.new(
         "Which readings carry which rows", 1.6 + _STEP * len(rows) + 0.1 * len(notes), list(filter(None, notes))
@@ -84,13 +84,6 @@ def figure(fits: Sequence[Fit]) -> "Figure":
     for side in axes.spines.values():
         side.set_visible(False)
     return result
-
-
-def _sets(whose: str, fits: Sequence[Fit]) -> str:
-    """Which readings carry most rows together, in a sentence, or nothing."""
-    sets = [f"{', '.join(some)}: {n}" for some, n in smallest_sets(fits)]
-    n_rows = len({fit.row.name for fit in fits})
-    return f"Sets of readings that carry most of {n_rows} rows of {whose}: {'; '.join(sets)}." if sets else ""
 
 
 def _square(axes: "Axes", x: int, y: int, mark: _Mark) -> None:
