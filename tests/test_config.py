@@ -326,7 +326,7 @@ MISTAKES = [
     (STAGES, "stages = [] #", "stop.stages: takes at least 1 value, and has none"),
     (STAGES, "stages = [3] #", "stop.stages.0: has to be a table, not 3"),
     ("max_wrong = 12", "max_wrong = 12, max_wrong = 13", "not valid TOML: Duplicate inline table key 'max_wrong' (at "
-     "line 43, column 103)"),
+     "line 50, column 103)"),
     ("max_wrong = 12 ", "max_wrong = -1 ", "stop.stages.1.max_wrong: has to be at least 0, not -1"),
     ('name = "5/lstm"', 'name = "5/lstm"\nlearner = "elmann"', f"{HERE_IS}learner: there is no learners.elmann. Did "
      "you mean elman?"),
@@ -358,9 +358,9 @@ MISTAKES = [
      "learners.bttp. Did you mean bptt?"),
     ('learners = ["lstm"]\nset', 'learners = ["ltsm"]\nset', "readings.plain-cells-see-inputs.learners: there is no "
      "learners.ltsm. Did you mean lstm?"),
-    ('["plain-error", ', '["plain-eror", ', "shares.readings: shared.toml has no readings.plain-eror. Did you mean "
+    ('    "plain-error",', '    "plain-eror",', "shares.readings: shared.toml has no readings.plain-eror. Did you mean "
      "plain-error or linear?"),
-    ('["plain-error", ', '["either-net", ', "shares.readings: either-net is about chunker, which are not here"),
+    ('    "plain-error",', '    "either-net",', "shares.readings: either-net is about chunker, which are not here"),
     ('["lstm", "ours"]', '["lstm", "our"]', "shares.choices: shared.toml has no choices.our. Did you mean ours?"),
     ("start = 0.5", '"learner.outputs" = "linear"', "readings.simulator.set.learner.outputs: there is no such setting. "
      "Did you mean output or outputs_see or output_error?"),
