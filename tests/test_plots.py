@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from importlib import import_module
 from math import isnan
 
@@ -111,6 +112,20 @@ def test_survival_has_a_panel_for_each_stage(store):
     first, second = figure.axes
     assert points(named(first, "printed: mean 600, 2 of 2 trials"))[1:3] == [(500, 0.5), (700, 1.0)]
     assert points(named(second, "printed: mean 900, 1 of 2 trials"))[1] == (900, 0.5)
+
+
+def test_survival_legends_have_room_for_many_readings(store):
+    many = [
+        replace(line, changes={"learner.init": 0.1 + k})
+        for line in lines(store, "2c/lstm/q=50,p=50", "2c/lstm/q=100,p=100") if line.measured.survival
+        for k in range(5)
+    ]  # fmt: skip
+    figure = survival.figure(many)
+    style.svg(figure, "a")  # with its layout
+    upper, lower = (axes.get_legend().get_window_extent() for axes in figure.axes)
+    assert len(figure.axes[0].get_legend().get_texts()) == 11
+    assert lower.y1 <= upper.y0
+    assert lower.y0 >= 0
 
 
 def test_strips_have_a_dot_for_every_trial(store):

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_ENTRY = 0.15  # inches of a line of a legend
+
 
 @style.applied()
 def figure(lines: Sequence[Line]) -> "Figure":
@@ -37,7 +39,8 @@ def figure(lines: Sequence[Line]) -> "Figure":
         *captions.notes(lines),
     ]
     title = f"Trials solved against training sequences: {captions.place(lines)}"
-    result = style.new(title, 0.85 + 0.95 * len(panels), notes)
+    entries = max(len(members) + bool(members[0].published.sequences) for members in panels.values())
+    result = style.new(title, 0.85 + max(0.95, _ENTRY * entries + 0.2) * len(panels), notes)
     grid = result.subplots(len(panels), 1, sharex=True, sharey=True, squeeze=False)
     left = _start(drawn)
     for axes, ((name, _), members) in zip(grid[:, 0], panels.items(), strict=True):
