@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from repro.analysis.tables import Line
+from repro.experiments.config import PRINTED
 from repro.presentation.plots import captions, style
 
 if TYPE_CHECKING:
@@ -26,10 +27,11 @@ _X = Callable[[_Point], float]
 def figure(lines: Sequence[Line]) -> "Figure":
     """Two panels, axes logarithmic: as many distractor symbols as time steps (q = p), and the longest lag with fewer.
 
-    Black crosses are the published means. Ours are the means of all trials, with 95 % intervals and how many were
-    solved. A trial that failed counts with the limit, as more training would at best have solved it later: such a mean
-    is a bound from below, drawn hollow, with an arrow up and a dotted line. So what is joined is one quantity, and not
-    the means of a few quick survivors as if they were all. Rows that were not run are named below.
+    Each reading has a row of them: in one, marks and numbers of several would hide each other. Black crosses are the
+    published means. Ours are the means of all trials, with 95 % intervals and how many were solved. A trial that failed
+    counts with the limit, as more training would at best have solved it later: such a mean is a bound from below, drawn
+    hollow, with an arrow up and a dotted line. So what is joined is one quantity, and not the means of a few quick
+    survivors as if they were all. Rows that were not run are named below.
 
     Raises
     ------
@@ -44,8 +46,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
         raise style.PlotError("nothing to draw: no row of Table 3 is selected")
     longest = max(point.q for point in points)
     panels: tuple[tuple[str, str, list[_Point], _X], ...] = (
-        ("as many distractors as time steps (q/p = 1)", "minimal time lag q",
-         [point for point in points if point.q == point.p], lambda point: point.q),
+        ("q = p", "minimal time lag q", [point for point in points if point.q == point.p], lambda point: point.q),
         (f"q = {longest:,}", "distractor frequency q/p",
          [point for point in points if point.q == longest], lambda point: point.q / point.p),
     )  # fmt: skip
@@ -54,26 +55,29 @@ def figure(lines: Sequence[Line]) -> "Figure":
         "count with the limit, so the mean is at least this. Published: means, no spread printed.",
         *captions.notes(lines),
     ]
-    result = style.new(f"Scaling of training time: {captions.place(lines)}", 3.4, notes)
     looks = style.looks([line.variant for line in lines])
-    both = result.subplots(1, 2, sharey=True)
-    for axes, (title, label, members, x) in zip(both, panels, strict=True):
-        axes.set_title(title, loc="left")
-        axes.set_xlabel(label)
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        _published(axes, members, x)
-        for limit in sorted({point.line.measured.survival.limit for point in members if point.line.measured.survival}):
-            axes.axhline(limit, color=style.GREY, linewidth=0.6, dashes=(6, 3), zorder=0, label="limit of ours")
-        for reading, look in looks.items():
-            _ours(axes, [point for point in members if point.line.variant == reading], x, look)
-        ticks = sorted({x(point) for point in members})
-        axes.set_xticks(ticks, [f"{tick:,.5g}" for tick in ticks])
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.margins(0.08, 0.15)
-    both[0].set_ylabel("training sequences to success")
-    style.log_axis(both[0].yaxis)
-    handles, labels = _legend(both)
+    run = {point.line.variant for point in points if point.line.measured.survival}
+    shown = [reading for reading in looks if reading in run] or [PRINTED]
+    result = style.new(f"Scaling of training time: {captions.place(lines)}", 0.9 + max(2.5, 1.7 * len(shown)), notes)
+    grid = result.subplots(len(shown), 2, sharex="col", sharey=True, squeeze=False)
+    for reading, both in zip(shown, grid, strict=True):
+        for axes, (title, label, members, x) in zip(both, panels, strict=True):
+            axes.set_title(f"{reading}: {title}", loc="left")
+            axes.set_xlabel(label if reading == shown[-1] else "")
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+            _published(axes, members, x)
+            ours = [point for point in members if point.line.variant == reading]
+            for limit in sorted({point.line.measured.survival.limit for point in ours if point.line.measured.survival}):
+                axes.axhline(limit, color=style.GREY, linewidth=0.6, dashes=(6, 3), zorder=0, label="limit of ours")
+            _ours(axes, ours, x, looks[reading])
+            ticks = sorted({x(point) for point in members})
+            axes.set_xticks(ticks, [f"{tick:,.5g}" for tick in ticks])
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.margins(0.08, 0.2)
+        style.log_axis(both[0].yaxis)
+    result.supylabel("training sequences to success", size=7.5)
+    handles, labels = _legend(grid.flat)
     result.legend(handles, labels, loc="outside upper right", ncols=len(labels))  # within, it might cover something
     return result
 
@@ -111,10 +115,11 @@ def _ours(axes: "Axes", points: Sequence[_Point], x: _X, look: style.Look) -> No
                 arrowprops={"arrowstyle": "<-", "color": look.colour, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0},
             )  # fmt: skip
         above = not bound and mean.value >= (theirs or 0)  # on the side where neither line nor arrow is
+        below = theirs if theirs and low / 4 < theirs < low else low  # not upon the published mean
         axes.annotate(
-            f"{m.n_solved}/{m.n}", (x(point), high if above else low), xytext=(0, 5 if above else -5),
+            f"{m.n_solved}/{m.n}", (x(point), high if above else below), xytext=(0, 5 if above else -5),
             textcoords="offset points", ha="center", va="bottom" if above else "top", color=look.colour,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.6},
         )  # fmt: skip
     for (x1, y1, bound1), (x2, y2, bound2) in pairwise(means):
         axes.plot([x1, x2], [y1, y2], color=look.colour, linestyle=":" if bound1 or bound2 else look.dashes)
@@ -122,11 +127,6 @@ def _ours(axes: "Axes", points: Sequence[_Point], x: _X, look: style.Look) -> No
         axes.plot(
             at, value, look.marker, color=look.colour, markersize=4.5, markerfacecolor="white" if bound else look.colour
         )
-    if means:
-        axes.plot(
-            [], [], marker=look.marker, linestyle=look.dashes, color=look.colour, markersize=4.5,
-            label=f"ours, {points[0].line.variant}",
-        )  # fmt: skip
 
 
 def _legend(axes: Iterable["Axes"]) -> tuple[list["Artist"], list[str]]:
