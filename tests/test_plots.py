@@ -252,6 +252,11 @@ def test_scaling_can_be_drawn_of_rows_that_were_not_run(tmp_path, select):
     assert "Not run: 2c/lstm/q=" in notes(figure)
 
 
+def test_scaling_names_a_reading_that_was_not_run(tmp_path):
+    other = [replace(line, changes={"learner.init": 0.3}) for line in lines(Store(tmp_path), "3")]
+    assert all(axes.get_title(loc="left").startswith("init=0.3: q = ") for axes in scaling.figure(other).axes)
+
+
 def test_scaling_is_of_table_3_alone(store):
     with pytest.raises(style.PlotError, match="6a/lstm is not of it"):
         scaling.figure(lines(store, "9"))

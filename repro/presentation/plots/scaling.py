@@ -5,7 +5,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from repro.analysis.tables import Line
-from repro.experiments.config import PRINTED
 from repro.presentation.plots import captions, style
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
     ]
     looks = style.looks([line.variant for line in lines])
     run = {point.line.variant for point in points if point.line.measured.survival}
-    shown = [reading for reading in looks if reading in run] or [PRINTED]
+    shown = [reading for reading in looks if reading in run] or [points[0].line.variant]
     result = style.new(f"Scaling of training time: {captions.place(lines)}", 0.9 + max(2.5, 1.7 * len(shown)), notes)
     grid = result.subplots(len(shown), 2, sharex="col", sharey=True, squeeze=False)
     for reading, both in zip(shown, grid, strict=True):
@@ -76,7 +75,7 @@ def figure(lines: Sequence[Line]) -> "Figure":
             axes.xaxis.set_minor_locator(NullLocator())
             axes.margins(0.08, 0.2)
         style.log_axis(both[0].yaxis)
-    result.supylabel("training sequences to success", size=7.5)
+    result.supylabel("training sequences to success")
     handles, labels = _legend(grid.flat)
     result.legend(handles, labels, loc="outside upper right", ncols=len(labels))  # within, it might cover something
     return result

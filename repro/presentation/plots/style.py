@@ -49,6 +49,7 @@ _SETTINGS: dict[str, Any] = {
     "legend.fontsize": 7,
     "legend.frameon": False,
     "figure.titlesize": 9,
+    "figure.labelsize": 7.5,
     "hatch.linewidth": 0.5,
     "savefig.dpi": 200,
     "text.hinting": "none",  # letters as wide on screen as in print: the layout is the same in all formats
